@@ -45,7 +45,9 @@ def error_details(failure: ValidationError) -> dict[str, list[str]]:
     for error in failure.errors(include_url=False, include_context=False, include_input=True):
         field = next((str(part) for part in error["loc"] if isinstance(part, str)), "base")
         kind = error["type"]
-        if kind in _CUSTOM_CODES or kind.startswith(("value_", "invalid_", "not_a_", "must_be_", "url_", "currencies_")):
+        if kind in _CUSTOM_CODES or kind.startswith(
+            ("value_", "invalid_", "not_a_", "must_be_", "url_", "currencies_")
+        ):
             code = kind
         elif kind == "missing" or error.get("input") is None:
             code = "value_is_mandatory"

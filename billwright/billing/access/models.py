@@ -1,0 +1,113 @@
+"""Organizations, users, memberships, sessions and API keys."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import Index, text
+from sqlmodel import Field
+
+from billwright.billing.kernel.records import Record, blob, instant, jsonb, key
+
+
+class Organization(Record, table=True):
+    """A tenant and its settings (spec 04 §24). ``kind`` is fixed at creation: ``live`` or ``sandbox`` (spec 09 §1)."""
+
+    __tablename__ = "organizations"
+
+    name: str
+    slug: str = Field(unique=True)
+    kind: str = "live"
+    clock_now: datetime | None = instant(nullable=True)
+    clock_target: datetime | None = instant(nullable=True)
+    clock_lease_until: datetime | None = instant(nullable=True)
+
+    legal_name: str | None = None
+    legal_number: str | None = None
+    tax_identification_number: str | None = None
+    email: str | None = None
+    address_line1: str | None = None
+    address_line2: str | None = None
+    zipcode: str | None = None
+    city: str | None = None
+    state: str | None = None
+    country: str | None = None
+    logo: bytes | None = blob(nullable=True)
+    logo_content_type: str | None = None
+
+    timezone: str = "UTC"
+    default_currency: str = "USD"
+    document_numbering: str = "per_customer"
+    document_number_prefix: str
+    net_payment_term: int = 0
+    finalize_zero_amount_invoice: bool = True
+    invoice_grace_period: int = 0
+    document_locale: str = "en"
+    invoice_footer: str | None = None
+    subscription_invoice_issuing_date_anchor: str = "next_period_start"
+    subscription_invoice_issuing_date_adjustment: str = "align_with_finalization_date"
+    email_settings: list[str] = jsonb(list)
+    authentication_methods: list[str] = jsonb(lambda: ["email_password", "google_oauth"])
+    eu_tax_management: bool = False
+
+    customer_sequence: int = 0
+    invoice_sequence: int = 0
+    catalog_revision: int = 0
+
+
+class User(Record, table=True):
+    """A person; the e-mail address (lower case) is the identity."""
+
+    __tablename__ = "users"
+
+    email: str = Field(unique=True)
+    password_hash: str | None = None
+    session_version: int = 1
+
+
+class Membership(Record, table=True):
+    """A user's roles in an organization. ``status``: ``active`` | ``revoked``."""
+
+    __tablename__ = "memberships"
+    __table_args__ = (
+        Index(
+            "uq_memberships_active",
+            "user_id",
+            "organization_id",
+            unique=True,
+            postgresql_where=text("status = 'active'"),
+        ),
+    )
+
+    user_id: uuid.UUID = key("users.id", index=True)
+    organization_id: uuid.UUID = key("organizations.id", index=True)
+    roles: list[str] = jsonb(list)
+    status: str = "active"
+    revoked_at: datetime | None = instant(nullable=True)
+
+
+class UserSession(Record, table=True):
+    """A signed-in session (system time). The cookie carries its id, signed."""
+
+    __tablename__ = "user_sessions"
+
+    user_id: uuid.UUID = key("users.id", index=True)
+    login_method: str
+    session_version: int
+    expires_at: datetime = instant()
+    revoked_at: datetime | None = instant(nullable=True)
+
+
+class ApiKey(Record, table=True):
+    """A hashed API key (spec 07 §2). ``hint`` holds the last three characters of the value."""
+
+    __tablename__ = "api_keys"
+
+    organization_id: uuid.UUID = key("organizations.id", index=True)
+    name: str | None = None
+    digest: bytes = Field(nullable=False, unique=True)
+    hint: str
+    permissions: dict[str, list[str]] = jsonb()
+    expires_at: datetime | None = instant(nullable=True)
+    last_used_at: datetime | None = instant(nullable=True)

@@ -1,0 +1,79 @@
+"""The database session. A use case is one transaction; what it queues is dispatched after commit."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+Session = AsyncSession
+Dispatch = Callable[[list[UUID]], Awaitable[None]]
+
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def _encode(value: Any) -> str:
+    return _encoder.encode(value).decode()
+
+
+class Database:
+    """Engine and transactions of one PostgreSQL database.
+
+    ``dispatch`` receives the ids of jobs that a committed transaction queued (see ``kernel.outbox``); without one, the
+    sweep of the worker finds them.
+    """
+
+    def __init__(
+        self, url: str, *, pool_size: int = 10, max_overflow: int = 20, dispatch: Dispatch | None = None
+    ) -> None:
+        self.url = url
+        self.engine: AsyncEngine = create_async_engine(
+            sqlalchemy_url(url),
+            pool_size=pool_size,
+            max_overflow=max_overflow,
+            json_serializer=_encode,
+            json_deserializer=_decoder.decode,
+            connect_args={"server_settings": {"application_name": "billwright", "timezone": "UTC"}},
+        )
+        self.dispatch = dispatch
+        self._sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """One transaction: commits on success, rolls back on any exception, then dispatches the queued jobs."""
+        async with self._sessions() as session:
+            async with session.begin():
+                yield session
+            queued: list[UUID] = session.info.pop("queued_jobs", [])
+        if queued and self.dispatch is not None:
+            await self.dispatch(queued)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """A read-only session; nothing it changes is kept."""
+        async with self._sessions() as session:
+            yield session
+            await session.rollback()
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def sqlalchemy_url(url: str) -> str:
+    """``postgresql://`` (or ``postgres://``) as SQLAlchemy wants it."""
+    _, _, rest = url.partition("://")
+    return "postgresql+asyncpg://" + rest
+
+
+def asyncpg_url(url: str) -> str:
+    """The same address for a bare asyncpg pool."""
+    _, _, rest = url.partition("://")
+    return "postgresql://" + rest
