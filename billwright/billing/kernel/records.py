@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import BigInteger, DateTime, LargeBinary, MetaData, Numeric
 from sqlalchemy.dialects.postgresql import JSON, JSONB
@@ -25,6 +25,9 @@ class Table(SQLModel):
     """Base of every table; owns the metadata that migrations compare against."""
 
     metadata = MetaData(naming_convention=NAMING)
+
+    if TYPE_CHECKING:
+        __tablename__: ClassVar[Any]
 
 
 def key(foreign: str | None = None, *, primary: bool = False, nullable: bool = False, index: bool = False) -> Any:
