@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from billwright.billing.access.models import Organization
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.db import Session
+
+if TYPE_CHECKING:
+    from billwright.billing.metering.store.protocol import EventStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +33,22 @@ class Context:
     session: Session
     organization: Organization
     actor: Actor = SYSTEM
-    at: datetime | None = None
-    """The instant at which due work happens (spec 00 rule 15); ``None``: the organization's present."""
-    request_id: str | None = field(default=None)
+    event_store: EventStore | None = None
+    request_id: str | None = None
 
     @property
     def organization_id(self) -> UUID:
         return self.organization.id
 
+    @property
+    def events(self) -> EventStore:
+        """The event store; a use case that meters cannot run without one."""
+        if self.event_store is None:
+            raise RuntimeError("this context was made without an event store")
+        return self.event_store
+
     def now(self) -> datetime:
         """The organization's present: system time when live, the stored clock in a sandbox (spec 09 §1)."""
-        if self.at is not None:
-            return self.at
         if self.organization.kind == "sandbox" and self.organization.clock_now is not None:
             return self.organization.clock_now
         return system_now()
