@@ -68,7 +68,7 @@ def _quantize(value: Decimal, places: int, rounding: str) -> Decimal:
     context = Context(prec=max(100, len(value.as_tuple().digits) + abs(places) + 40), rounding=rounding)
     quantum = Decimal(1).scaleb(-places)
     rounded = value.quantize(quantum, rounding=rounding, context=context)
-    return rounded + 0 if rounded else Decimal(0)
+    return rounded if rounded else Decimal(0)
 
 
 def to_minor_units(amount: Decimal | Fraction, currency: str) -> int:
