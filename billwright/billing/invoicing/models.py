@@ -170,7 +170,8 @@ class Fee(Record, table=True):
     """One priced line (spec 02 §7, §11). ``fee_type``: charge, subscription, add_on, credit, commitment.
 
     ``precise_unit_amount`` is in currency units; ``amount_cents`` in minor units, rounded once, and
-    ``precise_amount_cents`` the value before rounding. ``item`` and ``explanation`` hold what was priced as it was then (names, prices, bucket).
+    ``precise_amount_cents`` the value before rounding. ``item`` and ``explanation`` hold what was priced as it was
+    then (names, prices, bucket).
     """
 
     __tablename__ = "fees"
