@@ -163,6 +163,8 @@ class InvoiceSubscription(Record, table=True):
     charges_duration: int = 0
     window_case: str
     """The row of the table of spec 03 §3.6 that chose the windows; a refresh rebuilds them from it."""
+    window_options: dict[str, Any] = jsonb()
+    """What else chose the windows (unbilled sides, previous row), so that a refresh computes the same ones."""
     replaced_at: datetime | None = instant(nullable=True)
 
 

@@ -83,4 +83,8 @@ class Subscription(Record, table=True):
     """The earliest of the four instants above; what the tick looks at."""
     last_billed_on: date | None = None
     """Local date (in the zone then in force) of the last periodic invoice row (spec 03 §8.2)."""
+    last_charges_from: datetime | None = instant(nullable=True)
+    last_charges_to: datetime | None = instant(nullable=True)
+    last_timezone: str | None = None
+    """Charges window and zone of the latest start or periodic row (continuity rule, spec 03 §3.7)."""
     last_event_on: date | None = None
