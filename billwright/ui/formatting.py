@@ -205,6 +205,12 @@ def url_without(url: str, key: str, value: str) -> str:
     return parts.path + (f"?{query}" if query else "")
 
 
+def query_pairs(url: str, *left_out: str) -> list[tuple[str, str]]:
+    """The pairs of the address's query, without the keys ``left_out``."""
+    pairs = parse_qsl(urlsplit(url).query, keep_blank_values=True)
+    return [pair for pair in pairs if pair[0] not in left_out]
+
+
 def curl(method: str, url: str, body: Mapping[str, object] | None = None) -> str:
     """A REST call as a command that can be pasted: every argument shell-quoted, the key taken from ``$API_KEY``."""
     lines = [f"curl {shlex.quote(url)}"] if method == "GET" else [f"curl -X {method} {shlex.quote(url)}"]
