@@ -40,14 +40,14 @@ class FeeDraft:
     taxes: tuple[TaxRate, ...] = ()
     total_aggregated_units: Decimal | None = None
     events_count: int | None = None
-    amount_details: dict[str, Any] = field(default_factory=dict)
+    amount_details: dict[str, Any] = field(default_factory=dict[str, Any])
     charge_id: UUID | None = None
     charge_filter_id: UUID | None = None
-    grouped_by: dict[str, str | None] = field(default_factory=dict)
+    grouped_by: dict[str, str | None] = field(default_factory=dict[str, str | None])
     pay_in_advance: bool = False
     invoiceable: bool = True
     invoice_display_name: str | None = None
-    explanation: dict[str, Any] = field(default_factory=dict)
+    explanation: dict[str, Any] = field(default_factory=dict[str, Any])
     discount: Decimal = Decimal(0)
     true_up_parent: FeeDraft | None = None
     id: UUID = field(default_factory=new_id)

@@ -1,0 +1,122 @@
+"""Making invoices for subscriptions: one transaction with rows, fees, number and outbox (spec 03 §8.4, 04 §2).
+
+The customer row must be locked by the caller; that lock is what makes each use case run once at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import structlog
+
+from billwright.billing.access.context import Context
+from billwright.billing.customers.models import Customer
+from billwright.billing.customers.settings import finalizes_empty_invoices
+from billwright.billing.invoicing.computing import Computation, compute
+from billwright.billing.invoicing.dates import dates_at_generation
+from billwright.billing.invoicing.issuing import issue
+from billwright.billing.invoicing.models import Invoice, InvoiceError
+from billwright.billing.invoicing.numbering import draft_number
+from billwright.billing.invoicing.rows import Row, remember_billed
+from billwright.billing.invoicing.writing import apply_totals, insert_fees, insert_rows
+from billwright.billing.kernel.ids import new_id
+from billwright.billing.kernel.outbox import enqueue
+
+log = structlog.get_logger(__name__)
+
+
+async def bill(
+    ctx: Context, customer: Customer, rows: Sequence[Row], t: datetime, tz: str, *, has_grace_period: bool = True
+) -> Invoice:
+    """Make one subscription invoice for ``rows`` at billing instant ``t`` and return it.
+
+    Becomes a draft when a grace period applies, ``closed`` when it is empty and such invoices are skipped, else
+    finalized. If computing fails, the invoice is stored ``generating`` with its rows and retried by a job that reuses
+    them; the life-cycle change of the caller is kept (spec 03 §8.4 point 6).
+    """
+    now = ctx.now()
+    dates = dates_at_generation(
+        customer,
+        ctx.organization,
+        t,
+        has_grace_period=has_grace_period,
+        periodic=any(row.windows.recurring for row in rows),
+        tz=tz,
+    )
+    invoice = Invoice(
+        id=new_id(),
+        created_at=now,
+        updated_at=now,
+        organization_id=ctx.organization_id,
+        customer_id=customer.id,
+        live=ctx.organization.kind == "live",
+        number=draft_number(ctx.organization.document_number_prefix),
+        currency=rows[0].plan.amount_currency,
+        timezone=tz,
+        timestamp=t,
+        issuing_date=dates.issuing_date,
+        payment_due_date=dates.payment_due_date,
+        net_payment_term=dates.net_payment_term,
+        expected_finalization_date=dates.expected_finalization_date,
+        finalization_due_at=dates.finalization_due_at,
+        applied_grace_period=dates.grace_period,
+    )
+    for row in rows:
+        remember_billed(row)
+    try:
+        computed = await compute(ctx, customer, rows)
+    except Exception as failure:
+        log.exception("invoice computation failed", customer_id=str(customer.id))
+        await _keep_generating(ctx, invoice, rows, failure)
+        return invoice
+    await settle(ctx, customer, invoice, computed, rows=rows)
+    return invoice
+
+
+async def settle(
+    ctx: Context, customer: Customer, invoice: Invoice, computed: Computation, *, rows: Sequence[Row] = ()
+) -> None:
+    """Give a computed invoice its status and store it; ``rows`` are those not stored yet."""
+    apply_totals(invoice, computed.totals)
+    if invoice.expected_finalization_date is not None:
+        invoice.status = "draft"
+    elif computed.totals.fees_amount_cents == 0 and not finalizes_empty_invoices(customer, ctx.organization):
+        invoice.status = "closed"
+    else:
+        await issue(ctx, customer, invoice, invoice.timestamp)
+    ctx.session.add(invoice)
+    await ctx.session.flush()
+    if rows:
+        await insert_rows(ctx, invoice, rows, invoice.created_at)
+    await insert_fees(ctx, invoice, computed.fees, computed.totals)
+
+
+async def _keep_generating(ctx: Context, invoice: Invoice, rows: Sequence[Row], failure: Exception) -> None:
+    invoice.status = "generating"
+    ctx.session.add(invoice)
+    await ctx.session.flush()
+    await insert_rows(ctx, invoice, rows, invoice.created_at)
+    await enqueue(
+        ctx.session,
+        ctx.organization_id,
+        "invoice.generate",
+        {"invoice_id": str(invoice.id)},
+        unique_key=f"invoice.generate:{invoice.id}",
+        max_attempts=2,
+    )
+
+
+async def record_generation_error(ctx: Context, invoice: Invoice, failure: str) -> None:
+    """Note on the invoice why it could not be computed; the back office shows it with a retry."""
+    now = ctx.now()
+    ctx.session.add(
+        InvoiceError(
+            id=new_id(),
+            created_at=now,
+            updated_at=now,
+            invoice_id=invoice.id,
+            error_code="invoice_generation_error",
+            details={"error": failure},
+        )
+    )

@@ -1,0 +1,88 @@
+"""Charge fees of an invoice row: which charges are billed and how each bucket becomes a fee (spec 02 §7, §8)."""
+
+from __future__ import annotations
+
+from billwright.billing.access.context import Context
+from billwright.billing.catalog.snapshot import ChargeSnapshot, TaxRate
+from billwright.billing.invoicing.charge_usage import PricedBucket, price_charge, window_of
+from billwright.billing.invoicing.fee_drafts import FeeDraft
+from billwright.billing.invoicing.rows import Row
+from billwright.billing.kernel.money import decimal_string
+from billwright.billing.pricing.filters import filter_display_name
+from billwright.billing.subscriptions.calendar.windows import Case
+
+
+def is_billed(charge: ChargeSnapshot, row: Row) -> bool:
+    """The table of spec 02 §8 for charges in arrears; charges in advance are billed per event."""
+    if charge.pay_in_advance:
+        return False
+    kept_by_new_plan = row.windows.case is Case.upgrade_old and charge.metric.recurring and not charge.prorated
+    return not kept_by_new_plan
+
+
+async def charge_fees_of(ctx: Context, row: Row, customer_taxes: tuple[TaxRate, ...]) -> list[FeeDraft]:
+    """Fees of all charges billed by ``row``; empty ones are left out (spec 02 §7)."""
+    window = window_of(row.subscription.external_id, row.windows)
+    fees: list[FeeDraft] = []
+    for charge in row.plan.charges:
+        if not is_billed(charge, row):
+            continue
+        taxes = charge.taxes or row.plan.taxes or customer_taxes
+        priced = await price_charge(ctx, charge, window, row.plan.amount_currency, subscription_id=row.subscription.id)
+        drafts = (charge_fee(row, bucket, taxes) for bucket in priced)
+        fees.extend(draft for draft in drafts if not draft.is_empty)
+    return fees
+
+
+def charge_fee(row: Row, bucket: PricedBucket, taxes: tuple[TaxRate, ...]) -> FeeDraft:
+    """The fee of one bucket and group, with a snapshot of what priced it."""
+    charge, chosen, metric = bucket.charge, row.windows, bucket.charge.metric
+    return FeeDraft(
+        fee_type="charge",
+        subscription=row.subscription,
+        amount_cents=bucket.amount_cents,
+        precise_amount_cents=bucket.precise_amount_cents,
+        units=bucket.units,
+        precise_unit_amount=bucket.price.unit_amount,
+        from_datetime=chosen.from_datetime,
+        to_datetime=chosen.to_datetime,
+        charges_from_datetime=chosen.charges_from_datetime,
+        charges_to_datetime=chosen.charges_to_datetime,
+        charges_duration=chosen.charges_duration_days,
+        timestamp=chosen.timestamp,
+        taxes=taxes,
+        total_aggregated_units=bucket.total_aggregated_units,
+        events_count=bucket.events_count,
+        amount_details=bucket.price.amount_details,
+        charge_id=charge.id,
+        charge_filter_id=bucket.filter.id if bucket.filter else None,
+        grouped_by=bucket.grouped_by,
+        invoiceable=charge.invoiceable,
+        item={
+            "type": "charge",
+            "item_type": "BillableMetric",
+            "id": str(metric.id),
+            "code": metric.code,
+            "name": metric.name,
+            "description": metric.description,
+            "invoice_display_name": charge.invoice_display_name or metric.name,
+            "filters": bucket.filter.values if bucket.filter else None,
+            "filter_invoice_display_name": filter_display_name(bucket.filter.values, bucket.filter.invoice_display_name)
+            if bucket.filter
+            else None,
+            "charge_code": charge.code,
+            "charge_model": charge.charge_model,
+            "prorated": charge.prorated,
+            "properties": bucket.properties,
+            "aggregation_type": metric.aggregation_type,
+            "recurring": metric.recurring,
+            "interval": row.plan.interval,
+        },
+        explanation={
+            "priced_units": decimal_string(bucket.usage.units),
+            "timezone": chosen.tz,
+            "rounding_function": metric.rounding_function,
+            "rounding_precision": metric.rounding_precision,
+            "field_name": metric.field_name,
+        },
+    )

@@ -1,0 +1,266 @@
+"""Usage of a charge in a window, priced: one entry per bucket and group (spec 01 §10.2, 02 §7).
+
+Invoices, current usage and previews all start here, so that what is shown is what is billed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from billwright.billing.access.context import Context
+from billwright.billing.catalog.snapshot import ChargeSnapshot, FilterSnapshot
+from billwright.billing.invoicing.custom_usage import custom_results
+from billwright.billing.kernel.money import precise_minor_units, to_minor_units
+from billwright.billing.metering.aggregation.final import final_full_units, final_level, final_units
+from billwright.billing.metering.rounding import apply_rounding
+from billwright.billing.metering.store.protocol import (
+    Aggregation,
+    BucketSpec,
+    Proration,
+    Query,
+    Result,
+    ResultKey,
+    ValuesRequest,
+)
+from billwright.billing.pricing.filters import OrderedBucket, ordered_buckets
+from billwright.billing.pricing.models import Requirements, price, requirements
+from billwright.billing.pricing.usage import Price, Usage
+from billwright.billing.subscriptions.calendar.timezones import local_date
+from billwright.billing.subscriptions.calendar.windows import Windows
+
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageWindow:
+    """A charge window as the event store sees it: ``[lower, upper)``, compared at milliseconds (spec 01 §2.8, §5.1).
+
+    ``days`` is N, the length of the whole charge period; ``start_day`` and ``end_day`` are local, both included.
+    """
+
+    external_subscription_id: str
+    lower: datetime
+    upper: datetime
+    days: int
+    timezone: str
+    start_day: date
+    end_day: date
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which events and groups of a charge are looked at (spec 01 §10.4); the default is all of them."""
+
+    match: Mapping[str, str | None] = field(default_factory=dict[str, "str | None"])
+    ungroup: frozenset[str] = frozenset()
+    skip_grouping: bool = False
+
+
+ALL_USAGE = Selection()
+
+
+@dataclass(frozen=True, slots=True)
+class PricedBucket:
+    """One bucket x group: what was measured and what it costs. ``amount_cents`` is rounded once, here."""
+
+    charge: ChargeSnapshot
+    filter: FilterSnapshot | None
+    grouped_by: dict[str, str | None]
+    properties: dict[str, Any]
+    usage: Usage
+    price: Price
+    amount_cents: int
+    precise_amount_cents: Decimal
+    total_aggregated_units: Decimal
+
+    @property
+    def units(self) -> Decimal:
+        return self.price.units
+
+    @property
+    def events_count(self) -> int:
+        return self.usage.events_count
+
+
+def window_of(external_subscription_id: str, chosen: Windows) -> UsageWindow:
+    """The event window of an invoice row or of current usage."""
+    upper = _floor(chosen.charges_to_datetime)
+    return UsageWindow(
+        external_subscription_id=external_subscription_id,
+        lower=_floor(chosen.charges_from_datetime),
+        upper=upper if chosen.excludes_end else upper + _MILLISECOND,
+        days=chosen.charges_duration_days,
+        timezone=chosen.tz,
+        start_day=local_date(chosen.charges_from_datetime, chosen.tz),
+        end_day=chosen.charges_end_day,
+    )
+
+
+def _floor(instant: datetime) -> datetime:
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
+async def price_charge(
+    ctx: Context,
+    charge: ChargeSnapshot,
+    window: UsageWindow,
+    currency: str,
+    *,
+    subscription_id: UUID | None = None,
+    selection: Selection = ALL_USAGE,
+    show_empty_groups: bool = False,
+) -> list[PricedBucket]:
+    """Every bucket and group of ``charge`` with its price, filters in stored order, the default bucket last.
+
+    Buckets without events are included at zero units (zero usage may cost a flat amount); a grouped bucket without
+    events gives one entry with all keys null if ``show_empty_groups``, none otherwise (spec 01 §4.5).
+    """
+    buckets = ordered_buckets(
+        [(item.id, item.values, item.created_at) for item in charge.filters], charge.metric.filters
+    )
+    by_id: dict[UUID | None, FilterSnapshot | None] = {None: None}
+    by_id.update({item.id: item for item in charge.filters})
+    needs = {
+        bucket_id: requirements(
+            charge.charge_model, _properties(charge, chosen), charge.metric.aggregation_type, charge.prorated
+        )
+        for bucket_id, chosen in by_id.items()
+    }
+    query = usage_query(ctx, charge, window, buckets, needs, selection)
+    if query.aggregation is Aggregation.CUSTOM:
+        results, amounts = await custom_results(ctx, charge, query, subscription_id)
+    else:
+        results, amounts = await ctx.events.aggregate(query), {}
+    priced: list[PricedBucket] = []
+    for chosen in (*charge.filters, None):
+        bucket_id = str(chosen.id) if chosen else None
+        keys = query.group_keys(_spec(query, bucket_id))
+        groups = sorted(
+            (key for key in results if key[0] == bucket_id),
+            key=lambda key: [(value is None, value or "") for value in key[1]],
+        )
+        if not groups:
+            if keys and not show_empty_groups:
+                continue
+            groups: list[ResultKey] = [(bucket_id, tuple(None for _ in keys))]
+        for key in groups:
+            usage = _usage(charge, query, results.get(key, Result()), amounts.get(key))
+            priced.append(_priced(charge, chosen, dict(zip(keys, key[1], strict=True)), usage, currency))
+    return priced
+
+
+def usage_query(
+    ctx: Context,
+    charge: ChargeSnapshot,
+    window: UsageWindow,
+    buckets: Sequence[OrderedBucket],
+    needs: Mapping[UUID | None, Requirements],
+    selection: Selection,
+) -> Query:
+    """The one question to the event store for a charge and window."""
+    metric = charge.metric
+    properties_of = {None: charge.properties, **{item.id: item.properties for item in charge.filters}}
+    specs = [
+        BucketSpec(
+            id=str(bucket.id) if bucket.id else None,
+            predicates=bucket.predicates,
+            group_keys=tuple(properties_of[bucket.id].get("pricing_group_keys") or ()),
+        )
+        for bucket in buckets
+    ]
+    return Query(
+        organization_id=ctx.organization_id,
+        external_subscription_id=window.external_subscription_id,
+        code=metric.code,
+        aggregation=Aggregation(metric.aggregation_type),
+        lower=window.lower,
+        upper=window.upper,
+        field=metric.field_name,
+        recurring=metric.recurring and metric.aggregation_type != "custom_agg",
+        days=window.days,
+        proration=Proration(timezone=window.timezone, start_day=window.start_day, end_day=window.end_day)
+        if charge.prorated
+        else None,
+        buckets=tuple(specs),
+        match=selection.match,
+        ungroup=selection.ungroup,
+        skip_grouping=selection.skip_grouping,
+        values=_values_request(needs),
+        prorated_entries=any(need.prorated_entries for need in needs.values()),
+    )
+
+
+def _values_request(needs: Mapping[UUID | None, Requirements]) -> ValuesRequest | None:
+    """The widest request among the buckets: delivering more than a bucket needs is harmless."""
+    wanting = [need for need in needs.values() if need.event_values != "none"]
+    if not wanting:
+        return None
+    if len(wanting) > 1 or wanting[0].event_values == "all":
+        limits = {(need.event_values, need.max_events, need.until_total) for need in wanting}
+        if len(limits) > 1 or wanting[0].event_values == "all":
+            return ValuesRequest()
+    return ValuesRequest(first=wanting[0].max_events, until_total=wanting[0].until_total)
+
+
+def _spec(query: Query, bucket_id: str | None) -> BucketSpec:
+    return next(spec for spec in query.buckets if spec.id == bucket_id)
+
+
+def _properties(charge: ChargeSnapshot, chosen: FilterSnapshot | None) -> dict[str, Any]:
+    return chosen.properties if chosen else charge.properties
+
+
+def _usage(charge: ChargeSnapshot, query: Query, result: Result, custom_amount: Decimal | None) -> Usage:
+    metric = charge.metric
+
+    def rounded(value: Decimal) -> Decimal:
+        return apply_rounding(value, metric.rounding_function, metric.rounding_precision)
+
+    return Usage(
+        units=rounded(final_units(query, result)),
+        events_count=result.events_count,
+        full_units=rounded(final_full_units(result)) if charge.prorated else None,
+        total_aggregated_units=final_level(result) if metric.aggregation_type == "weighted_sum_agg" else None,
+        event_values=result.event_values,
+        precise_total_amount_cents=result.precise_total,
+        prorated_entries=tuple(
+            (Decimal(full.numerator) / Decimal(full.denominator), share) for full, share in result.prorated_entries
+        )
+        if result.prorated_entries is not None
+        else None,
+        custom_amount=custom_amount,
+    )
+
+
+def _priced(
+    charge: ChargeSnapshot,
+    chosen: FilterSnapshot | None,
+    grouped_by: dict[str, str | None],
+    usage: Usage,
+    currency: str,
+) -> PricedBucket:
+    properties = _properties(charge, chosen)
+    answer = price(
+        charge.charge_model,
+        properties,
+        usage,
+        currency,
+        aggregation_type=charge.metric.aggregation_type,
+        prorated=charge.prorated,
+    )
+    return PricedBucket(
+        charge=charge,
+        filter=chosen,
+        grouped_by=grouped_by,
+        properties=properties,
+        usage=usage,
+        price=answer,
+        amount_cents=to_minor_units(answer.amount, currency),
+        precise_amount_cents=precise_minor_units(answer.amount, currency),
+        total_aggregated_units=answer.units if usage.total_aggregated_units is None else usage.total_aggregated_units,
+    )

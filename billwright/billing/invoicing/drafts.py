@@ -1,0 +1,212 @@
+"""Drafts: refresh, finalization, and what a changed setting does to them (spec 04 §6, §8)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlmodel import col
+
+from billwright.billing.access.context import Context
+from billwright.billing.catalog.snapshot import plan_snapshots
+from billwright.billing.customers import settings
+from billwright.billing.customers.locking import lock_customer
+from billwright.billing.customers.models import Customer
+from billwright.billing.invoicing.billing import settle
+from billwright.billing.invoicing.computing import Computation, compute
+from billwright.billing.invoicing.dates import finalization_instant, issuing_offset
+from billwright.billing.invoicing.issuing import issue
+from billwright.billing.invoicing.models import Invoice, InvoiceSubscription
+from billwright.billing.invoicing.queries import find_invoice
+from billwright.billing.invoicing.rows import Row, stored_row
+from billwright.billing.invoicing.writing import apply_totals, delete_fees, insert_fees
+from billwright.billing.kernel.errors import Forbidden, NotFound
+from billwright.billing.subscriptions.calendar.timezones import local_date
+from billwright.billing.subscriptions.models import Subscription
+
+
+async def locked_invoice(ctx: Context, invoice_id: UUID) -> tuple[Invoice, Customer]:
+    """The invoice and its customer, both locked, the customer first (spec 00 rule 18)."""
+    found = await find_invoice(ctx, invoice_id)
+    customer = await lock_customer(ctx, found.customer_id)
+    invoice = await find_invoice(ctx, invoice_id, lock=True)
+    if customer is None:
+        raise NotFound("customer")
+    return invoice, customer
+
+
+async def rows_of(ctx: Context, invoice: Invoice) -> list[Row]:
+    """The invoice's rows again, with windows as they were chosen and plans as they are now (spec 03 §8.4 point 7)."""
+    stored = (
+        await ctx.session.scalars(
+            select(InvoiceSubscription)
+            .where(col(InvoiceSubscription.invoice_id) == invoice.id)
+            .order_by(col(InvoiceSubscription.id))
+        )
+    ).all()
+    subscriptions = {
+        item.id: item
+        for item in await ctx.session.scalars(
+            select(Subscription).where(col(Subscription.id).in_([row.subscription_id for row in stored]))
+        )
+    }
+    plans = await plan_snapshots(
+        ctx.session, ctx.organization.catalog_revision, {item.plan_id for item in subscriptions.values()}
+    )
+    return [
+        await stored_row(
+            ctx,
+            row,
+            subscriptions[row.subscription_id],
+            plans[subscriptions[row.subscription_id].plan_id],
+            invoice.timezone,
+        )
+        for row in stored
+    ]
+
+
+async def _recompute(ctx: Context, customer: Customer, invoice: Invoice) -> Computation:
+    computed = await compute(ctx, customer, await rows_of(ctx, invoice), invoice_id=invoice.id)
+    await delete_fees(ctx, invoice.id)
+    apply_totals(invoice, computed.totals)
+    invoice.ready_to_be_refreshed = False
+    invoice.updated_at = ctx.now()
+    return computed
+
+
+async def refresh_invoice(ctx: Context, invoice_id: UUID) -> Invoice:
+    """Recompute a draft from usage and catalogue as they are now; other statuses come back unchanged.
+
+    Raises ``NotFound("invoice")``; ``Forbidden("feature_unavailable")`` if it is not of type subscription.
+    """
+    invoice, customer = await locked_invoice(ctx, invoice_id)
+    if invoice.invoice_type != "subscription":
+        raise Forbidden("feature_unavailable")
+    if invoice.status != "draft":
+        return invoice
+    computed = await _recompute(ctx, customer, invoice)
+    await ctx.session.flush()
+    await insert_fees(ctx, invoice, computed.fees, computed.totals)
+    return invoice
+
+
+async def finalize_invoice(ctx: Context, invoice_id: UUID) -> Invoice:
+    """Issue a draft now (spec 04 §8.2). Raises ``NotFound("invoice")`` when unknown or not a draft."""
+    invoice, customer = await locked_invoice(ctx, invoice_id)
+    if invoice.status != "draft":
+        raise NotFound("invoice")
+    await finalize_draft(ctx, customer, invoice)
+    return invoice
+
+
+async def finalize_draft(ctx: Context, customer: Customer, invoice: Invoice) -> None:
+    """Recompute a locked draft, date it with today, number and issue it, or close it when empty and skipped."""
+    now = ctx.now()
+    computed = await _recompute(ctx, customer, invoice)
+    if settings.issuing_date_adjustment(customer, ctx.organization) != "keep_anchor":
+        invoice.issuing_date = local_date(now, settings.applicable_timezone(customer, ctx.organization))
+    invoice.payment_due_date = invoice.issuing_date + timedelta(days=invoice.net_payment_term)
+    empty = computed.totals.fees_amount_cents == 0
+    if empty and not settings.finalizes_empty_invoices(customer, ctx.organization):
+        invoice.status = "closed"
+        invoice.finalization_due_at = None
+    else:
+        await issue(ctx, customer, invoice, now)
+    await ctx.session.flush()
+    await insert_fees(ctx, invoice, computed.fees, computed.totals)
+
+
+async def finish_generation(ctx: Context, invoice_id: UUID) -> None:
+    """Compute an invoice that was left ``generating``, with the rows it already has (spec 03 §8.4 point 6)."""
+    found = await find_invoice(ctx, invoice_id, visible_only=False)
+    customer = await lock_customer(ctx, found.customer_id)
+    invoice = await find_invoice(ctx, invoice_id, lock=True, visible_only=False)
+    if customer is None or invoice.status != "generating":
+        return
+    computed = await compute(ctx, customer, await rows_of(ctx, invoice), invoice_id=invoice.id)
+    await settle(ctx, customer, invoice, computed)
+
+
+async def mark_drafts_stale(
+    ctx: Context, *, customer_ids: Sequence[UUID] | None = None, plan_ids: Sequence[UUID] | None = None
+) -> None:
+    """Flag drafts for refresh after a change of taxes or catalogue (spec 04 §8.1): all, or those concerned."""
+    statement = (
+        update(Invoice)
+        .where(col(Invoice.organization_id) == ctx.organization_id, col(Invoice.status) == "draft")
+        .values(ready_to_be_refreshed=True)
+        .execution_options(synchronize_session=False)
+    )
+    if customer_ids is not None:
+        statement = statement.where(col(Invoice.customer_id).in_(customer_ids))
+    if plan_ids is not None:
+        concerned = (
+            select(col(InvoiceSubscription.invoice_id))
+            .join(Subscription, col(Subscription.id) == col(InvoiceSubscription.subscription_id))
+            .where(col(Subscription.organization_id) == ctx.organization_id, col(Subscription.plan_id).in_(plan_ids))
+        )
+        statement = statement.where(col(Invoice.id).in_(concerned))
+    await ctx.session.execute(statement)
+
+
+async def stale_drafts(ctx: Context, limit: int = 100) -> list[UUID]:
+    """Ids of flagged drafts that have an active subscription, oldest first."""
+    active = (
+        select(col(InvoiceSubscription.invoice_id))
+        .join(Subscription, col(Subscription.id) == col(InvoiceSubscription.subscription_id))
+        .where(col(InvoiceSubscription.invoice_id) == col(Invoice.id), col(Subscription.status) == "active")
+        .exists()
+    )
+    rows = await ctx.session.scalars(
+        select(col(Invoice.id))
+        .where(
+            col(Invoice.organization_id) == ctx.organization_id,
+            col(Invoice.status) == "draft",
+            col(Invoice.ready_to_be_refreshed).is_(True),
+            active,
+        )
+        .order_by(col(Invoice.created_at), col(Invoice.id))
+        .limit(limit)
+    )
+    return list(rows.all())
+
+
+async def move_drafts_of_customer(ctx: Context, customer: Customer, *, old_offset: int, old_grace: int) -> None:
+    """Shift a customer's drafts to its present grace period and payment term (spec 04 §5, §6).
+
+    ``old_offset`` and ``old_grace`` are those in force before the change.
+    """
+    drafts = (
+        await ctx.session.scalars(
+            select(Invoice)
+            .where(
+                col(Invoice.organization_id) == ctx.organization_id,
+                col(Invoice.customer_id) == customer.id,
+                col(Invoice.status) == "draft",
+            )
+            .with_for_update()
+        )
+    ).all()
+    grace = settings.invoice_grace_period(customer, ctx.organization)
+    term = settings.net_payment_term(customer, ctx.organization)
+    offset = periodic_offset(ctx, customer)
+    for draft in drafts:
+        draft.issuing_date += timedelta(days=offset - old_offset)
+        if draft.expected_finalization_date is not None:
+            draft.expected_finalization_date += timedelta(days=grace - old_grace)
+            draft.finalization_due_at = finalization_instant(draft.expected_finalization_date)
+        draft.applied_grace_period = grace
+        draft.net_payment_term = term
+        draft.payment_due_date = draft.issuing_date + timedelta(days=term)
+        draft.updated_at = ctx.now()
+
+
+def periodic_offset(ctx: Context, customer: Customer) -> int:
+    """Days from the local billing date to the issuing date with the customer's present settings."""
+    return issuing_offset(
+        settings.issuing_date_anchor(customer, ctx.organization),
+        settings.issuing_date_adjustment(customer, ctx.organization),
+        settings.invoice_grace_period(customer, ctx.organization),
+    )

@@ -1,0 +1,51 @@
+"""Issuing an invoice: its number, its parties as printed, and what follows after commit (spec 04 §2.4, §4)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from billwright.billing.access.context import Context
+from billwright.billing.access.models import Organization
+from billwright.billing.customers.models import Customer
+from billwright.billing.customers.settings import display_name
+from billwright.billing.invoicing.models import Invoice
+from billwright.billing.invoicing.numbering import next_number
+from billwright.billing.kernel.outbox import enqueue
+
+_ADDRESS = ("address_line1", "address_line2", "zipcode", "city", "state", "country")
+_SELLER = ("name", "legal_name", "legal_number", "tax_identification_number", "email", *_ADDRESS)
+_BUYER = ("legal_number", "tax_identification_number", "email", *_ADDRESS)
+
+
+async def issue(ctx: Context, customer: Customer, invoice: Invoice, at: datetime) -> None:
+    """Finalize ``invoice`` in the running transaction. ``customer`` must be locked.
+
+    ``at`` is the instant of issue: the billing instant at generation (however late the run), else the present.
+    """
+    now = ctx.now()
+    number = await next_number(ctx, customer, at)
+    invoice.status = "finalized"
+    invoice.number = number.number
+    invoice.sequential_id = number.sequential_id
+    invoice.organization_sequential_id = number.organization_sequential_id
+    invoice.finalized_at = now
+    invoice.updated_at = now
+    invoice.finalization_due_at = None
+    invoice.ready_to_be_refreshed = False
+    invoice.issued_parties = {"seller": _seller(ctx.organization), "buyer": _buyer(customer)}
+    await enqueue(
+        ctx.session,
+        ctx.organization_id,
+        "invoice.document",
+        {"invoice_id": str(invoice.id)},
+        unique_key=f"invoice.document:{invoice.id}",
+        max_attempts=6,
+    )
+
+
+def _seller(organization: Organization) -> dict[str, str | None]:
+    return {name: getattr(organization, name) for name in _SELLER}
+
+
+def _buyer(customer: Customer) -> dict[str, str | None]:
+    return {"display_name": display_name(customer), **{name: getattr(customer, name) for name in _BUYER}}

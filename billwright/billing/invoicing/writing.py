@@ -1,0 +1,144 @@
+"""Storing a computed invoice: bulk inserts of rows, fees and taxes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, insert
+from sqlmodel import col
+
+from billwright.billing.access.context import Context
+from billwright.billing.invoicing.fee_drafts import FeeDraft, group_key, wire_groups
+from billwright.billing.invoicing.models import Fee, FeeTax, Invoice, InvoiceError, InvoiceSubscription, InvoiceTax
+from billwright.billing.invoicing.rows import Row, row_values
+from billwright.billing.invoicing.totals import Totals
+from billwright.billing.kernel.ids import new_id
+
+
+async def insert_rows(ctx: Context, invoice: Invoice, rows: Sequence[Row], created_at: datetime) -> None:
+    """Store which subscriptions the invoice bills. A violated unique index means: already billed."""
+    values = [row_values(row, invoice.id, ctx.organization_id, created_at) for row in rows]
+    await ctx.session.execute(insert(InvoiceSubscription), values)
+
+
+async def insert_fees(ctx: Context, invoice: Invoice, fees: Sequence[FeeDraft], totals: Totals) -> None:
+    """Store fees with their taxes and the invoice's taxes. Fees keep the invoice's ``created_at`` (spec 04 §8.1)."""
+    if fees:
+        await ctx.session.execute(
+            insert(Fee), [_fee_values(invoice, fee, position, totals) for position, fee in enumerate(fees)]
+        )
+    fee_rows = [
+        {
+            "id": new_id(),
+            "organization_id": invoice.organization_id,
+            "fee_id": fee.id,
+            "tax_id": applied.tax.id,
+            "tax_code": applied.tax.code,
+            "tax_name": applied.tax.name,
+            "tax_description": applied.tax.description,
+            "tax_rate": applied.tax.rate,
+            "amount_cents": applied.amount_cents,
+            "precise_amount_cents": applied.precise_amount_cents,
+            "currency": invoice.currency,
+            "created_at": invoice.created_at,
+        }
+        for fee, taxed in zip(fees, totals.fee_taxes, strict=True)
+        for applied in taxed.applied
+    ]
+    if fee_rows:
+        await ctx.session.execute(insert(FeeTax), fee_rows)
+    invoice_rows = [
+        {
+            "id": new_id(),
+            "organization_id": invoice.organization_id,
+            "invoice_id": invoice.id,
+            "tax_id": applied.tax.id,
+            "tax_code": applied.tax.code,
+            "tax_name": applied.tax.name,
+            "tax_description": applied.tax.description,
+            "tax_rate": applied.tax.rate,
+            "fees_amount_cents": applied.fees_amount_cents,
+            "amount_cents": applied.amount_cents,
+            "currency": invoice.currency,
+            "created_at": invoice.created_at,
+        }
+        for applied in totals.taxes.applied
+    ]
+    if invoice_rows:
+        await ctx.session.execute(insert(InvoiceTax), invoice_rows)
+
+
+async def delete_fees(ctx: Context, invoice_id: UUID) -> None:
+    """Remove a draft's fees, taxes and errors before it is rebuilt."""
+    session = ctx.session
+    fee_ids = Fee.__table__.select().with_only_columns(col(Fee.id)).where(col(Fee.invoice_id) == invoice_id)  # pyright: ignore
+    await session.execute(delete(FeeTax).where(col(FeeTax.fee_id).in_(fee_ids)))
+    await session.execute(delete(InvoiceTax).where(col(InvoiceTax.invoice_id) == invoice_id))
+    await session.execute(delete(InvoiceError).where(col(InvoiceError.invoice_id) == invoice_id))
+    await session.execute(delete(Fee).where(col(Fee.invoice_id) == invoice_id))
+
+
+def apply_totals(invoice: Invoice, totals: Totals) -> None:
+    """Copy the computed amounts to the invoice."""
+    invoice.fees_amount_cents = totals.fees_amount_cents
+    invoice.progressive_billing_credit_amount_cents = totals.progressive_billing_credit_amount_cents
+    invoice.coupons_amount_cents = totals.coupons_amount_cents
+    invoice.sub_total_excluding_taxes_amount_cents = totals.sub_total_excluding_taxes_amount_cents
+    invoice.taxes_amount_cents = totals.taxes_amount_cents
+    invoice.taxes_rate = totals.taxes.taxes_rate
+    invoice.sub_total_including_taxes_amount_cents = totals.sub_total_including_taxes_amount_cents
+    invoice.total_amount_cents = totals.total_amount_cents
+    invoice.payment_status = totals.payment_status
+
+
+def _fee_values(invoice: Invoice, fee: FeeDraft, position: int, totals: Totals) -> dict[str, Any]:
+    taxed = totals.fee_taxes[position]
+    return {
+        "id": fee.id,
+        "created_at": invoice.created_at,
+        "updated_at": invoice.updated_at,
+        "organization_id": invoice.organization_id,
+        "customer_id": invoice.customer_id,
+        "invoice_id": invoice.id,
+        "subscription_id": fee.subscription.id,
+        "external_subscription_id": fee.subscription.external_id,
+        "charge_id": fee.charge_id,
+        "charge_filter_id": fee.charge_filter_id,
+        "true_up_parent_fee_id": fee.true_up_parent.id if fee.true_up_parent else None,
+        "fee_type": fee.fee_type,
+        "position": position,
+        "currency": invoice.currency,
+        "amount_cents": fee.amount_cents,
+        "precise_amount_cents": fee.precise_amount_cents,
+        "units": fee.units,
+        "total_aggregated_units": fee.total_aggregated_units,
+        "events_count": fee.events_count,
+        "precise_unit_amount": fee.precise_unit_amount,
+        "precise_coupons_amount_cents": fee.discount,
+        "precise_credit_notes_amount_cents": Decimal(0),
+        "taxes_amount_cents": taxed.taxes_amount_cents,
+        "taxes_precise_amount_cents": taxed.taxes_precise_amount_cents,
+        "taxes_rate": taxed.taxes_rate,
+        "amount_details": fee.amount_details,
+        "grouped_by": wire_groups(fee.grouped_by),
+        "group_key": group_key(fee.grouped_by),
+        "pay_in_advance": fee.pay_in_advance,
+        "invoiceable": fee.invoiceable,
+        "from_datetime": fee.from_datetime,
+        "to_datetime": fee.to_datetime,
+        "charges_from_datetime": fee.charges_from_datetime,
+        "charges_to_datetime": fee.charges_to_datetime,
+        "charges_duration": fee.charges_duration,
+        "timestamp": fee.timestamp,
+        "event_transaction_id": None,
+        "invoice_display_name": fee.invoice_display_name,
+        "description": None,
+        "item": fee.item,
+        "explanation": fee.explanation,
+        "payment_status": totals.payment_status,
+        "succeeded_at": invoice.created_at if totals.payment_status == "succeeded" else None,
+    }

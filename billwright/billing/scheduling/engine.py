@@ -1,0 +1,145 @@
+"""Running due work: the live tick, and the walk of a sandbox clock, with the same functions (spec 03 §8.1, 09 §1)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from sqlalchemy import text
+
+from billwright.billing.access.context import Context
+from billwright.billing.access.models import Organization
+from billwright.billing.background.runtime import Runtime
+from billwright.billing.customers.locking import lock_customer
+from billwright.billing.kernel.clock import system_now
+from billwright.billing.scheduling.passes import next_pass
+
+log = structlog.get_logger(__name__)
+CHUNK = 500
+
+_DUE_LIVE = text(
+    """
+    select organization_id, customer_id, min(due) from (
+      select organization_id, customer_id, due_at as due from subscriptions
+       where due_at is not null and live and due_at <= :now
+      union all
+      select organization_id, customer_id, finalization_due_at from invoices
+       where status = 'draft' and live and finalization_due_at <= :now
+    ) as work group by 1, 2 order by 3, 2 limit :limit
+    """
+)
+_DUE_IN_ORGANIZATION = text(
+    """
+    select organization_id, customer_id, min(due) from (
+      select organization_id, customer_id, due_at as due from subscriptions
+       where due_at is not null and organization_id = :org and due_at <= :now
+      union all
+      select organization_id, customer_id, finalization_due_at from invoices
+       where status = 'draft' and organization_id = :org and finalization_due_at <= :now
+    ) as work group by 1, 2 order by 3, 2 limit :limit
+    """
+)
+_NEXT_DUE = text(
+    """
+    select least(
+      (select min(due_at) from subscriptions where organization_id = :org and due_at is not null),
+      (select min(finalization_due_at) from invoices where organization_id = :org and status = 'draft'))
+    """
+)
+
+
+async def next_due(ctx: Context) -> datetime | None:
+    """The earliest due instant of the organization's announced passes."""
+    return (await ctx.session.execute(_NEXT_DUE, {"org": ctx.organization_id})).scalar_one()
+
+
+async def tick(runtime: Runtime, *, concurrency: int = 4) -> int:
+    """One live tick: everything due by system time in live organizations. Returns the passes run.
+
+    Several workers may tick at once: each customer is taken by one of them, the others skip it.
+    """
+    now = system_now()
+    done = 0
+    tried: set[UUID] = set()
+    while True:
+        async with runtime.database.reading() as session:
+            rows = (await session.execute(_DUE_LIVE, {"now": now, "limit": CHUNK + len(tried)})).all()
+        work = [(row[0], row[1]) for row in rows if row[1] not in tried]
+        if not work:
+            return done
+        tried.update(customer for _, customer in work)
+        done += await _run_customers(runtime, work, now, concurrency, wait=False)
+
+
+async def run_due_in(runtime: Runtime, organization_id: UUID, until: datetime, *, concurrency: int = 4) -> list[str]:
+    """Run everything due in one organization up to ``until``; returns the errors of customers that failed."""
+    tried: set[UUID] = set()
+    errors: list[str] = []
+    while True:
+        async with runtime.database.reading() as session:
+            rows = (
+                await session.execute(
+                    _DUE_IN_ORGANIZATION, {"org": organization_id, "now": until, "limit": CHUNK + len(tried)}
+                )
+            ).all()
+        work = [(row[0], row[1]) for row in rows if row[1] not in tried]
+        if not work:
+            return errors
+        tried.update(customer for _, customer in work)
+        await _run_customers(runtime, work, until, concurrency, wait=True, errors=errors)
+
+
+async def _run_customers(
+    runtime: Runtime,
+    work: Sequence[tuple[UUID, UUID]],
+    until: datetime,
+    concurrency: int,
+    *,
+    wait: bool,
+    errors: list[str] | None = None,
+) -> int:
+    gate = asyncio.Semaphore(concurrency)
+    done = 0
+
+    async def one(organization_id: UUID, customer_id: UUID) -> None:
+        nonlocal done
+        async with gate:
+            try:
+                done += await run_customer(runtime, organization_id, customer_id, until, wait=wait)
+            except Exception as failure:
+                log.exception("due work failed", customer_id=str(customer_id))
+                if errors is not None:
+                    errors.append(f"customer {customer_id}: {failure}")
+
+    async with asyncio.TaskGroup() as group:
+        for organization_id, customer_id in work:
+            group.create_task(one(organization_id, customer_id))
+    return done
+
+
+async def run_customer(
+    runtime: Runtime, organization_id: UUID, customer_id: UUID, until: datetime, *, wait: bool = True
+) -> int:
+    """Run a customer's due passes in order up to ``until``, one transaction each; returns how many.
+
+    Without ``wait`` a customer locked by somebody else is left to them.
+    """
+    done = 0
+    while True:
+        async with runtime.database.transaction() as session:
+            organization = await session.get(Organization, organization_id)
+            if organization is None:
+                return done
+            ctx = Context(session, organization, event_store=runtime.event_store)
+            customer = await lock_customer(ctx, customer_id, skip_locked=not wait)
+            if customer is None:
+                return done
+            found = await next_pass(ctx, customer, until)
+            if found is None:
+                return done
+            instant, chosen = found
+            await chosen.run(ctx, customer, instant)
+        done += 1

@@ -1,0 +1,119 @@
+"""The passes of the timetable that act on one customer at one due instant (spec 03 §8.1).
+
+Each pass names its rank, finds what is due for a customer, and runs it under the customer's lock. All passes are
+"announced": they change subscriptions and invoices by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlmodel import col
+
+from billwright.billing.access.context import Context
+from billwright.billing.customers.models import Customer
+from billwright.billing.invoicing.drafts import finalize_draft
+from billwright.billing.invoicing.models import Invoice
+from billwright.billing.subscriptions.calendar.starts import StartDay
+from billwright.billing.subscriptions.life_cycle import bill_periodic, end_trial, start, terminate
+from billwright.billing.subscriptions.models import Subscription
+
+Run = Callable[[Context, Customer, datetime], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """``due_column`` is the subscription column that holds the due instant; ``None`` for drafts."""
+
+    rank: int
+    name: str
+    run: Run
+    due_column: str | None
+
+
+async def _due(ctx: Context, customer: Customer, column: str, t: datetime) -> list[Subscription]:
+    due_at = getattr(Subscription, column)
+    rows = await ctx.session.scalars(
+        select(Subscription)
+        .where(
+            col(Subscription.organization_id) == ctx.organization_id,
+            col(Subscription.customer_id) == customer.id,
+            col(due_at) <= t,
+        )
+        .order_by(col(Subscription.created_at), col(Subscription.id))
+    )
+    return list(rows.all())
+
+
+async def _activate(ctx: Context, customer: Customer, t: datetime) -> None:
+    for subscription in await _due(ctx, customer, "activation_due_at", t):
+        await start(ctx, customer, subscription, t, StartDay.today)
+
+
+async def _end(ctx: Context, customer: Customer, t: datetime) -> None:
+    for subscription in await _due(ctx, customer, "ending_due_at", t):
+        await terminate(ctx, customer, subscription, t, generate_invoice=subscription.on_termination_invoice != "skip")
+
+
+async def _bill(ctx: Context, customer: Customer, t: datetime) -> None:
+    await bill_periodic(ctx, customer, await _due(ctx, customer, "next_billing_at", t), t)
+
+
+async def _end_trials(ctx: Context, customer: Customer, t: datetime) -> None:
+    for subscription in await _due(ctx, customer, "trial_due_at", t):
+        await end_trial(ctx, customer, subscription)
+
+
+async def _finalize(ctx: Context, customer: Customer, t: datetime) -> None:
+    drafts = await ctx.session.scalars(
+        select(Invoice)
+        .where(
+            col(Invoice.organization_id) == ctx.organization_id,
+            col(Invoice.customer_id) == customer.id,
+            col(Invoice.status) == "draft",
+            col(Invoice.finalization_due_at) <= t,
+        )
+        .order_by(col(Invoice.expected_finalization_date), col(Invoice.created_at), col(Invoice.id))
+        .with_for_update()
+    )
+    for invoice in drafts.all():
+        await finalize_draft(ctx, customer, invoice)
+
+
+ACTIVATION = Pass(1, "activate scheduled subscriptions", _activate, "activation_due_at")
+ENDING = Pass(2, "terminate ended subscriptions", _end, "ending_due_at")
+BILLING = Pass(3, "periodic billing", _bill, "next_billing_at")
+TRIALS = Pass(4, "end of trials", _end_trials, "trial_due_at")
+FINALIZATION = Pass(7, "finalize drafts", _finalize, None)
+PASSES = (ACTIVATION, ENDING, BILLING, TRIALS, FINALIZATION)
+
+
+async def next_pass(ctx: Context, customer: Customer, until: datetime) -> tuple[datetime, Pass] | None:
+    """The customer's earliest due pass at or before ``until``, by instant, then rank."""
+    columns = [item for item in PASSES if item.due_column is not None]
+    row = (
+        await ctx.session.execute(
+            select(*(func.min(getattr(Subscription, str(item.due_column))) for item in columns)).where(
+                col(Subscription.organization_id) == ctx.organization_id,
+                col(Subscription.customer_id) == customer.id,
+                col(Subscription.due_at) <= until,
+            )
+        )
+    ).one()
+    drafts = (
+        await ctx.session.execute(
+            select(func.min(col(Invoice.finalization_due_at))).where(
+                col(Invoice.organization_id) == ctx.organization_id,
+                col(Invoice.customer_id) == customer.id,
+                col(Invoice.status) == "draft",
+            )
+        )
+    ).scalar_one()
+    candidates = [(instant, item) for instant, item in zip(row, columns, strict=True) if instant is not None]
+    if drafts is not None:
+        candidates.append((drafts, FINALIZATION))
+    due = [(instant, item) for instant, item in candidates if instant <= until]
+    return min(due, key=lambda found: (found[0], found[1].rank), default=None)
