@@ -102,10 +102,13 @@ def fee_name(fee: FeeLine, section: SubscriptionSection, locale: DocumentLocale)
         case FeeKind.COMMITMENT:
             return fee.invoice_display_name or fee.item_name or locale.text("minimum_commitment")
         case FeeKind.CHARGE:
-            parts = [fee.invoice_display_name or fee.item_name or "", *fee.group_values]
-            if fee.filter:
-                parts.append(_filter_name(fee.filter))
-            return _SEPARATOR.join(part for part in parts if part)
+            return charge_name(fee.invoice_display_name or fee.item_name, fee.group_values, fee.filter)
+
+
+def charge_name(name: str | None, group_values: tuple[str, ...], label: FilterLabel | None) -> str:
+    """``name • group values • filter``, empty parts left out."""
+    parts = [name or "", *group_values, _filter_name(label) if label else ""]
+    return _SEPARATOR.join(part for part in parts if part)
 
 
 def fee_rows(fee: FeeLine, section: SubscriptionSection, currency: str, locale: DocumentLocale) -> list[Row]:

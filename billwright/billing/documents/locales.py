@@ -24,6 +24,7 @@ class DocumentLocale:
 
     ``date_pattern`` uses ``{d} {dd} {m} {mm} {mon} {yyyy}``; ``symbol_pattern`` uses ``{symbol} {amount}`` and
     ``iso_pattern`` ``{code} {amount}``; ``group`` and ``decimal`` are the separators of amounts.
+    ``fonts``: families of which one must be installed, where the shipped font lacks the script.
     """
 
     code: str
@@ -36,6 +37,7 @@ class DocumentLocale:
     symbol_pattern: str
     iso_pattern: str
     texts: dict[str, str]
+    fonts: tuple[str, ...] = ()
 
     def text(self, key: str, **values: object) -> str:
         """The wording of ``key`` with its placeholders filled. Raises ``KeyError`` for an unknown key."""
@@ -74,6 +76,7 @@ def load_locale(code: str | None) -> DocumentLocale:
         symbol_pattern=formats["symbol"],
         iso_pattern=formats["iso"],
         texts={**english["texts"], **data.get("texts", {})},
+        fonts=tuple(data.get("fonts", ())),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import threading
 import unicodedata
 from datetime import UTC, date, datetime
@@ -19,21 +20,42 @@ from typing import Any
 import typst
 
 from billwright.billing.documents.blocks import Block, Layout, Table
+from billwright.billing.documents.credit_note_document import CreditNoteDocument
+from billwright.billing.documents.credit_note_layout import lay_out_credit_note
 from billwright.billing.documents.invoice_document import InvoiceDocument
 from billwright.billing.documents.layout import lay_out_invoice
+from billwright.billing.documents.locales import DEFAULT_LOCALE, load_locale
 from billwright.billing.documents.logo import logo_svg
 
 _FOLDER = Path(str(resources.files("billwright.billing.documents") / "typst"))
+_log = logging.getLogger(__name__)
 _local = threading.local()
 
-_CHARACTER_WIDTH = 0.53
+_CHARACTER_WIDTH = 0.515
 """Width of a digit in em with some air; measured columns never wrap an amount."""
 _MIN_WIDTH, _MAX_WIDTH = 4.2, 15.0
 
 
 def render_invoice(document: InvoiceDocument) -> bytes:
     """The PDF of an invoice. The same document gives the same bytes. Raises ``ValueError`` as ``lay_out_invoice``."""
+    document = dataclasses.replace(document, locale=printable_locale(document.locale))
     return render_layout(lay_out_invoice(document), document.issuing_date)
+
+
+def render_credit_note(document: CreditNoteDocument) -> bytes:
+    """The PDF of a credit note. The same document gives the same bytes."""
+    document = dataclasses.replace(document, locale=printable_locale(document.locale))
+    return render_layout(lay_out_credit_note(document), document.issuing_date)
+
+
+def printable_locale(code: str) -> str:
+    """``code``, or English where the language needs a font (``fonts`` of its file) and the machine has none of them:
+    an English document can be read, one of empty boxes cannot."""
+    needed = load_locale(code).fonts
+    if not needed or not _families().isdisjoint(needed):
+        return code
+    _log.warning("document_fonts_missing", extra={"locale": code, "any_of": needed})
+    return DEFAULT_LOCALE
 
 
 def render_layout(layout: Layout, issuing_date: date) -> bytes:
@@ -44,6 +66,7 @@ def render_layout(layout: Layout, issuing_date: date) -> bytes:
         "title": layout.title,
         "author": layout.author,
         "language": layout.language,
+        "fonts": load_locale(layout.language).fonts,
         "paper": layout.paper,
         "running_head": layout.running_head,
         "page_text": layout.page_text,
@@ -80,6 +103,11 @@ def _compiler() -> typst.Compiler:
 def _fonts() -> typst.Fonts:
     """Shipped fonts first; those of the system and of Typst serve scripts that ours lacks (e.g. Chinese)."""
     return typst.Fonts(include_system_fonts=True, include_embedded_fonts=True, font_paths=[_FOLDER / "fonts"])
+
+
+@cache
+def _families() -> frozenset[str]:
+    return frozenset(_fonts().families())
 
 
 def _block(block: Block, widths: dict[tuple[str, ...], list[float]]) -> dict[str, Any]:

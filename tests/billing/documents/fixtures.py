@@ -8,6 +8,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from billwright.billing.documents.credit_note_document import (
+    CreditedFee,
+    CreditedSubscription,
+    CreditNoteDocument,
+)
 from billwright.billing.documents.invoice_document import (
     AddOnLine,
     Address,
@@ -273,6 +278,46 @@ def example_a(**changes: Any) -> InvoiceDocument:
         ),
     }
     return invoice(**{**values, **changes})
+
+
+def credit_note(**changes: Any) -> CreditNoteDocument:
+    """Half of a subscription and of a grouped charge with its true-up, credited and refunded."""
+    values: dict[str, Any] = {
+        "number": "HOO-A1B2-001-042-CN001",
+        "invoice_number": "HOO-A1B2-001-042",
+        "issuing_date": date(2025, 2, 10),
+        "currency": "EUR",
+        "seller": SELLER,
+        "customer": CUSTOMER,
+        "subscriptions": (
+            CreditedSubscription(
+                name="Production",
+                items=(
+                    CreditedFee(
+                        kind=FeeKind.CHARGE,
+                        amount_cents=2000,
+                        item_name="Storage",
+                        group_values=("eu",),
+                        filter=FilterLabel(display_name="Hot"),
+                        taxes=(VAT20,),
+                        true_up_amount_cents=500,
+                        true_up_taxes=(VAT20,),
+                    ),
+                    CreditedFee(kind=FeeKind.SUBSCRIPTION, amount_cents=5000, taxes=(VAT20,)),
+                    CreditedFee(kind=FeeKind.CHARGE, amount_cents=0, item_name="API calls"),
+                ),
+            ),
+        ),
+        "applied_taxes": (
+            AppliedTax(code="vat", name="VAT", rate=Decimal(20), base_amount_cents=6750, amount_cents=1350),
+        ),
+        "coupons_adjustment_amount_cents": 750,
+        "sub_total_excluding_taxes_amount_cents": 6750,
+        "credit_amount_cents": 6100,
+        "refund_amount_cents": 2000,
+        "total_amount_cents": 8100,
+    }
+    return CreditNoteDocument(**{**values, **changes})
 
 
 LONG = "Enterprise observability platform with extended retention, anomaly detection and dedicated regional ingestion"
