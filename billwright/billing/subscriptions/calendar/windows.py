@@ -135,7 +135,9 @@ class Windows:
 
     @property
     def charges_window_days(self) -> int:
-        """``d_window`` of spec 02 §1.3, one less when cut by an upgrade, not below 0."""
+        """``d_window`` of spec 02 §1.3, one less when cut by an upgrade, not below 0; 0 for an empty window."""
+        if self.charges_window_is_empty:
+            return 0
         counted = days(self.charges_from_datetime, self.charges_to_datetime, self.tz)
         return max(counted - 1, 0) if self.drops_charges_day else counted
 

@@ -287,6 +287,12 @@ def test_4_2_a_fee_of_zero_is_still_a_fee() -> None:
     assert subscription_fee(3000, whole, trial_end=at("2024-05-01T00:00")).amount_cents == 0
 
 
+def test_4_1_a_trial_ending_with_the_window_leaves_nothing() -> None:
+    of = terms("2024-02-01T00:00", ended="2024-02-12T00:00")
+    assert fee(2900, of, Case.terminating, "2024-02-12T00:00", trial="2024-02-12T00:00") == (0, 29, 0)
+    assert fee(2900, of, Case.terminating, "2024-02-12T00:00", trial="2024-02-11T23:59:59") == (1, 29, 100)
+
+
 # ---- §5 trials ----
 
 

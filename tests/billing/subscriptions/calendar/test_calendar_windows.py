@@ -342,6 +342,7 @@ def test_terminated_before_the_window_ends_in_nothing() -> None:
     row = windows(Case.upgrade_old, of, at("2024-02-12T06:00"))
     assert row.charges_window_is_empty
     assert not row.bills_charges
+    assert row.charges_window_days == 0
     assert is_zero_length(row.charges_from_datetime, row.charges_to_datetime)
     assert not is_zero_length(row.from_datetime, row.to_datetime)
 
@@ -373,6 +374,15 @@ def test_2_pricing_1_3_window_days_and_end_day_of_an_upgrade() -> None:
     assert (lost.charges_window_days, lost.charges_end_day, lost.charges_duration_days) == (24, day("2023-02-24"), 28)
     started = windows(Case.periodic, terms("2023-01-08T00:00"), at("2023-02-01T00:00"))
     assert (started.charges_window_days, started.charges_duration_days) == (24, 31)
+
+
+def test_ending_at_the_first_instant_of_a_billed_period_has_a_fee_day_but_no_usage() -> None:
+    of = terms("2024-01-01T00:00", ended="2024-10-01T00:00")
+    row = windows(Case.terminating, of, at("2024-10-01T00:00"))
+    assert row.bills_subscription_fee
+    assert row.charges_window_is_empty
+    assert row.charges_window_days == 0
+    assert not row.bills_charges
 
 
 def test_2_pricing_12_active_days_of_commitments() -> None:
