@@ -101,7 +101,7 @@ def same_properties(one: object, other: object) -> bool:
     numbers = _number(one), _number(other)
     if None not in numbers:
         return numbers[0] == numbers[1]
-    return type(one) is type(other) and one == other
+    return isinstance(one, bool) == isinstance(other, bool) and one == other
 
 
 def _number(value: Any) -> Decimal | None:
