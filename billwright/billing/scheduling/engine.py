@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -45,15 +45,18 @@ _DUE_IN_ORGANIZATION = text(
 _NEXT_DUE = text(
     """
     select least(
-      (select min(due_at) from subscriptions where organization_id = :org and due_at is not null),
-      (select min(finalization_due_at) from invoices where organization_id = :org and status = 'draft'))
+      (select min(due_at) from subscriptions
+        where organization_id = :org and due_at is not null and customer_id <> all(cast(:skip as uuid[]))),
+      (select min(finalization_due_at) from invoices
+        where organization_id = :org and status = 'draft' and customer_id <> all(cast(:skip as uuid[]))))
     """
 )
 
 
-async def next_due(ctx: Context) -> datetime | None:
-    """The earliest due instant of the organization's announced passes."""
-    return (await ctx.session.execute(_NEXT_DUE, {"org": ctx.organization_id})).scalar_one()
+async def next_due(ctx: Context, skip: Iterable[UUID] = ()) -> datetime | None:
+    """The earliest due instant of the organization's announced passes, customers in ``skip`` left out."""
+    found = await ctx.session.execute(_NEXT_DUE, {"org": ctx.organization_id, "skip": list(skip)})
+    return found.scalar_one()
 
 
 async def tick(runtime: Runtime, *, concurrency: int = 4) -> int:
@@ -74,10 +77,12 @@ async def tick(runtime: Runtime, *, concurrency: int = 4) -> int:
         done += await _run_customers(runtime, work, now, concurrency, wait=False)
 
 
-async def run_due_in(runtime: Runtime, organization_id: UUID, until: datetime, *, concurrency: int = 4) -> list[str]:
-    """Run everything due in one organization up to ``until``; returns the errors of customers that failed."""
-    tried: set[UUID] = set()
-    errors: list[str] = []
+async def run_due_in(
+    runtime: Runtime, organization_id: UUID, until: datetime, *, skip: Iterable[UUID] = (), concurrency: int = 4
+) -> dict[UUID, str]:
+    """Run everything due in one organization up to ``until``; returns the errors by customer, ``skip`` left out."""
+    tried: set[UUID] = set(skip)
+    errors: dict[UUID, str] = {}
     while True:
         async with runtime.database.reading() as session:
             rows = (
@@ -99,7 +104,7 @@ async def _run_customers(
     concurrency: int,
     *,
     wait: bool,
-    errors: list[str] | None = None,
+    errors: dict[UUID, str] | None = None,
 ) -> int:
     gate = asyncio.Semaphore(concurrency)
     done = 0
@@ -112,7 +117,7 @@ async def _run_customers(
             except Exception as failure:
                 log.exception("due work failed", customer_id=str(customer_id))
                 if errors is not None:
-                    errors.append(f"customer {customer_id}: {failure}")
+                    errors[customer_id] = str(failure)
 
     async with asyncio.TaskGroup() as group:
         for organization_id, customer_id in work:

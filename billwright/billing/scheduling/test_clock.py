@@ -111,10 +111,12 @@ async def _is_used(ctx: Context) -> bool:
 async def advance(runtime: Runtime, organization_id: UUID) -> ClockState:
     """Walk an advancing clock to its target, running everything due on the way, then the jobs it queued.
 
-    Visits only instants at which something is due. Returns when all of it, background jobs included, has ended. Safe
+    Visits only instants at which something is due. A customer whose work fails stays due and is left out from then
+    on; the clock still reaches the target. Returns when all of it, background jobs included, has ended. Safe
     to run again after a crash: it resumes from the stored clock.
     """
     failed: list[dict[str, str]] = []
+    stuck: set[UUID] = set()
     while True:
         async with runtime.database.transaction() as session:
             organization = await _locked(session, organization_id)
@@ -123,12 +125,13 @@ async def advance(runtime: Runtime, organization_id: UUID) -> ClockState:
                 break
             ctx = Context(session, organization, event_store=runtime.event_store)
             present = ctx.now()
-            due = await next_due(ctx)
+            due = await next_due(ctx, stuck)
             instant = target if due is None or due > target else max(due, present)
             organization.clock_now = instant
             organization.clock_lease_until = system_now() + LEASE
-        errors = await run_due_in(runtime, organization_id, instant)
-        failed.extend({"name": "due work", "error": error} for error in errors)
+        errors = await run_due_in(runtime, organization_id, instant, skip=stuck)
+        stuck |= errors.keys()
+        failed.extend({"name": f"billing of customer {who}", "error": error} for who, error in errors.items())
         await settle_jobs(runtime, organization_id, failed)
         if instant >= target:
             async with runtime.database.transaction() as session:
@@ -136,11 +139,6 @@ async def advance(runtime: Runtime, organization_id: UUID) -> ClockState:
                 organization.clock_target = None
                 organization.clock_lease_until = None
             break
-        if errors:
-            # What failed stays due; the clock still reaches the target (spec 09 §1).
-            async with runtime.database.transaction() as session:
-                organization = await _locked(session, organization_id)
-                organization.clock_now = target
     async with runtime.database.reading() as session:
         organization = await session.get(Organization, organization_id)
         if organization is None:

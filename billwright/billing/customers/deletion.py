@@ -1,0 +1,84 @@
+"""Deleting a customer: hidden at once, wound up by a job (spec 03 §1.5)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlmodel import col
+
+from billwright.billing.access.context import Context
+from billwright.billing.access.models import Organization
+from billwright.billing.background.jobs import JobCall, job
+from billwright.billing.customers.locking import lock_customer
+from billwright.billing.customers.models import Customer
+from billwright.billing.customers.queries import get_customer
+from billwright.billing.invoicing.models import Invoice
+from billwright.billing.kernel.errors import NotFound
+from billwright.billing.kernel.outbox import enqueue
+from billwright.billing.notifications.service import emit
+from billwright.billing.subscriptions.life_cycle import cancel, terminate
+from billwright.billing.subscriptions.models import Subscription
+
+FINALIZATION_DELAY = timedelta(minutes=5)
+
+
+async def delete_customer(ctx: Context, external_id: str) -> Customer:
+    """Soft-delete now; a job ends the subscriptions and lets the drafts finalize. Raises ``NotFound("customer")``."""
+    found = await get_customer(ctx, external_id)
+    customer = await lock_customer(ctx, found.id)
+    if customer is None or customer.deleted_at is not None:
+        raise NotFound("customer")
+    now = ctx.now()
+    customer.deleted_at = now
+    customer.updated_at = now
+    await enqueue(
+        ctx.session,
+        ctx.organization_id,
+        "customer.wind_up",
+        {"customer_id": str(customer.id)},
+        unique_key=f"customer.wind_up:{customer.id}",
+    )
+    return customer
+
+
+@job("customer.wind_up")
+async def wind_up(call: JobCall) -> None:
+    """Terminate active subscriptions, cancel pending ones, schedule the drafts five minutes later."""
+    async with call.runtime.database.transaction() as session:
+        organization = await session.get(Organization, call.organization_id)
+        if organization is None:
+            return
+        ctx = Context(session, organization, event_store=call.runtime.event_store)
+        customer = await lock_customer(ctx, UUID(call.arguments["customer_id"]))
+        if customer is None:
+            return
+        rows = await session.scalars(
+            select(Subscription)
+            .where(
+                col(Subscription.organization_id) == ctx.organization_id,
+                col(Subscription.customer_id) == customer.id,
+                col(Subscription.status).in_(("active", "pending")),
+            )
+            .order_by(col(Subscription.created_at), col(Subscription.id))
+        )
+        now = ctx.now()
+        for subscription in rows.all():
+            if subscription.status == "pending":
+                await cancel(ctx, subscription)
+                continue
+            skipped = subscription.on_termination_invoice == "skip"
+            await terminate(ctx, customer, subscription, now, generate_invoice=not skipped)
+            await emit(ctx, "subscription.terminated", "subscription", subscription.id)
+        await session.flush()
+        await session.execute(
+            update(Invoice)
+            .where(
+                col(Invoice.organization_id) == ctx.organization_id,
+                col(Invoice.customer_id) == customer.id,
+                col(Invoice.status) == "draft",
+            )
+            .values(finalization_due_at=now + FINALIZATION_DELAY)
+            .execution_options(synchronize_session=False)
+        )

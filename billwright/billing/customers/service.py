@@ -1,0 +1,197 @@
+"""Use cases of customers: upsert and currency lock (spec 03 §1.1-§1.4). Deletion is in ``deletion.py``."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, exists, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col
+
+from billwright.billing.access.context import Context
+from billwright.billing.customers import settings
+from billwright.billing.customers.locking import lock_customer
+from billwright.billing.customers.metadata import replace_metadata
+from billwright.billing.customers.models import Customer, CustomerTax
+from billwright.billing.customers.queries import find_customer, get_customer
+from billwright.billing.customers.schemas import PLAIN_ATTRIBUTES, BillingConfigurationInput, CustomerInput
+from billwright.billing.invoicing.drafts import mark_drafts_stale, move_drafts_of_customer, periodic_offset
+from billwright.billing.invoicing.models import Invoice
+from billwright.billing.kernel.errors import NotFound, Problems, ValidationFailed
+from billwright.billing.kernel.ids import new_id
+from billwright.billing.notifications.service import emit
+from billwright.billing.subscriptions.models import Subscription
+from billwright.billing.subscriptions.rescheduling import reschedule_customer
+from billwright.billing.taxes.models import Tax
+
+__all__ = ["ensure_customer", "find_customer", "get_customer", "take_currency", "upsert_customer"]
+
+MAX_EXTERNAL_ID = 255
+
+
+async def upsert_customer(ctx: Context, inp: CustomerInput) -> Customer:
+    """Create the customer with ``external_id`` or update it; one transaction, one webhook.
+
+    Raises ``ValidationFailed`` with the codes of spec 03 §1.1, ``NotFound("tax")`` and ``NotFound("billing_entity")``.
+    """
+    external_id = (inp.external_id or "").strip()
+    problems = Problems()
+    if not external_id:
+        problems.add("external_id", "value_is_mandatory")
+    elif len(external_id) > MAX_EXTERNAL_ID:
+        problems.add("external_id", "value_is_too_long")
+    if inp.skip_invoice_custom_sections and inp.invoice_custom_section_codes:
+        problems.add("invoice_custom_sections", "skip_sections_and_selected_ids_sent_together")
+    problems.raise_if_any()
+    if inp.billing_entity_code is not None and inp.billing_entity_code != ctx.organization.slug:
+        raise NotFound("billing_entity")
+    if inp.invoice_custom_section_codes:
+        raise NotFound("invoice_custom_section")
+    found = await find_customer(ctx, external_id)
+    created = found is None
+    customer = found or await ensure_customer(ctx, external_id)
+    locked = await lock_customer(ctx, customer.id)
+    if locked is None:
+        raise NotFound("customer")
+    await _apply(ctx, locked, inp)
+    await emit(ctx, "customer.created" if created else "customer.updated", "customer", locked.id)
+    return locked
+
+
+async def ensure_customer(ctx: Context, external_id: str) -> Customer:
+    """The live customer with this external id, created bare if there is none; safe against concurrent creation."""
+    now = ctx.now()
+    sequence = (
+        await ctx.session.execute(
+            text(
+                "update organizations set customer_sequence = customer_sequence + 1"
+                " where id = :id returning customer_sequence"
+            ),
+            {"id": ctx.organization_id},
+        )
+    ).scalar_one()
+    statement = (
+        insert(Customer)
+        .values(
+            id=new_id(),
+            created_at=now,
+            updated_at=now,
+            organization_id=ctx.organization_id,
+            external_id=external_id,
+            sequential_id=sequence,
+            slug=f"{ctx.organization.document_number_prefix}-{sequence:03d}",
+            shipping_address={},
+            finalize_zero_amount_invoice="inherit",
+            skip_invoice_custom_sections=False,
+            invoice_sequence=0,
+        )
+        .on_conflict_do_nothing(
+            index_elements=["organization_id", "external_id"], index_where=text("deleted_at is null")
+        )
+    )
+    await ctx.session.execute(statement)
+    return await get_customer(ctx, external_id)
+
+
+async def _apply(ctx: Context, customer: Customer, inp: CustomerInput) -> None:
+    organization = ctx.organization
+    old_zone = settings.applicable_timezone(customer, organization)
+    old_offset = periodic_offset(ctx, customer)
+    old_grace = settings.invoice_grace_period(customer, organization)
+    old_term = settings.net_payment_term(customer, organization)
+    if inp.given("currency") and inp.currency != customer.currency:
+        if not await is_editable(ctx, customer):
+            raise ValidationFailed(currency="currencies_does_not_match")
+        customer.currency = inp.currency
+    for name, value in inp.given_values(*PLAIN_ATTRIBUTES).items():
+        setattr(customer, name, value)
+    if inp.given("finalize_zero_amount_invoice"):
+        customer.finalize_zero_amount_invoice = inp.finalize_zero_amount_invoice or "inherit"
+    if inp.skip_invoice_custom_sections is not None:
+        customer.skip_invoice_custom_sections = inp.skip_invoice_custom_sections
+    if inp.given("shipping_address"):
+        sent = inp.shipping_address
+        shipping = dict(customer.shipping_address) if sent is not None else {}
+        if sent is not None:
+            shipping.update({name: getattr(sent, name) for name in sent.model_fields_set})
+        customer.shipping_address = shipping
+    if inp.billing_configuration is not None:
+        _configure(customer, inp.billing_configuration)
+    customer.updated_at = ctx.now()
+    await ctx.session.flush()
+    if inp.given("metadata"):
+        await replace_metadata(ctx, customer, inp.metadata or [])
+    if inp.given("tax_codes"):
+        await _replace_taxes(ctx, customer, inp.tax_codes or [])
+    moved = (
+        periodic_offset(ctx, customer) != old_offset
+        or settings.invoice_grace_period(customer, organization) != old_grace
+        or settings.net_payment_term(customer, organization) != old_term
+    )
+    if moved:
+        await move_drafts_of_customer(ctx, customer, old_offset=old_offset, old_grace=old_grace)
+    if settings.applicable_timezone(customer, organization) != old_zone:
+        await reschedule_customer(ctx, customer)
+
+
+def _configure(customer: Customer, sent: BillingConfigurationInput) -> None:
+    for name in (
+        "invoice_grace_period",
+        "document_locale",
+        "subscription_invoice_issuing_date_anchor",
+        "subscription_invoice_issuing_date_adjustment",
+    ):
+        if sent.given(name):
+            setattr(customer, name, getattr(sent, name))
+    provider_keys = (
+        "payment_provider",
+        "payment_provider_code",
+        "provider_customer_id",
+        "sync",
+        "sync_with_provider",
+        "provider_payment_methods",
+    )
+    given = sent.given_values(*provider_keys)
+    if not given:
+        return
+    if sent.given("payment_provider") and sent.payment_provider is None:
+        customer.payment_provider = None
+        return
+    merged = {**(customer.payment_provider or {}), **given}
+    customer.payment_provider = merged if merged.get("payment_provider") else None
+
+
+async def is_editable(ctx: Context, customer: Customer) -> bool:
+    """No subscription of any status and no invoice (spec 03 §1.2); decides the currency lock."""
+    subscribed = exists().where(col(Subscription.customer_id) == customer.id)
+    invoiced = exists().where(col(Invoice.customer_id) == customer.id)
+    row = (await ctx.session.execute(select(subscribed, invoiced))).one()
+    return not any(row)
+
+
+async def take_currency(ctx: Context, customer: Customer, currency: str) -> None:
+    """A subscription's currency must be the customer's, which takes it if it has none (spec 03 §1.2)."""
+    if customer.currency is None:
+        customer.currency = currency
+        customer.updated_at = ctx.now()
+    elif customer.currency != currency:
+        raise ValidationFailed(currency="currencies_does_not_match")
+
+
+async def _replace_taxes(ctx: Context, customer: Customer, codes: list[str]) -> None:
+    wanted = set(codes)
+    taxes = (
+        await ctx.session.scalars(
+            select(Tax).where(
+                col(Tax.organization_id) == ctx.organization_id,
+                col(Tax.code).in_(wanted),
+                col(Tax.deleted_at).is_(None),
+            )
+        )
+    ).all()
+    if {tax.code for tax in taxes} != wanted:
+        raise NotFound("tax")
+    await ctx.session.execute(delete(CustomerTax).where(col(CustomerTax.customer_id) == customer.id))
+    if taxes:
+        await ctx.session.execute(
+            insert(CustomerTax), [{"customer_id": customer.id, "tax_id": tax.id} for tax in taxes]
+        )
+    await mark_drafts_stale(ctx, customer_ids=[customer.id])

@@ -1,0 +1,140 @@
+"""Reads of subscriptions, scoped by organization (spec 03 §9)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, func, or_, select
+from sqlmodel import col
+
+from billwright.billing.access.context import Context
+from billwright.billing.catalog.models import Plan
+from billwright.billing.customers.models import Customer
+from billwright.billing.kernel.errors import NotFound
+from billwright.billing.kernel.pagination import Page, PageRequest, paginate
+from billwright.billing.subscriptions.models import Subscription
+
+STATUSES = ("pending", "active", "terminated", "canceled", "incomplete")
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionFilters:
+    """Filters of a list. ``statuses`` of ``None`` means every status; ``search`` as in spec 07 §7.4."""
+
+    external_customer_id: str | None = None
+    customer_id: UUID | None = None
+    plan_code: str | None = None
+    external_id: str | None = None
+    statuses: Sequence[str] | None = ("active",)
+    currency: str | None = None
+    overridden: bool | None = None
+    search: str | None = None
+
+
+def subscriptions_statement(ctx: Context, filters: SubscriptionFilters) -> Select[Any]:
+    """The filtered, ordered list."""
+    statement = select(Subscription).where(col(Subscription.organization_id) == ctx.organization_id)
+    needs_customer = filters.external_customer_id is not None or filters.search is not None
+    needs_plan = any(
+        value is not None for value in (filters.plan_code, filters.currency, filters.overridden, filters.search)
+    )
+    if needs_customer:
+        statement = statement.join(Customer, col(Customer.id) == col(Subscription.customer_id))
+    if needs_plan:
+        statement = statement.join(Plan, col(Plan.id) == col(Subscription.plan_id))
+    if filters.external_customer_id is not None:
+        statement = statement.where(
+            col(Customer.external_id) == filters.external_customer_id, col(Customer.deleted_at).is_(None)
+        )
+    if filters.customer_id is not None:
+        statement = statement.where(col(Subscription.customer_id) == filters.customer_id)
+    if filters.plan_code is not None:
+        statement = statement.where(col(Plan.code) == filters.plan_code)
+    if filters.currency is not None:
+        statement = statement.where(col(Plan.amount_currency) == filters.currency)
+    if filters.overridden is not None:
+        parent = col(Plan.parent_id)
+        statement = statement.where(parent.is_not(None) if filters.overridden else parent.is_(None))
+    if filters.external_id is not None:
+        statement = statement.where(col(Subscription.external_id) == filters.external_id)
+    if filters.statuses is not None:
+        statement = statement.where(col(Subscription.status).in_(filters.statuses))
+    if filters.search is not None:
+        pattern = "%" + filters.search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        columns = (
+            Subscription.name,
+            Subscription.external_id,
+            Plan.name,
+            Plan.code,
+            Customer.name,
+            Customer.firstname,
+            Customer.lastname,
+            Customer.external_id,
+            Customer.email,
+        )
+        statement = statement.where(or_(*(col(item).ilike(pattern) for item in columns)))
+    return statement.order_by(
+        col(Subscription.subscription_at).desc().nulls_last(),
+        col(Subscription.created_at).desc(),
+        col(Subscription.id),
+    )
+
+
+async def list_subscriptions(ctx: Context, filters: SubscriptionFilters, page: PageRequest) -> Page[Subscription]:
+    """A page, newest ``subscription_at`` first."""
+    return await paginate(ctx.session, subscriptions_statement(ctx, filters), page)
+
+
+async def find_subscription(ctx: Context, external_id: str, status: str = "active") -> Subscription:
+    """The subscription with this external id and status; of several terminated ones the last ended.
+
+    Raises ``NotFound("subscription")``.
+    """
+    statement = (
+        select(Subscription)
+        .where(
+            col(Subscription.organization_id) == ctx.organization_id,
+            col(Subscription.external_id) == external_id,
+            col(Subscription.status) == status,
+        )
+        .order_by(col(Subscription.terminated_at).desc().nulls_last(), col(Subscription.created_at).desc())
+        .limit(1)
+    )
+    found = (await ctx.session.scalars(statement)).first()
+    if found is None:
+        raise NotFound("subscription")
+    return found
+
+
+async def subscription_by_id(ctx: Context, subscription_id: UUID) -> Subscription:
+    """The subscription, any status. Raises ``NotFound("subscription")``."""
+    statement = select(Subscription).where(
+        col(Subscription.id) == subscription_id, col(Subscription.organization_id) == ctx.organization_id
+    )
+    found = (await ctx.session.scalars(statement)).first()
+    if found is None:
+        raise NotFound("subscription")
+    return found
+
+
+async def subscription_at(ctx: Context, external_id: str, instant: datetime) -> Subscription | None:
+    """The subscription an event of ``instant`` belongs to (spec 01 §2.8)."""
+    moment = func.date_trunc("milliseconds", instant)
+    ended = func.date_trunc("milliseconds", col(Subscription.terminated_at))
+    statement = (
+        select(Subscription)
+        .where(
+            col(Subscription.organization_id) == ctx.organization_id,
+            col(Subscription.external_id) == external_id,
+            col(Subscription.status).in_(("active", "terminated")),
+            func.date_trunc("milliseconds", col(Subscription.started_at)) <= moment,
+            or_(col(Subscription.terminated_at).is_(None), ended >= moment),
+        )
+        .order_by(col(Subscription.terminated_at).desc().nulls_first(), col(Subscription.started_at).desc())
+        .limit(1)
+    )
+    return (await ctx.session.scalars(statement)).first()
