@@ -120,7 +120,7 @@ class PercentageFold:
             run = count
             if terms.free_events is not None:
                 run = min(run, terms.free_events - self.free_events)
-            if terms.free_amount is not None and value > 0:
+            if terms.free_amount is not None and value > 0 and self.free_units + value * run >= terms.free_amount:
                 left = terms.free_amount - self.free_units
                 run = min(run, int(ceil_quotient(left, value)) - 1)
                 if run == 0:

@@ -226,7 +226,7 @@ def test_graduated_percentage_details_10_3() -> None:
 def test_percentage_counts_decreases_as_events_of_value_0_10_3() -> None:
     fees = bill("percentage", {"rate": "10", "fixed_amount": "1"}, [50, -20, 30])
     assert amounts(fees) == [600, 100, 200]
-    assert [fee.units for fee in fees] == [50, 0, 30]
+    assert [fee.units for fee in fees] == [50, 0, 10]
     minimum = {"rate": "10", "per_transaction_min_amount": "2"}
     assert amounts(bill("percentage", minimum, [50, -20])) == [500, 200]
 
