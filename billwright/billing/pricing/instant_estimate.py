@@ -14,7 +14,6 @@ from billwright.billing.pricing.exact import ZERO, exact, quotient
 from billwright.billing.pricing.fee_amounts import rounded_cents
 from billwright.billing.pricing.percentage_fold import PercentageTerms
 from billwright.billing.pricing.text_form import numeric_value
-from billwright.billing.pricing.unit_rounding import round_units
 
 INSTANT_MODELS = frozenset({v.STANDARD, v.PERCENTAGE})
 
@@ -30,25 +29,20 @@ class InstantEstimate:
     precise_unit_amount: Decimal
 
 
-def instant_units(
-    properties: Mapping[str, Any],
-    field_name: str | None,
-    rounding_function: str | None = None,
-    rounding_precision: int | None = None,
-) -> Decimal:
-    """Units of the event: the field's value (missing: 0), 1 without a field; rounded with the metric's rounding.
+def instant_units(properties: Mapping[str, Any], field_name: str | None) -> Decimal:
+    """Units of the event: the field's value (missing: 0), 1 without a field. The caller applies the metric's rounding.
 
     Raises ``ValidationFailed`` ``{properties: [value_is_not_valid_number]}`` for a value that is not numeric.
     """
     if field_name is None:
-        return round_units(Decimal(1), rounding_function, rounding_precision)
+        return Decimal(1)
     value = properties.get(field_name)
     if value is None:
         return ZERO
     number = numeric_value(value)
     if number is None:
         raise ValidationFailed(properties="value_is_not_valid_number")
-    return round_units(number, rounding_function, rounding_precision)
+    return number
 
 
 @exact

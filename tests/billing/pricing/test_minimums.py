@@ -1,8 +1,6 @@
-"""Spending minimum, commitment, instant estimates, unit rounding (spec 02 §9, §10.8, §12; 01 §8, §11.2)."""
+"""Spending minimum, commitment, instant estimates (spec 02 §9, §10.8, §12; 01 §11.2)."""
 
 from __future__ import annotations
-
-from decimal import Decimal
 
 import pytest
 
@@ -10,7 +8,6 @@ from billwright.billing.kernel.errors import ValidationFailed
 from billwright.billing.pricing.commitment import commitment_due, commitment_true_up
 from billwright.billing.pricing.instant_estimate import instant_estimate, instant_units
 from billwright.billing.pricing.true_up import Window, true_up
-from billwright.billing.pricing.unit_rounding import round_units
 
 from .cases import D, checked
 
@@ -143,32 +140,6 @@ def test_instant_units_01_11_2() -> None:
     assert instant_units({}, "v") == 0
     assert instant_units({"v": None}, "v") == 0
     assert instant_units({"v": 7}, None) == 1
-    assert instant_units({"v": "12.5"}, "v", "ceil") == 13
     with pytest.raises(ValidationFailed) as failure:
         instant_units({"v": "12 GB"}, "v")
     assert failure.value.details == {"properties": ["value_is_not_valid_number"]}
-
-
-ROUNDING = {
-    "123.4567": ["124", "123", "123", "123.46", "123.45", "123.46", "130", "120", "120", "200", "100"],
-    "-123.4567": ["-123", "-124", "-123", "-123.45", "-123.46", "-123.46", "-120", "-130", "-120", "-100", "-100"],
-    "2.5": ["3", "2", "3", "2.5", "2.5", "2.5", "10", "0", "0", "100", "0"],
-    "-2.5": ["-2", "-3", "-3", "-2.5", "-2.5", "-2.5", "0", "-10", "0", "0", "0"],
-    "150": ["150"] * 9 + ["200", "200"],
-}
-COLUMNS = [(f, p) for p in (None, 2, -1) for f in ("ceil", "floor", "round")] + [("ceil", -2), ("round", -2)]
-
-
-@pytest.mark.parametrize("value", ROUNDING)
-def test_unit_rounding_01_8(value: str) -> None:
-    found = [round_units(D(value), function, precision) for function, precision in COLUMNS]
-    assert found == [Decimal(text) for text in ROUNDING[value]]
-
-
-def test_unit_rounding_01_ex_17() -> None:
-    assert round_units(D("48.434"), "ceil", 2) == D("48.44")
-    assert round_units(D("1.2"), "ceil") * 2 == 4
-    assert round_units(D("9.64517"), "ceil", 0) == 10
-    assert round_units(D("9.64517"), None, 2) == D("9.64517")
-    with pytest.raises(ValueError, match="unknown rounding function"):
-        round_units(D(1), "truncate")
