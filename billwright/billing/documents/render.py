@@ -33,6 +33,7 @@ _local = threading.local()
 
 _CHARACTER_WIDTH = 0.515
 """Width of a digit in em with some air; measured columns never wrap an amount."""
+_OVERRIDES = "\u202d\u202e"
 _MIN_WIDTH, _MAX_WIDTH = 4.2, 15.0
 
 
@@ -140,10 +141,13 @@ def _text_width(text: str) -> float:
 
 
 def _printable(value: Any) -> Any:
-    """Drops control characters and lone surrogates, which have no place in a document and would upset the compiler."""
+    """Drops control characters, lone surrogates (which the compiler refuses) and direction overrides (which can make a
+    figure read backwards)."""
     match value:
         case str():
-            return "".join(c for c in value if c == "\n" or unicodedata.category(c) not in ("Cc", "Cs"))
+            return "".join(
+                c for c in value if c == "\n" or (unicodedata.category(c) not in ("Cc", "Cs") and c not in _OVERRIDES)
+            )
         case dict():
             return {key: _printable(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
         case list() | tuple():
