@@ -1,0 +1,218 @@
+"""The ``billwright`` command. Errors are one clear line on standard error; exit code 1, or 2 for wrong usage."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import os
+import socket
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from billwright import __version__
+from billwright.server.settings import Settings, SettingsError, stack_environment
+from billwright.server.stack import DataFolder, StackError
+from billwright.server.supervisor import default_data_folder
+
+app = typer.Typer(
+    help="Metering and usage-based billing.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+org = typer.Typer(help="Organizations.", no_args_is_help=True)
+usage = typer.Typer(help="Usage rollups, which are derived from events.", no_args_is_help=True)
+app.add_typer(org, name="org")
+app.add_typer(usage, name="usage")
+
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Attach to the embedded stack that runs on this folder.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
+
+
+class CommandError(Exception):
+    """One sentence for the operator; exit code 1."""
+
+
+def _say(line: str) -> None:
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console.print(line)
+    console.file.flush()
+
+
+@app.command()
+def up(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+    data_dir: Annotated[
+        Path | None, typer.Option("--data-dir", help="Where everything is kept; default .billwright")
+    ] = None,
+    no_demo: Annotated[bool, typer.Option("--no-demo", help="Without the demo organization.")] = False,
+    logs: Annotated[bool, typer.Option("--logs", help="Logs to the terminal instead of the data folder.")] = False,
+) -> None:
+    """Run everything: database, queue, API, back office, worker. Ctrl-C stops it."""
+    from billwright.server.up import UpOptions
+    from billwright.server.up import up as run
+
+    folder = DataFolder(data_dir) if data_dir else default_data_folder()
+    run(UpOptions(host, port, folder, demo=not no_demo, stream_logs=logs), _say)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
+    data_dir: DataDir = None,
+    fd: Annotated[int | None, typer.Option(hidden=True, help="Inherited listening socket.")] = None,
+) -> None:
+    """Run the API and the back office (WEB_WORKERS processes)."""
+    environment = _environment(data_dir)
+    settings = Settings.from_environment(environment)
+    if fd is not None:
+        from billwright.server.web import serve_on
+
+        serve_on(socket.socket(fileno=fd), settings)
+        return
+    from billwright.server.up import serve as run
+
+    run(host, port, settings, environment, _say)
+
+
+@app.command()
+def worker(data_dir: DataDir = None) -> None:
+    """Run background jobs and the scheduler."""
+    settings = Settings.from_environment(_environment(data_dir))
+    from billwright.server.logging import configure_logging
+
+    configure_logging(settings)
+    importlib.import_module("billwright.jobs.worker").run(settings)
+
+
+@app.command()
+def migrate(data_dir: DataDir = None) -> None:
+    """Bring the database to this version."""
+    from billwright.migrations import runner
+
+    url = _environment(data_dir).get("DATABASE_URL")
+    if not url:
+        raise SettingsError("DATABASE_URL is not set")
+    runner.upgrade(url)
+    _say(f"The database is at revision {runner.current(url)}")
+
+
+@org.command("create")
+def org_create(
+    name: Annotated[str, typer.Argument(help="The organization's name.")],
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Its clock stands still until it is advanced.")] = False,
+    clock: Annotated[str | None, typer.Option(help="A sandbox's first instant, ISO 8601 (UTC).")] = None,
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Create an organization with an API key and a login."""
+    from billwright.server.organizations import create_organization
+
+    settings = Settings.from_environment(_environment(data_dir))
+    created = _run(create_organization(settings, name, sandbox=sandbox, clock=clock))
+    if as_json:
+        print(json.dumps(created), flush=True)
+        return
+    for label, key in (("Organization", "organization_id"), ("API key", "api_key")):
+        _say(f"{label}: {created[key]}")
+    _say(f"Login: {created['login_email']} / {created['login_password']}")
+
+
+@app.command(hidden=True)
+def demo(as_json: Json = False, data_dir: DataDir = None) -> None:
+    """Create the demo organization."""
+    from billwright.server.organizations import create_demo
+
+    settings = Settings.from_environment(_environment(data_dir))
+    created = _run(create_demo(settings))
+    if as_json:
+        print(json.dumps(created), flush=True)
+        return
+    for key, value in created.items():
+        _say(f"{key}: {value}")
+
+
+@usage.command("rebuild")
+def usage_rebuild(
+    organization: Annotated[str | None, typer.Option(help="Only this organization (id).")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Compute all usage rollups anew from the stored events."""
+    from billwright.server.rollups import rebuild
+
+    _say(_run(rebuild(Settings.from_environment(_environment(data_dir)), organization)))
+
+
+@usage.command("verify")
+def usage_verify(
+    organization: Annotated[str | None, typer.Option(help="Only this organization (id).")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Compare the rollups with a full recount; exit code 1 on a difference."""
+    from billwright.server.rollups import verify
+
+    differences = _run(verify(Settings.from_environment(_environment(data_dir)), organization))
+    for difference in differences:
+        _say(difference)
+    if differences:
+        raise CommandError(f"{len(differences)} rollups differ from a recount: billwright usage rebuild")
+    _say("Rollups equal a recount of the stored events")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)
+
+
+def main() -> NoReturn:
+    """Entry point of the ``billwright`` command."""
+    try:
+        app(standalone_mode=False)
+        sys.exit(0)
+    except Exception as failure:
+        sys.exit(_explain(failure))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _explain(failure: Exception) -> int:
+    """Write the one line; ``BILLWRIGHT_DEBUG=1`` shows where it came from."""
+    if os.environ.get("BILLWRIGHT_DEBUG"):
+        raise failure
+    exit_code = getattr(failure, "exit_code", None)
+    if isinstance(exit_code, int):
+        show = getattr(failure, "show", None)
+        if show is not None:
+            show()
+        return exit_code
+    known = isinstance(failure, SettingsError | StackError | CommandError)
+    text = str(failure) if known and str(failure) else f"{type(failure).__name__}: {_first_line(failure)}"
+    print(f"billwright: {text}", file=sys.stderr)
+    return 1
+
+
+def _first_line(failure: Exception) -> str:
+    lines = str(failure).strip().splitlines()
+    return lines[0] if lines else "no further information"
+
+
+def _environment(data_dir: Path | None) -> dict[str, str]:
+    if data_dir is None:
+        return dict(os.environ)
+    return stack_environment(DataFolder(data_dir))
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(work)
+
+
+if __name__ == "__main__":
+    main()

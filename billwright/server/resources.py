@@ -1,0 +1,32 @@
+"""What one process holds open: database, connection pool, queue."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+import asyncpg
+import redis.asyncio
+from starlette.applications import Starlette
+
+from billwright.billing.kernel.db import Database, asyncpg_url
+from billwright.server.settings import Settings
+
+
+async def open_resources(app: Starlette, settings: Settings, resources: AsyncExitStack) -> None:
+    """Put ``database``, ``pool`` and ``redis`` into ``app.state``; they close with ``resources``, in reverse order."""
+    queue = redis.asyncio.Redis.from_url(settings.redis_url)
+    resources.push_async_callback(queue.aclose)
+    database = Database(
+        settings.database_url, pool_size=settings.database_pool_size, max_overflow=settings.database_pool_size
+    )
+    resources.push_async_callback(database.close)
+    pool = await asyncpg.create_pool(
+        asyncpg_url(settings.database_url),
+        min_size=1,
+        max_size=settings.database_pool_size,
+        server_settings={"application_name": "billwright", "timezone": "UTC"},
+    )
+    resources.push_async_callback(pool.close)
+    app.state.redis = queue
+    app.state.database = database
+    app.state.pool = pool

@@ -1,0 +1,194 @@
+"""Settings: environment variables only, one model, one table in ``docs/guides/settings.md`` generated from it.
+
+The variable of a field is its name in capitals. A missing mandatory one or a malformed value stops the start with the
+name of the variable.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import PydanticCustomError, PydanticUndefined
+
+from billwright.server.stack import DataFolder
+
+
+class SettingsError(Exception):
+    """One line per variable that is missing or malformed."""
+
+
+def _url(*schemes: str) -> AfterValidator:
+    def check(value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in schemes or not (parts.hostname or parts.query or parts.path.strip("/")):
+            starts = " or ".join(f"{scheme}://" for scheme in schemes)
+            raise PydanticCustomError("url", "must be a URL that starts with {starts}", {"starts": starts})
+        return value.rstrip("/")
+
+    return AfterValidator(check)
+
+
+def _key_bytes(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    try:
+        decoded = base64.urlsafe_b64decode(text)
+    except (binascii.Error, ValueError):
+        decoded = b""
+    if text and len(decoded) != 32:
+        raise PydanticCustomError("key", "must be 32 bytes in URL-safe base64 (openssl rand -base64 32 | tr '+/' '-_')")
+    return value
+
+
+def _long_secret(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < 32:
+        raise PydanticCustomError("secret", "must have at least 32 characters (openssl rand -hex 32)")
+    return value
+
+
+WebUrl = Annotated[str, _url("http", "https")]
+Rate = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class Settings(BaseModel):
+    """Everything an operator can set."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    database_url: Annotated[str, _url("postgresql", "postgres")] = Field(
+        description="PostgreSQL 14 or newer: `postgresql://user:password@host:5432/name`. "
+        "Without it and `REDIS_URL`, `billwright up` starts servers of its own."
+    )
+    redis_url: Annotated[str, _url("redis", "rediss", "unix")] = Field(
+        description="Valkey or Redis for the job queue and rate limits: `redis://:password@host:6379/0`."
+    )
+    secret_key: Annotated[SecretStr, AfterValidator(_long_secret)] = Field(
+        description="Signs sessions and links; at least 32 characters. Changing it signs everybody out. "
+        "The embedded stack generates and keeps one."
+    )
+    encryption_key: Annotated[SecretStr, AfterValidator(_key_bytes)] = Field(
+        description="Encrypts stored secrets; 32 bytes in URL-safe base64. Back it up: without it they are lost. "
+        "The embedded stack generates and keeps one."
+    )
+    encryption_key_previous: Annotated[SecretStr, AfterValidator(_key_bytes)] = Field(
+        default=SecretStr(""), description="The key before the present one, while values are re-encrypted."
+    )
+    api_url: WebUrl = Field(
+        default="http://127.0.0.1:8000", description="Public base URL of the API and of incoming webhooks."
+    )
+    app_url: WebUrl = Field(
+        default="http://127.0.0.1:8000",
+        description="Public base URL of the back office. With https, cookies are `Secure` and browsers are told so.",
+    )
+    signup_enabled: bool = Field(default=True, description="Whether strangers may register organizations.")
+    rate_limit_events: Rate = Field(
+        default=0, description="Requests a second and organization to `POST /events` and `/events/batch`; 0 is off."
+    )
+    rate_limit_current_usage: Rate = Field(
+        default=0, description="Requests a second and organization for current usage; 0 is off."
+    )
+    rate_limit_default: Rate = Field(
+        default=0, description="Requests a second and organization for everything else; 0 is off."
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.1",
+        description="Addresses or networks, separated by commas, whose `X-Forwarded-For` and `-Proto` are believed; "
+        "`*` believes everybody.",
+    )
+    web_workers: int = Field(
+        default=min(2, os.cpu_count() or 1),
+        ge=1,
+        le=64,
+        description="API processes that `billwright serve` and `up` run.",
+        json_schema_extra={"shown_default": "2, or 1 on a machine with one core"},
+    )
+    database_pool_size: int = Field(
+        default=10, ge=1, le=200, description="Database connections that each process keeps open (it may double them)."
+    )
+    shutdown_delay_seconds: float = Field(
+        default=0,
+        ge=0,
+        le=300,
+        description="After SIGTERM, how long `/ready` answers 503 while requests are still accepted, "
+        "so that a load balancer can look away.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="`debug` also logs each successful ingestion and health request."
+    )
+    log_format: Literal["auto", "json", "pretty"] = Field(
+        default="auto", description="`auto` is pretty on a terminal and JSON otherwise."
+    )
+    log_file: str = Field(
+        default="", description="Write logs to this file (rotated at 20 MB, three kept) instead of standard error."
+    )
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""), description="When set, `/metrics` asks for it as a bearer token."
+    )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Read the variables (empty ones count as absent); raises ``SettingsError`` naming each wrong one."""
+        source = os.environ if environment is None else environment
+        given = {name: source[name.upper()] for name in cls.model_fields if source.get(name.upper(), "").strip()}
+        try:
+            return cls.model_validate(given)
+        except ValidationError as failure:
+            raise SettingsError("\n".join(_complaint(error) for error in failure.errors())) from None
+
+    @classmethod
+    def from_folder(cls, folder: DataFolder, environment: Mapping[str, str] | None = None) -> Self:
+        """Settings of a process that attaches to the stack running on ``folder``; raises ``StackError`` without one."""
+        return cls.from_environment(stack_environment(folder, environment))
+
+    def environment(self) -> dict[str, str]:
+        """The variables that give these settings again, for child processes."""
+        found: dict[str, str] = {}
+        for name in type(self).model_fields:
+            value: Any = getattr(self, name)
+            found[name.upper()] = value.get_secret_value() if isinstance(value, SecretStr) else _text(value)
+        return found
+
+
+def stack_environment(folder: DataFolder, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment with what the running stack of ``folder`` adds: addresses, keys, base URLs."""
+    info = folder.attach()
+    secrets = folder.secrets()
+    base = dict(os.environ if environment is None else environment)
+    base.update(info.environment())
+    base.setdefault("SECRET_KEY", secrets.secret_key)
+    base.setdefault("ENCRYPTION_KEY", secrets.encryption_key)
+    if info.url:
+        base.setdefault("API_URL", info.url)
+        base.setdefault("APP_URL", info.url)
+    return base
+
+
+def settings_table() -> str:
+    """The Markdown table of ``docs/guides/settings.md``."""
+    rows = ["| variable | default | meaning |", "| --- | --- | --- |"]
+    for name, field in Settings.model_fields.items():
+        extra = field.json_schema_extra
+        if field.is_required():
+            default = "**mandatory**"
+        elif isinstance(extra, dict) and "shown_default" in extra:
+            default = str(extra["shown_default"])
+        else:
+            value: Any = field.default if field.default is not PydanticUndefined else ""
+            shown = value.get_secret_value() if isinstance(value, SecretStr) else _text(value)
+            default = f"`{shown}`" if shown else "none"
+        rows.append(f"| `{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(rows) + "\n"
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _complaint(error: Any) -> str:
+    variable = str(error["loc"][0]).upper()
+    return f"{variable} is not set" if error["type"] == "missing" else f"{variable}: {error['msg']}"

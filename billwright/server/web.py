@@ -1,0 +1,52 @@
+"""One API process: uvicorn on a listening socket that it opens or inherits."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+from billwright.server.app import create_app
+from billwright.server.logging import configure_logging
+from billwright.server.settings import Settings
+
+DRAIN_SECONDS = 20
+
+
+class _Server(uvicorn.Server):
+    """Flips ``/ready`` as soon as the end is asked for, and goes on serving for the configured delay."""
+
+    def __init__(self, config: uvicorn.Config, delay: float) -> None:
+        super().__init__(config)
+        self._delay = delay
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        state: Any = self.config.loaded_app
+        while not hasattr(state, "state") and hasattr(state, "app"):
+            state = state.app
+        first = not state.state.shutting_down
+        state.state.shutting_down = True
+        if first and self._delay:
+            asyncio.get_event_loop().call_later(self._delay, super().handle_exit, sig, frame)
+        else:
+            super().handle_exit(sig, frame)
+
+
+def serve_on(opened: socket.socket, settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way are answered first."""
+    configure_logging(settings)
+    config = uvicorn.Config(
+        create_app(settings),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=True,
+        forwarded_allow_ips=settings.trusted_proxies,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_keep_alive=75,
+        lifespan="on",
+    )
+    _Server(config, settings.shutdown_delay_seconds).run(sockets=[opened])
