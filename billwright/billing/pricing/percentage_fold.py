@@ -71,7 +71,7 @@ class PercentageFold:
     - in advance: only until ``open`` is false, limits or not (differences cancel the rest).
     """
 
-    __slots__ = ("_available", "cost", "free_events", "free_units", "seen", "terms")
+    __slots__ = ("cost", "free_events", "free_units", "seen", "terms")
 
     def __init__(self, terms: PercentageTerms) -> None:
         self.terms = terms
@@ -83,14 +83,14 @@ class PercentageFold:
         """Fully free events so far."""
         self.cost = ZERO
         """Sum of the costs of the paid events fed so far, limits applied."""
-        self._available = terms.has_free_units
 
     @property
     def open(self) -> bool:
-        """Whether the next event may still be free, in part or in full."""
-        if not self._available:
-            return False
+        """Whether the next event may still be free, in part or in full. Once false it stays false: events that come
+        after the free phase do not change what was consumed."""
         terms = self.terms
+        if not terms.has_free_units:
+            return False
         if terms.free_events is not None and self.free_events >= terms.free_events:
             return False
         return terms.free_amount is None or self.free_units < terms.free_amount
@@ -110,7 +110,7 @@ class PercentageFold:
         """An independent fold in the same state."""
         twin = PercentageFold(self.terms)
         twin.seen, twin.free_units, twin.free_events = self.seen, self.free_units, self.free_events
-        twin.cost, twin._available = self.cost, self._available
+        twin.cost = self.cost
         return twin
 
     def _add(self, value: Decimal, count: int) -> None:
@@ -132,8 +132,5 @@ class PercentageFold:
             self.free_units += value * run
             self.free_events += run
             count -= run
-        if self._available and not self.open:
-            # Once unavailable they stay so: a later negative event must not reopen them.
-            self._available = False
         if count:
             self.cost += terms.cost(value) * count

@@ -114,6 +114,13 @@ def test_graduated_negative_money_keeps_the_flats_6_3() -> None:
     assert result.amount == 100
 
 
+def test_graduated_ends_below_zero_6_3() -> None:
+    """The exact running total decides, also when rounding of units shows 0."""
+    entries = [(D(5), D(5)), (D("-5.4"), D("-0.2"))]
+    result = charge("graduated", TWO, "4.8", 2, full_units=D(0), prorated_entries=entries)
+    assert (result.amount, result.unit_amount) == (0, 0)
+
+
 def test_negative_totals_6_1() -> None:
     assert charge("standard", {"amount": "3"}, "-2", full_units=D(1)) == NOTHING
     assert charge("standard", {"amount": "3"}, "2", full_units=D(-1)) == NOTHING
