@@ -115,11 +115,23 @@ def status_of(kind: str, code: str) -> Status:
 @pass_context
 def when(context: Context, value: str, customer_zone: str | None = None, precise: bool = False) -> Markup:
     """An instant in the organization's zone, dotted underline, with the tooltip of zones (spec 07 §7.1)."""
-    frame = context["frame"]
-    zone: str = frame["organization"]["timezone"]
+    zone: str = context["frame"]["organization"]["timezone"]
     text = formatting.local_time(value, zone) if precise else formatting.local_date(value, zone)
     lines = formatting.zone_lines(value, zone, customer_zone)
     return context.environment.globals["ui"].time(formatting.instant(value).isoformat(), text, lines)
+
+
+@pass_context
+def frame_time(context: Context, frame: Mapping[str, Any], customer_zone: str | None) -> Callable[[str], Markup]:
+    """A function that shows instants in the frame's zone, for macros, which do not see the page's context."""
+    zone: str = frame["organization"]["timezone"]
+    ui = context.environment.globals["ui"]
+
+    def shown(value: str) -> Markup:
+        lines = formatting.zone_lines(value, zone, customer_zone)
+        return ui.time(formatting.instant(value).isoformat(), formatting.local_time(value, zone), lines)
+
+    return shown
 
 
 def day(value: str | None) -> Markup:
@@ -190,7 +202,7 @@ NAVIGATION: tuple[tuple[str, tuple[NavItem, ...]], ...] = (
 
 
 def navigation(slug: str, permissions: Iterable[str]) -> list[dict[str, Any]]:
-    """The navigation that a holder of ``permissions`` sees: hidden entries left out, empty groups too (spec 07 §7.1)."""
+    """The navigation that a holder of ``permissions`` sees: no empty groups (spec 07 §7.1)."""
     held = set(permissions)
     groups: list[dict[str, Any]] = []
     for title, items in NAVIGATION:

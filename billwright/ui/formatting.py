@@ -48,7 +48,7 @@ def money(amount_cents: int | str, currency: str) -> str:
 
 
 def money_with_currency(amount_cents: int | str, currency: str) -> str:
-    """Minor units with the currency as the English documents write it (spec 04 §20): ``€1,234.50``, ``CHF 1,234.50``."""
+    """Minor units with the currency as English documents write it (spec 04 §20): ``€1,234.50``, ``CHF 1,234.50``."""
     value = from_minor_units(int(amount_cents), currency)
     return _with_currency(_grouped(value, exponent(currency)), currency, negative=value < 0)
 
@@ -125,7 +125,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def instant(value: str | datetime) -> datetime:
-    """ISO 8601 text (``Z`` or offset) or an aware ``datetime``; a naive one is a defect of the caller: ``ValueError``."""
+    """ISO 8601 text (``Z`` or offset) or an aware ``datetime``; ``ValueError`` for a naive one."""
     parsed = datetime.fromisoformat(value) if isinstance(value, str) else value
     if parsed.tzinfo is None:
         raise ValueError("an instant needs an offset")

@@ -68,6 +68,7 @@ def environment() -> Environment:
         curl=formatting.curl,
         status_of=components.status_of,
         when=components.when,
+        frame_time=components.frame_time,
         day=components.day,
         amount=components.amount,
     )

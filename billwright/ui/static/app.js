@@ -316,6 +316,11 @@
     toast("negative", (words[event.detail.xhr.status] ?? "That did not work; nothing was changed.") + (request ? ` Request ${request}` : ""), true);
   });
 
+  // What was unfolded before a swap is unfolded after it (live usage reloads itself).
+  let unfolded = [];
+  on("htmx:beforeSwap", (event) => { unfolded = $$("details[id][open]", event.detail.target).map((one) => one.id); });
+  on("htmx:afterSwap", () => unfolded.splice(0).forEach((id) => document.getElementById(id)?.setAttribute("open", "")));
+
   // --- After a swap: focus the first error, draw charts, settle the palette ------------------------------------------
   on("htmx:afterSettle", (event) => {
     const part = event.detail.elt;
