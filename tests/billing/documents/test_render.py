@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import statistics
 import threading
 import time
@@ -151,6 +152,28 @@ def test_long_words_stay_copyable() -> None:
     text = text_of(invoice(customer=Party(name=word), subscriptions=(section(charge(word, 100)),)))
     assert "\u200b" not in text
     assert text.replace("\n", "").count(word) == 2
+
+
+def test_long_words_stay_inside_their_column() -> None:
+    document = invoice(
+        customer=Party(name="w" * 150),
+        metadata=(("Key", "m" * 150),),
+        subscriptions=(section(charge("z" * 150, 100)),),
+        footer="f" * 400,
+    )
+    text = text_of(document)
+    for letter, most in (("w", 50), ("m", 45), ("z", 80), ("f", 205)):
+        runs = re.findall(letter + "+", text)
+        assert max(len(run) for run in runs) <= most
+
+
+def test_no_page_holds_totals_alone() -> None:
+    """Whatever the number of rows, the totals take the last row along."""
+    for rows in range(10, 20):
+        fees = (charge(f"Endpoint {number:02}", 100) for number in range(rows))
+        last = read(render_invoice(invoice(subscriptions=(section(*fees),)))).pages[-1].extract_text()
+        assert f"Endpoint {rows - 1:02}" in last
+        assert "Total" in last
 
 
 def jpeg() -> bytes:
