@@ -131,7 +131,7 @@ def _parse(text: str) -> Expression:
     try:
         root = cast("nodes.Node", _parser().parse(text))  # pyright: ignore[reportUnknownMemberType]
     except UnexpectedToken as failure:
-        at_end = failure.token.type == "$END"
+        at_end = str(cast("Any", failure).token.type) == "$END"
         raise ExpressionSyntaxError("Unexpected input", len(text) if at_end else failure.pos_in_stream or 0) from None
     except UnexpectedInput as failure:
         raise ExpressionSyntaxError("Unexpected input", failure.pos_in_stream or 0) from None
