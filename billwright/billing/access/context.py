@@ -35,6 +35,10 @@ class Context:
     actor: Actor = SYSTEM
     event_store: EventStore | None = None
     request_id: str | None = None
+    api_url: str = ""
+    """Public base of the API, without a trailing slash; signed file links start with it."""
+    app_url: str = ""
+    """Public base of the pages."""
 
     @property
     def organization_id(self) -> UUID:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
+
 from billwright.billing.access.context import Context
 from billwright.billing.catalog.snapshot import ChargeSnapshot, TaxRate
-from billwright.billing.invoicing.charge_usage import PricedBucket, price_charge, window_of
+from billwright.billing.invoicing.charge_usage import PricedBucket, empty_bucket, price_charge, window_of
 from billwright.billing.invoicing.fee_drafts import FeeDraft
 from billwright.billing.invoicing.rows import Row
-from billwright.billing.kernel.money import decimal_string
+from billwright.billing.kernel.ids import new_id
+from billwright.billing.kernel.money import decimal_string, from_minor_units
 from billwright.billing.pricing.filters import filter_display_name
+from billwright.billing.pricing.true_up import TrueUp, Window, true_up
 from billwright.billing.subscriptions.calendar.windows import Case
 
 
@@ -28,10 +33,49 @@ async def charge_fees_of(ctx: Context, row: Row, customer_taxes: tuple[TaxRate, 
         if not is_billed(charge, row):
             continue
         taxes = charge.taxes or row.plan.taxes or customer_taxes
-        priced = await price_charge(ctx, charge, window, row.plan.amount_currency, subscription_id=row.subscription.id)
-        drafts = (charge_fee(row, bucket, taxes) for bucket in priced)
-        fees.extend(draft for draft in drafts if not draft.is_empty)
+        priced = await price_charge(ctx, charge, window, row.plan.amount_currency, remember=True)
+        fees.extend(_stored_fees(row, charge, [charge_fee(row, bucket, taxes) for bucket in priced], taxes))
     return fees
+
+
+def _stored_fees(
+    row: Row, charge: ChargeSnapshot, drafts: list[FeeDraft], taxes: tuple[TaxRate, ...]
+) -> list[FeeDraft]:
+    """Fees that are kept, with the charge's true-up behind its parent (spec 02 §7, §9)."""
+    missing = None
+    if charge.min_amount_cents > 0:
+        missing = true_up(
+            charge.min_amount_cents,
+            Window(row.windows.charges_window_days, row.windows.charges_duration_days),
+            [draft.amount_cents for draft in drafts],
+            [draft.precise_amount_cents for draft in drafts],
+        )
+    if missing is None:
+        return [draft for draft in drafts if not draft.is_empty]
+    parent = next((draft for draft in drafts if draft.charge_filter_id is None), None)
+    if parent is None:
+        parent = charge_fee(row, empty_bucket(charge), taxes)
+        drafts.append(parent)
+    kept = [draft for draft in drafts if draft is parent or not draft.is_empty]
+    return [*kept, _true_up_fee(parent, missing, row.plan.amount_currency)]
+
+
+def _true_up_fee(parent: FeeDraft, missing: TrueUp, currency: str) -> FeeDraft:
+    return replace(
+        parent,
+        id=new_id(),
+        amount_cents=missing.amount_cents,
+        precise_amount_cents=missing.precise_amount_cents,
+        units=Decimal(1),
+        precise_unit_amount=from_minor_units(missing.amount_cents, currency),
+        total_aggregated_units=Decimal(1),
+        events_count=0,
+        amount_details={},
+        grouped_by={},
+        true_up_parent=parent,
+        item={**parent.item, "true_up": True, "min_amount_cents": parent.item["min_amount_cents"]},
+        explanation={"minimum": parent.item["min_amount_cents"]},
+    )
 
 
 def charge_fee(row: Row, bucket: PricedBucket, taxes: tuple[TaxRate, ...]) -> FeeDraft:
@@ -73,6 +117,7 @@ def charge_fee(row: Row, bucket: PricedBucket, taxes: tuple[TaxRate, ...]) -> Fe
             "charge_code": charge.code,
             "charge_model": charge.charge_model,
             "prorated": charge.prorated,
+            "min_amount_cents": charge.min_amount_cents,
             "properties": bucket.properties,
             "aggregation_type": metric.aggregation_type,
             "recurring": metric.recurring,

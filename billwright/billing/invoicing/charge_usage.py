@@ -5,7 +5,7 @@ Invoices, current usage and previews all start here, so that what is shown is wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -15,8 +15,8 @@ from uuid import UUID
 from billwright.billing.access.context import Context
 from billwright.billing.catalog.snapshot import ChargeSnapshot, FilterSnapshot
 from billwright.billing.invoicing.custom_usage import custom_results
-from billwright.billing.kernel.money import precise_minor_units, to_minor_units
-from billwright.billing.metering.aggregation.final import final_full_units, final_level, final_units
+from billwright.billing.metering.aggregation.exact import decimal_exactly
+from billwright.billing.metering.aggregation.final import final_units
 from billwright.billing.metering.rounding import apply_rounding
 from billwright.billing.metering.store.protocol import (
     Aggregation,
@@ -27,7 +27,8 @@ from billwright.billing.metering.store.protocol import (
     ResultKey,
     ValuesRequest,
 )
-from billwright.billing.pricing.filters import OrderedBucket, ordered_buckets
+from billwright.billing.pricing.fee_amounts import fee_amounts
+from billwright.billing.pricing.filters import Buckets, ChargeFilter, ordered_buckets
 from billwright.billing.pricing.models import Requirements, price, requirements
 from billwright.billing.pricing.usage import Price, Usage
 from billwright.billing.subscriptions.calendar.timezones import local_date
@@ -111,7 +112,7 @@ async def price_charge(
     window: UsageWindow,
     currency: str,
     *,
-    subscription_id: UUID | None = None,
+    remember: bool = False,
     selection: Selection = ALL_USAGE,
     show_empty_groups: bool = False,
 ) -> list[PricedBucket]:
@@ -121,7 +122,7 @@ async def price_charge(
     events gives one entry with all keys null if ``show_empty_groups``, none otherwise (spec 01 §4.5).
     """
     buckets = ordered_buckets(
-        [(item.id, item.values, item.created_at) for item in charge.filters], charge.metric.filters
+        [ChargeFilter(item.id, item.values, item.created_at) for item in charge.filters], charge.metric.filters
     )
     by_id: dict[UUID | None, FilterSnapshot | None] = {None: None}
     by_id.update({item.id: item for item in charge.filters})
@@ -133,7 +134,7 @@ async def price_charge(
     }
     query = usage_query(ctx, charge, window, buckets, needs, selection)
     if query.aggregation is Aggregation.CUSTOM:
-        results, amounts = await custom_results(ctx, charge, query, subscription_id)
+        results, amounts = await custom_results(ctx, charge, query, remember=remember)
     else:
         results, amounts = await ctx.events.aggregate(query), {}
     priced: list[PricedBucket] = []
@@ -158,7 +159,7 @@ def usage_query(
     ctx: Context,
     charge: ChargeSnapshot,
     window: UsageWindow,
-    buckets: Sequence[OrderedBucket],
+    buckets: Buckets,
     needs: Mapping[UUID | None, Requirements],
     selection: Selection,
 ) -> Query:
@@ -167,12 +168,13 @@ def usage_query(
     properties_of = {None: charge.properties, **{item.id: item.properties for item in charge.filters}}
     specs = [
         BucketSpec(
-            id=str(bucket.id) if bucket.id else None,
-            predicates=bucket.predicates,
-            group_keys=tuple(properties_of[bucket.id].get("pricing_group_keys") or ()),
+            id=str(bucket.filter_id),
+            predicates=dict(bucket.conditions),
+            group_keys=_group_keys(properties_of[bucket.filter_id]),
         )
-        for bucket in buckets
+        for bucket in buckets.ordered
     ]
+    specs.append(BucketSpec(group_keys=_group_keys(charge.properties)))
     return Query(
         organization_id=ctx.organization_id,
         external_subscription_id=window.external_subscription_id,
@@ -193,6 +195,10 @@ def usage_query(
         values=_values_request(needs),
         prorated_entries=any(need.prorated_entries for need in needs.values()),
     )
+
+
+def _group_keys(properties: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(properties.get("pricing_group_keys") or ())
 
 
 def _values_request(needs: Mapping[UUID | None, Requirements]) -> ValuesRequest | None:
@@ -221,17 +227,19 @@ def _usage(charge: ChargeSnapshot, query: Query, result: Result, custom_amount: 
     def rounded(value: Decimal) -> Decimal:
         return apply_rounding(value, metric.rounding_function, metric.rounding_precision)
 
+    entries = result.prorated_entries
+    units = final_units(query.aggregation, result.value, prorated=charge.prorated)
     return Usage(
-        units=rounded(final_units(query, result)),
+        units=rounded(units),
         events_count=result.events_count,
-        full_units=rounded(final_full_units(result)) if charge.prorated else None,
-        total_aggregated_units=final_level(result) if metric.aggregation_type == "weighted_sum_agg" else None,
+        full_units=rounded(decimal_exactly(result.full_value)) if charge.prorated else None,
+        total_aggregated_units=decimal_exactly(result.level_at_end)
+        if query.aggregation is Aggregation.WEIGHTED
+        else None,
         event_values=result.event_values,
         precise_total_amount_cents=result.precise_total,
-        prorated_entries=tuple(
-            (Decimal(full.numerator) / Decimal(full.denominator), share) for full, share in result.prorated_entries
-        )
-        if result.prorated_entries is not None
+        prorated_entries=tuple((decimal_exactly(full), share) for full, share in entries)
+        if entries is not None
         else None,
         custom_amount=custom_amount,
     )
@@ -253,6 +261,7 @@ def _priced(
         aggregation_type=charge.metric.aggregation_type,
         prorated=charge.prorated,
     )
+    amounts = fee_amounts(answer, currency)
     return PricedBucket(
         charge=charge,
         filter=chosen,
@@ -260,7 +269,23 @@ def _priced(
         properties=properties,
         usage=usage,
         price=answer,
-        amount_cents=to_minor_units(answer.amount, currency),
-        precise_amount_cents=precise_minor_units(answer.amount, currency),
+        amount_cents=amounts.amount_cents,
+        precise_amount_cents=amounts.precise_amount_cents,
         total_aggregated_units=answer.units if usage.total_aggregated_units is None else usage.total_aggregated_units,
+    )
+
+
+def empty_bucket(charge: ChargeSnapshot) -> PricedBucket:
+    """The default bucket at nothing: the parent of a true-up when grouped usage left none (spec 02 §9)."""
+    zero = Decimal(0)
+    return PricedBucket(
+        charge=charge,
+        filter=None,
+        grouped_by={},
+        properties=charge.properties,
+        usage=Usage(units=zero, events_count=0),
+        price=Price(zero, zero, zero),
+        amount_cents=0,
+        precise_amount_cents=zero,
+        total_aggregated_units=zero,
     )

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field
 
+from billwright.billing.kernel.ids import new_id
 from billwright.billing.kernel.records import Record, Table, cents, instant, jsonb, key, numeric
 
 VISIBLE_STATUSES = ("draft", "finalized", "voided", "failed", "pending")
@@ -316,3 +317,33 @@ class InvoiceError(Record, table=True):
     invoice_id: uuid.UUID = key("invoices.id")
     error_code: str
     details: dict[str, Any] = jsonb()
+
+
+class CustomAggregationState(Table, table=True):
+    """Closing state of a recurring custom aggregation for one period, bucket and group (spec 01 §9.3)."""
+
+    __tablename__ = "custom_aggregation_states"
+    __table_args__ = (
+        Index(
+            "uq_custom_aggregation_states",
+            "organization_id",
+            "external_subscription_id",
+            "charge_id",
+            "charge_filter_id",
+            "group_key",
+            "period_end",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+        ),
+    )
+
+    id: uuid.UUID = Field(default_factory=new_id, primary_key=True)
+    organization_id: uuid.UUID = key("organizations.id")
+    external_subscription_id: str
+    charge_id: uuid.UUID = key("charges.id")
+    charge_filter_id: uuid.UUID | None = key("charge_filters.id", nullable=True)
+    group_key: str = ""
+    group_values: list[str | None] = jsonb(list)
+    period_end: datetime = instant()
+    state: dict[str, Any] = jsonb()
+    updated_at: datetime = instant()

@@ -197,14 +197,23 @@ class Call:
 
     def context_on(self, session: Session) -> Context:
         """A context of this caller on another session."""
-        return Context(session, self.organization, actor=Actor("api_key", self.api_key.id), request_id=self.request_id)
+        return self._context(session, self.organization)
+
+    def _context(self, session: Session, organization: Organization) -> Context:
+        return Context(
+            session,
+            organization,
+            actor=Actor("api_key", self.api_key.id),
+            event_store=getattr(self.request.app.state, "event_store", None),
+            request_id=self.request_id,
+        )
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Context]:
         """A transaction of its own, for operations declared with ``session="none"``."""
         async with self.database.transaction() as session:
             organization = await session.get_one(Organization, self.organization.id)
-            yield Context(session, organization, actor=Actor("api_key", self.api_key.id), request_id=self.request_id)
+            yield self._context(session, organization)
 
     @cached_property
     def query(self) -> Query:
