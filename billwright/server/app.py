@@ -4,7 +4,7 @@ A door is a module with ``routes() -> list[BaseRoute]`` and, if it needs somethi
 ``lifespan(app)``, an async context manager, or ``close(app)``, awaited at the end. It finds in ``request.app.state``:
 
 ``settings`` (``Settings``), ``database`` (kernel ``Database``), ``pool`` (asyncpg), ``redis`` (``redis.asyncio``),
-``shutting_down`` (bool), ``runtime`` (``Runtime``).
+``event_store``, ``runtime`` (``Runtime``: database and event store), ``shutting_down`` (bool).
 """
 
 from __future__ import annotations

@@ -11,11 +11,14 @@ import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
+from uuid import UUID
 
 import typer
 from rich.console import Console
 
 from billwright import __version__
+from billwright.billing.kernel.clock import parse_instant
+from billwright.billing.kernel.ids import parse_id
 from billwright.server.settings import Settings, SettingsError, stack_environment
 from billwright.server.stack import DataFolder, StackError
 from billwright.server.supervisor import default_data_folder
@@ -42,6 +45,18 @@ def _say(line: str) -> None:
     console = Console(soft_wrap=True, highlight=False, markup=False)
     console.print(line)
     console.file.flush()
+
+
+def _an_id(value: str | None) -> str | None:
+    if value is not None and parse_id(value) is None:
+        raise typer.BadParameter("is not an id (UUID)")
+    return value
+
+
+def _an_instant(value: str | None) -> str | None:
+    if value is not None and parse_instant(value) is None:
+        raise typer.BadParameter("is not an instant, such as 2026-01-01T00:00:00Z")
+    return value
 
 
 @app.command()
@@ -108,15 +123,21 @@ def migrate(data_dir: DataDir = None) -> None:
 def org_create(
     name: Annotated[str, typer.Argument(help="The organization's name.")],
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Its clock stands still until it is advanced.")] = False,
-    clock: Annotated[str | None, typer.Option(help="A sandbox's first instant, ISO 8601 (UTC).")] = None,
+    clock: Annotated[
+        str | None, typer.Option(callback=_an_instant, help="A sandbox's first instant, ISO 8601 (UTC).")
+    ] = None,
     as_json: Json = False,
     data_dir: DataDir = None,
 ) -> None:
     """Create an organization with an API key and a login."""
+    if clock is not None and not sandbox:
+        raise typer.BadParameter("--clock needs --sandbox: a live organization follows the system's clock")
+    if not name.strip():
+        raise typer.BadParameter("the name is empty")
     from billwright.server.organizations import create_organization
 
     settings = Settings.from_environment(_environment(data_dir))
-    created = _run(create_organization(settings, name, sandbox=sandbox, clock=clock))
+    created = _run(create_organization(settings, name, sandbox=sandbox, clock=parse_instant(clock or "")))
     if as_json:
         print(json.dumps(created), flush=True)
         return
@@ -141,24 +162,26 @@ def demo(as_json: Json = False, data_dir: DataDir = None) -> None:
 
 @usage.command("rebuild")
 def usage_rebuild(
-    organization: Annotated[str | None, typer.Option(help="Only this organization (id).")] = None,
+    organization: Annotated[str | None, typer.Option(callback=_an_id, help="Only this organization (id).")] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Compute all usage rollups anew from the stored events."""
     from billwright.server.rollups import rebuild
 
-    _say(_run(rebuild(Settings.from_environment(_environment(data_dir)), organization)))
+    settings = Settings.from_environment(_environment(data_dir))
+    rolled = _run(rebuild(settings, UUID(organization) if organization else None))
+    _say(f"Rolled {rolled} quarter hours of usage anew")
 
 
 @usage.command("verify")
 def usage_verify(
-    organization: Annotated[str | None, typer.Option(help="Only this organization (id).")] = None,
+    sample: Annotated[float, typer.Option(min=0.000001, max=1.0, help="Share of the keys to compare.")] = 1.0,
     data_dir: DataDir = None,
 ) -> None:
     """Compare the rollups with a full recount; exit code 1 on a difference."""
     from billwright.server.rollups import verify
 
-    differences = _run(verify(Settings.from_environment(_environment(data_dir)), organization))
+    differences = _run(verify(Settings.from_environment(_environment(data_dir)), sample))
     for difference in differences:
         _say(difference)
     if differences:
@@ -194,7 +217,9 @@ def _explain(failure: Exception) -> int:
             show()
         return exit_code
     known = isinstance(failure, SettingsError | StackError | CommandError)
-    text = str(failure) if known and str(failure) else f"{type(failure).__name__}: {_first_line(failure)}"
+    text = "; ".join(str(failure).splitlines()) if isinstance(failure, SettingsError) else str(failure)
+    if not known or not text:
+        text = f"{type(failure).__name__}: {_first_line(failure)}"
     print(f"billwright: {text}", file=sys.stderr)
     return 1
 

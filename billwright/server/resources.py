@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from typing import Any
 
 import asyncpg
 import redis.asyncio
 from starlette.applications import Starlette
 
+from billwright.billing.background.runtime import Runtime
 from billwright.billing.kernel.db import Database, asyncpg_url
+from billwright.billing.metering.store.postgres.store import PostgresEventStore
 from billwright.server.settings import Settings
 
 
 async def open_resources(app: Starlette, settings: Settings, resources: AsyncExitStack) -> None:
-    """Put ``database``, ``pool`` and ``redis`` into ``app.state``; they close with ``resources``, in reverse order."""
+    """Fill ``app.state`` (see ``billwright.server.app``); everything closes with ``resources``, in reverse order."""
     queue = redis.asyncio.Redis.from_url(settings.redis_url)
     resources.push_async_callback(queue.aclose)
     database = Database(
         settings.database_url, pool_size=settings.database_pool_size, max_overflow=settings.database_pool_size
     )
     resources.push_async_callback(database.close)
-    pool = await asyncpg.create_pool(
+    pool: Any = await asyncpg.create_pool(
         asyncpg_url(settings.database_url),
         min_size=1,
         max_size=settings.database_pool_size,
@@ -30,3 +33,7 @@ async def open_resources(app: Starlette, settings: Settings, resources: AsyncExi
     app.state.redis = queue
     app.state.database = database
     app.state.pool = pool
+    event_store = PostgresEventStore(pool)
+    resources.push_async_callback(event_store.close)
+    app.state.event_store = event_store
+    app.state.runtime = Runtime(database, event_store)

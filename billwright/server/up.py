@@ -134,9 +134,7 @@ def _demo(folder: DataFolder, environment: Mapping[str, str], say: Say) -> dict[
     if kept.exists():
         return json.loads(kept.read_text())
     say("Creating a demo organization and billing it")
-    done = subprocess.run(
-        program("demo", "--json"), env=dict(environment), capture_output=True, text=True
-    )
+    done = subprocess.run(program("demo", "--json"), env=dict(environment), capture_output=True, text=True)
     if done.returncode != 0:
         raise StackError(f"the demo organization could not be created: {done.stderr.strip()[-1000:]}")
     credentials: dict[str, str] = json.loads(done.stdout.strip().splitlines()[-1])
