@@ -27,6 +27,7 @@ BATCH_BYTES = 4 * 1024 * 1024
 """A batch also ends at so much JSON text (one larger event travels alone)."""
 ELAPSED_SECONDS = 30.0
 """A batch that takes longer, CPU or not, loses its worker."""
+KILL_SECONDS = 10.0
 BATCHES_PER_WORKER = 100
 """After so many batches a worker is replaced, so that nothing can settle in one."""
 MAX_ANSWER = 32 * 1024 * 1024
@@ -78,9 +79,13 @@ class _Worker:
         return await stdout.readline()
 
     async def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
+        """End the process. Where we may not signal it (it gave up our user), closing its input ends it."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             self.process.kill()
-        await self.process.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.process.wait(), KILL_SECONDS)
 
 
 class SandboxPool:
