@@ -6,7 +6,7 @@ Invoices, current usage and previews all start here, so that what is shown is wh
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -51,6 +51,10 @@ class UsageWindow:
     timezone: str
     start_day: date
     end_day: date
+
+    def starting(self, instant: datetime) -> UsageWindow:
+        """The same window opened at another instant (usage since the subscription's start)."""
+        return replace(self, lower=_floor(instant))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
@@ -75,7 +75,7 @@ async def insert_fees(ctx: Context, invoice: Invoice, fees: Sequence[FeeDraft], 
 async def delete_fees(ctx: Context, invoice_id: UUID) -> None:
     """Remove a draft's fees, taxes and errors before it is rebuilt."""
     session = ctx.session
-    fee_ids = Fee.__table__.select().with_only_columns(col(Fee.id)).where(col(Fee.invoice_id) == invoice_id)  # pyright: ignore
+    fee_ids = select(col(Fee.id)).where(col(Fee.invoice_id) == invoice_id)
     await session.execute(delete(FeeTax).where(col(FeeTax.fee_id).in_(fee_ids)))
     await session.execute(delete(InvoiceTax).where(col(InvoiceTax.invoice_id) == invoice_id))
     await session.execute(delete(InvoiceError).where(col(InvoiceError.invoice_id) == invoice_id))
