@@ -51,9 +51,9 @@ def error_details(failure: ValidationError) -> dict[str, list[str]]:
             code = kind
         elif kind == "missing" or error.get("input") is None:
             code = "value_is_mandatory"
-        elif kind == "string_too_long":
+        elif kind in ("string_too_long", "too_long"):
             code = "value_is_too_long"
-        elif kind == "string_too_short":
+        elif kind in ("string_too_short", "too_short"):
             code = "value_is_too_short"
         elif kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
             code = "value_is_out_of_range"
