@@ -1,0 +1,1 @@
+"""Event stores: durable, exactly-once events and exact aggregation over them. Start reading at ``protocol``."""

@@ -1,0 +1,38 @@
+"""What the store needs of asyncpg, as types (the driver itself is not annotated), and its read-only snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol, TypeAlias
+
+Row: TypeAlias = Any
+"""An ``asyncpg.Record``."""
+
+
+class Connection(Protocol):
+    """The part of ``asyncpg.Connection`` that is used here."""
+
+    async def execute(self, query: str, *args: Any) -> Any: ...
+    async def fetch(self, query: str, *args: Any) -> list[Row]: ...
+    async def fetchrow(self, query: str, *args: Any) -> Row | None: ...
+    async def fetchval(self, query: str, *args: Any) -> Any: ...
+    def cursor(self, query: str, *args: Any, prefetch: int | None = None) -> AsyncIterator[Row]: ...
+    def transaction(self, *, isolation: Any = None, readonly: bool = False) -> AbstractAsyncContextManager[Any]: ...
+
+
+class Pool(Protocol):
+    """The part of ``asyncpg.Pool`` that is used here."""
+
+    def acquire(self) -> AbstractAsyncContextManager[Connection]: ...
+
+
+@asynccontextmanager
+async def snapshot(pool: Pool) -> AsyncGenerator[Connection]:
+    """A read-only transaction whose statements all see one state of the database."""
+    async with (
+        pool.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        await connection.execute("SET LOCAL jit = off")
+        yield connection
