@@ -339,15 +339,15 @@
     const rule = { stroke: colour("--text-muted"), font: `12px ${colour("--font")}`, ticks: { show: false } };
     const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
     const options = {
-      width: box.clientWidth, height: 200, padding: [8, 8, 0, 0],
-      cursor: { y: false, points: { size: 7 } }, legend: { live: true, markers: { width: 0 } },
+      width: box.clientWidth, height: 200, padding: [8, 18, 0, 0],
+      cursor: { y: false, points: { size: 7 } }, legend: { live: true, markers: { show: false } },
       scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(0, low), Math.max(high * 1.08, 1)] } },
       axes: [
         { ...rule, grid: { show: false }, values: (_, splits) => splits.map((at) => new Date(at * 1000).toLocaleDateString("en", { month: "short", timeZone: "UTC" })) },
         { ...rule, size: 56, grid: { stroke: colour("--line"), width: 1 }, values: (_, splits) => splits.map((value) => chart.axis.prefix + compact.format(value / scale)) },
       ],
       series: [
-        { label: "", value: (_u, _v, _s, index) => (index == null ? "" : chart.x_labels[index]) },
+        { label: "Month", value: (_u, _v, _s, index) => (index == null ? "—" : chart.x_labels[index]) },
         ...chart.series.map((series, at) => ({
           label: series.label, stroke: colour(`--mark-${at + 1}`), width: bars ? 0 : 2, paths: bars,
           fill: bars ? colour(`--mark-${at + 1}`) : `${colour(`--mark-${at + 1}`)}14`, points: { show: false },
