@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator
 from typing_extensions import TypedDict
 
 from billwright.billing.access.models import Organization
+from billwright.billing.access.naming import billing_entity_code
 from billwright.billing.customers.models import Customer, CustomerMetadata
 from billwright.billing.customers.settings import applicable_timezone
 from billwright.billing.kernel.clock import iso
@@ -257,7 +258,7 @@ def customer_object(
         "external_salesforce_id": customer.external_salesforce_id,
         "finalize_zero_amount_invoice": customer.finalize_zero_amount_invoice,
         "skip_invoice_custom_sections": customer.skip_invoice_custom_sections,
-        "billing_entity_code": organization.slug,
+        "billing_entity_code": billing_entity_code(organization),
         "billing_configuration": billing_configuration(customer),
         "shipping_address": {
             "address_line1": shipping.get("address_line1"),

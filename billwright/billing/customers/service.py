@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
+from billwright.billing.access.naming import billing_entity_code
 from billwright.billing.customers import settings
 from billwright.billing.customers.locking import lock_customer
 from billwright.billing.customers.metadata import replace_metadata
@@ -41,7 +42,7 @@ async def upsert_customer(ctx: Context, inp: CustomerInput) -> Customer:
     if inp.skip_invoice_custom_sections and inp.invoice_custom_section_codes:
         problems.add("invoice_custom_sections", "skip_sections_and_selected_ids_sent_together")
     problems.raise_if_any()
-    if inp.billing_entity_code is not None and inp.billing_entity_code != ctx.organization.slug:
+    if inp.billing_entity_code is not None and inp.billing_entity_code != billing_entity_code(ctx.organization):
         raise NotFound("billing_entity")
     if inp.invoice_custom_section_codes:
         raise NotFound("invoice_custom_section")

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
+from billwright.billing.access.naming import billing_entity_code
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import customer_objects, customers_by_id
 from billwright.billing.invoicing.models import (
@@ -89,7 +90,7 @@ async def invoice_list_objects(ctx: Context, invoices: Sequence[Invoice]) -> lis
     for invoice in invoices:
         answer = invoice_object(
             invoice,
-            billing_entity_code=ctx.organization.slug,
+            billing_entity_code=billing_entity_code(ctx.organization),
             file_url=urls.get(invoice.id),
             web_url=_web_url(ctx, invoice),
         )

@@ -11,6 +11,7 @@ from sqlmodel import col
 from typing_extensions import TypedDict
 
 from billwright.billing.access.context import Context
+from billwright.billing.access.naming import billing_entity_code
 from billwright.billing.catalog.models import Plan
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.settings import applicable_timezone
@@ -123,7 +124,7 @@ def _object(
         "external_id": item.external_id,
         "lago_customer_id": customer.id,
         "external_customer_id": customer.external_id,
-        "billing_entity_code": ctx.organization.slug,
+        "billing_entity_code": billing_entity_code(ctx.organization),
         "name": item.name,
         "plan_code": plan.code,
         "plan_amount_cents": plan.amount_cents,

@@ -29,6 +29,7 @@ from billwright.billing.access.models import ApiKey, Organization
 from billwright.billing.access.permissions import API_RESOURCES, READ, WRITE
 from billwright.billing.kernel.db import Database, Session
 from billwright.billing.kernel.pagination import PageRequest
+from billwright.billing.metering.store.protocol import EventStore
 from billwright.server.rest.body import parse_json
 from billwright.server.rest.envelope import Answer
 from billwright.server.rest.query import Query
@@ -175,6 +176,12 @@ def operation(
     return declare
 
 
+def event_store_of(state: Any) -> EventStore | None:
+    """The process's event store: ``app.state.event_store``, or the one of ``app.state.runtime``."""
+    store = getattr(state, "event_store", None)
+    return store if store is not None else getattr(getattr(state, "runtime", None), "event_store", None)
+
+
 @dataclass
 class Call:
     """What a handler works with: the caller, the query, the body and a context with an open session."""
@@ -204,9 +211,14 @@ class Call:
             session,
             organization,
             actor=Actor("api_key", self.api_key.id),
-            event_store=getattr(self.request.app.state, "event_store", None),
+            event_store=event_store_of(self.request.app.state),
             request_id=self.request_id,
+            api_url=self._setting("api_url"),
+            app_url=self._setting("app_url"),
         )
+
+    def _setting(self, name: str) -> str:
+        return str(getattr(getattr(self.request.app.state, "settings", None), name, ""))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Context]:
