@@ -94,9 +94,22 @@ class UserSession(Record, table=True):
 
     user_id: uuid.UUID = key("users.id", index=True)
     login_method: str
+    provider_organization_id: uuid.UUID | None = key("organizations.id", nullable=True)
+    """The only organization that an Okta session opens (spec 07 §4.2)."""
     session_version: int
     expires_at: datetime = instant()
     revoked_at: datetime | None = instant(nullable=True)
+
+
+class PasswordReset(Record, table=True):
+    """A request to set a new password (system time). Only the token's SHA-256 is kept; it works once."""
+
+    __tablename__ = "password_resets"
+
+    user_id: uuid.UUID = key("users.id", index=True)
+    digest: bytes = Field(nullable=False, unique=True)
+    expires_at: datetime = instant()
+    used_at: datetime | None = instant(nullable=True)
 
 
 class ApiKey(Record, table=True):

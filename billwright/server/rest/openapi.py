@@ -148,6 +148,10 @@ def _schemas(operations: tuple[Operation, ...]) -> tuple[dict[str, Any], dict[tu
         wanted[id(model), mode] = (f"{id(model)}", mode, TypeAdapter(model))
     keyed, definitions = TypeAdapter.json_schemas(list(wanted.values()), ref_template=_REF)
     schemas: dict[str, Any] = dict(definitions.get("$defs", {}))
+    for name, schema in schemas.items():
+        if name.endswith("Update"):  # an absent attribute stays as it is, whatever the model's placeholder
+            for attribute in schema.get("properties", {}).values():
+                attribute.pop("default", None)
     for status, (name, _, extra) in _ERRORS.items():
         properties = {
             "status": {"type": "integer", "examples": [int(status)]},

@@ -1,0 +1,31 @@
+"""The revision of an organization's catalogue, which caches of plans and taxes are keyed on."""
+
+from __future__ import annotations
+
+from sqlalchemy import update
+from sqlmodel import col
+
+from billwright.billing.access.context import Context
+from billwright.billing.access.models import Organization
+
+UNCOMMITTED = "catalog_written"
+"""Key of ``session.info``: this transaction has changed the catalogue, so what it reads must not reach a shared cache."""
+
+
+async def bump_catalog(ctx: Context) -> None:
+    """Call in every transaction that changes metrics, plans, charges, filters or taxes. Locks the organization's row.
+
+    The context's organization carries the new revision afterwards.
+    """
+    revision = await ctx.session.scalar(
+        update(Organization)
+        .where(col(Organization.id) == ctx.organization_id)
+        .values(catalog_revision=col(Organization.catalog_revision) + 1)
+        .returning(col(Organization.catalog_revision))
+        .execution_options(synchronize_session=False)
+    )
+    ctx.session.info[UNCOMMITTED] = True
+    if ctx.organization in ctx.session:
+        await ctx.session.refresh(ctx.organization, ["catalog_revision"])
+    elif revision is not None:
+        ctx.organization.catalog_revision = revision

@@ -1,0 +1,3 @@
+from tests.server.rest.client import rest
+
+__all__ = ["rest"]
