@@ -35,6 +35,8 @@ def main() -> int:
         finally:
             servers.stop()
     target = next(runner.VERSIONS.glob(f"{runner.BASELINE}_*.py"))
+    text = target.read_text().replace("sqlmodel.sql.sqltypes.AutoString()", "sa.String()")
+    target.write_text("\n".join(line.rstrip() for line in text.splitlines()) + "\n")
     for step in (["check", "--fix", "--quiet"], ["format", "--quiet"]):
         subprocess.run([sys.executable, "-m", "ruff", *step, str(target)], check=True)
     print(target.relative_to(Path.cwd()) if target.is_relative_to(Path.cwd()) else target)

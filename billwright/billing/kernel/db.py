@@ -60,7 +60,6 @@ class Database:
         """A read-only session; nothing it changes is kept."""
         async with self._sessions() as session:
             yield session
-            await session.rollback()
 
     async def close(self) -> None:
         await self.engine.dispose()
