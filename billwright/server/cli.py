@@ -18,6 +18,7 @@ from rich.console import Console
 
 from billwright import __version__
 from billwright.billing.kernel.clock import parse_instant
+from billwright.billing.kernel.errors import ValidationFailed
 from billwright.billing.kernel.ids import parse_id
 from billwright.server.settings import Settings, SettingsError, stack_environment
 from billwright.server.stack import DataFolder, StackError
@@ -216,9 +217,11 @@ def _explain(failure: Exception) -> int:
         if show is not None:
             show()
         return exit_code
-    known = isinstance(failure, SettingsError | StackError | CommandError)
-    text = "; ".join(str(failure).splitlines()) if isinstance(failure, SettingsError) else str(failure)
-    if not known or not text:
+    if isinstance(failure, ValidationFailed) and isinstance(failure.details, dict):
+        text = "; ".join(f"{field}: {', '.join(codes)}" for field, codes in failure.details.items())
+    elif isinstance(failure, SettingsError | StackError | CommandError):
+        text = "; ".join(str(failure).splitlines()) if isinstance(failure, SettingsError) else str(failure)
+    else:
         text = f"{type(failure).__name__}: {_first_line(failure)}"
     print(f"billwright: {text}", file=sys.stderr)
     return 1
