@@ -24,7 +24,7 @@ class Macros:
 
     def __init__(self, env: Environment) -> None:
         self._env = env
-        self._found: dict[str, Callable[..., Markup]] = {}
+        self._found: dict[str, Any] = {}
 
     def __getattr__(self, name: str) -> Callable[..., Markup]:
         if name.startswith("_"):
