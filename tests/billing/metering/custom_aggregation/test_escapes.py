@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from billwright.billing.metering.custom_aggregation import INITIAL, AggregationError, fold, validate
 
-from .programs import aggregator, computing, event, run, units
+from .programs import aggregator, computing, event, run
 
 OK = "return {'total_units': 0, 'amount': 0}"
 
@@ -294,77 +294,116 @@ def test_the_budget_is_per_event() -> None:
 
 # --- fuzz ------------------------------------------------------------------------------------------------------------
 
-_NAMES = ["event", "state", "properties", "x", "y", "aggregate", "helper", "decimal", "sum", "range", "__class__", "os"]
-_atoms = st.sampled_from(
-    [*_NAMES, "0", "1", "2.5", "1e39", "1e-99", "'a'", "'12'", "''", "None", "True", "[]", "{}", "()", "b''", "1j"]
-)
+_TAME_ATOMS = "event state properties x y 0 1 2.5 1e39 1e-99 3 'a' '12' '' None True [] {} () [1,'b'] {'a':1}".split()
+_WILD_ATOMS = [*_TAME_ATOMS, "aggregate", "helper", "decimal", "sum", "__class__", "os", "b''", "1j", "z", "0x1"]
+_TAME_OPERATORS = [*"+ - * / // % and or == != < <= in".split(), "not in", "is None or", "if x else"]
+_WILD_OPERATORS = [*_TAME_OPERATORS, "**", "@", "|", "<<", "is", "is not"]
+_CALLS = {
+    **dict.fromkeys("decimal abs sum len range sorted enumerate round ceil floor helper min max".split(), 1),
+    **dict.fromkeys(("min", "max", "range", "round", "floor"), 2),
+}
+_METHODS = {
+    **dict.fromkeys("keys values items lower upper split strip".split(), 0),
+    **dict.fromkeys("get append startswith endswith".split(), 1),
+}
 
 
-def _expressions(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    operators = st.sampled_from([*"+ - * / // % ** @ | & << and or == != < <= in is".split(), "not in", "is not"])
-    calls = ["decimal", "min", "max", "abs", "sum", "len", "range", "sorted", "enumerate", "round", "ceil", "helper"]
-    methods = "get keys values items append lower upper startswith endswith split strip format __class__".split()
-    return st.one_of(
+def _expressions(inner: st.SearchStrategy[str], wild: bool) -> st.SearchStrategy[str]:
+    operators = st.sampled_from(_WILD_OPERATORS if wild else _TAME_OPERATORS)
+    signs = ["-", "+", "not ", "~", "await ", "*"] if wild else ["-", "+", "not "]
+    tame = [
         st.tuples(inner, operators, inner).map(lambda p: f"({p[0]} {p[1]} {p[2]})"),
-        st.tuples(st.sampled_from(["-", "+", "not ", "~", "await ", "*"]), inner).map(lambda p: f"({p[0]}{p[1]})"),
-        st.tuples(st.sampled_from(calls), st.lists(inner, max_size=3)).map(lambda p: f"{p[0]}({', '.join(p[1])})"),
-        st.tuples(inner, st.sampled_from(methods), st.lists(inner, max_size=2)).map(
-            lambda p: f"({p[0]}).{p[1]}({', '.join(p[2])})"
+        st.tuples(st.sampled_from(signs), inner).map(lambda p: f"({p[0]}{p[1]})"),
+        st.tuples(st.sampled_from(sorted(_CALLS.items())), inner, inner).map(
+            lambda p: f"{p[0][0]}({', '.join(p[1 : p[0][1] + 1])})"
+        ),
+        st.tuples(inner, st.sampled_from(sorted(_METHODS.items())), inner).map(
+            lambda p: f"({p[0]}).{p[1][0]}({p[2] if p[1][1] else ''})"
         ),
         st.tuples(inner, inner).map(lambda p: f"({p[0]})[{p[1]}]"),
         st.lists(inner, max_size=3).map(lambda p: f"[{', '.join(p)}]"),
-        st.lists(st.tuples(inner, inner), max_size=2).map(lambda p: "{" + ", ".join(f"{k}: {v}" for k, v in p) + "}"),
+        st.lists(inner, max_size=2).map(lambda p: "{" + ", ".join(f"'k{k}': {v}" for k, v in enumerate(p)) + "}"),
         st.tuples(inner, inner, inner).map(lambda p: f"({p[0]} if {p[1]} else {p[2]})"),
-        inner.map(lambda p: f"[{p} for x in [1]]"),
-        inner.map(lambda p: f"(lambda: {p})()"),
+    ]
+    if wild:
+        tame.append(inner.map(lambda p: f"[{p} for x in [1]]"))
+        tame.append(inner.map(lambda p: f"(lambda: {p})()"))
+        tame.append(inner.map(lambda p: f"({p}).__class__"))
+        tame.append(inner.map(lambda p: f"''.format({p})"))
+    return st.one_of(tame)
+
+
+def _expression(wild: bool) -> st.SearchStrategy[str]:
+    atoms = st.sampled_from(_WILD_ATOMS if wild else _TAME_ATOMS)
+    return st.recursive(atoms, lambda inner: _expressions(inner, wild), max_leaves=8)
+
+
+def _program(wild: bool) -> st.SearchStrategy[str]:
+    expression = _expression(wild)
+    targets = ["x", "y", "x, y", "y[0]", "event['a']", "state['memo']", *(["state.x", "[x, y]"] if wild else [])]
+    grown = ["x", "y", "properties['l']"]
+    symbols = ["+=", "*=", "//=", "-=", "/=", *(["**=", "|="] if wild else [])]
+    simple = st.one_of(
+        st.tuples(st.sampled_from(targets), expression).map(" = ".join),
+        st.tuples(st.sampled_from(grown), st.sampled_from(symbols), expression).map(" ".join),
+        expression,
+        expression.map(lambda p: f"return {p}"),
+        expression.map(lambda p: f"return {{'total_units': 1, 'amount': 0, 'memo': {p}}}"),
+        st.sampled_from(["pass", "return", *(["break", "continue"] if wild else [])]),
     )
 
+    def compound(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+        block = st.lists(inner, min_size=1, max_size=3).map("\n".join).map(_indent)
+        kinds = [
+            st.tuples(expression, block, block).map(lambda p: f"if {p[0]}:\n{p[1]}\nelse:\n{p[2]}"),
+            st.tuples(st.sampled_from(["x", "x, y", "y[0]"]), expression, block).map(
+                lambda p: f"for {p[0]} in {p[1]}:\n{p[2]}\n  if x == y:\n    break"
+            ),
+            st.tuples(inner, inner).map("\n".join),
+        ]
+        if wild:
+            kinds.append(block.map(lambda p: f"while x:\n{p}"))
+            kinds.append(block.map(lambda p: f"try:\n{p}\nexcept x:\n{p}"))
+        return st.one_of(kinds)
 
-_expression = st.recursive(_atoms, _expressions, max_leaves=8)
-_simple = st.one_of(
-    st.tuples(st.sampled_from(["x", "y", "x, y", "x[0]", "event['a']", "state.x"]), _expression).map(" = ".join),
-    st.tuples(
-        st.sampled_from(["x", "y", "properties['l']"]), st.sampled_from(["+=", "*=", "//=", "**="]), _expression
-    ).map(" ".join),
-    _expression,
-    _expression.map(lambda p: f"return {p}"),
-    _expression.map(lambda p: f"return {{'total_units': {p}, 'amount': 0, 'memo': {p}}}"),
-    st.sampled_from(["pass", "break", "continue", "return"]),
-)
+    return st.recursive(simple, compound, max_leaves=6)
 
 
 def _indent(text: str) -> str:
     return "\n".join("  " + line for line in text.split("\n"))
 
 
-def _statements(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    block = st.lists(inner, min_size=1, max_size=3).map("\n".join).map(_indent)
-    return st.one_of(
-        st.tuples(_expression, block, block).map(lambda p: f"if {p[0]}:\n{p[1]}\nelse:\n{p[2]}"),
-        st.tuples(st.sampled_from(["x", "x, y", "x[0]"]), _expression, block).map(
-            lambda p: f"for {p[0]} in {p[1]}:\n{p[2]}"
-        ),
-        block.map(lambda p: f"while x:\n{p}"),
-        block.map(lambda p: f"try:\n{p}\nexcept x:\n{p}"),
-        st.tuples(inner, inner).map("\n".join),
-    )
+def _fuzzed(body: str, helper: str) -> str:
+    before = "def helper(x):\n  y = 1\n  state = event = properties = {}\n" + _indent(helper) + "\n"
+    return aggregator("x = 1\ny = [2, 'a']\n" + body + f"\n{OK}", before)
 
 
-_program = st.recursive(_simple, _statements, max_leaves=6)
-
-
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much], deadline=None)
-@given(_program, _program)
-def test_random_programs_are_refused_or_fail_properly_or_return_a_state(body: str, helper: str) -> None:
-    before = "def helper(x):\n  y = 1\n" + _indent(helper) + "\n"
-    source = aggregator("x = 1\ny = [2, 'a']\n" + body, before)
-    if validate(source):
-        return
+def _survives(source: str) -> None:
     try:
         state = run(source, {"l": [1, 2]}, {"a": "b", "n": 12})
     except AggregationError:
         return
     assert state.total_units.is_finite()
+    assert state.amount.is_finite()
+
+
+FUZZ = settings(max_examples=300, suppress_health_check=list(HealthCheck), deadline=None)
+
+
+@FUZZ
+@given(_program(wild=True), _program(wild=True))
+def test_wild_programs_are_refused_or_fail_properly(body: str, helper: str) -> None:
+    source = _fuzzed(body, helper)
+    if not validate(source):
+        _survives(source)
+
+
+@FUZZ
+@given(_program(wild=False), _program(wild=False))
+def test_programs_of_allowed_constructs_are_accepted_and_fail_properly(body: str, helper: str) -> None:
+    source = _fuzzed(body, helper)
+    assert validate(source) == []
+    _survives(source)
 
 
 @settings(max_examples=200, deadline=None)
@@ -374,12 +413,7 @@ def test_random_text_is_refused(text: str) -> None:
     assert isinstance(validate(aggregator(text)), list)
 
 
-@settings(max_examples=300, deadline=None)
-@given(_expression)
+@FUZZ
+@given(_expression(wild=False))
 def test_single_expressions_never_raise_anything_else(expression: str) -> None:
-    if validate(computing(expression)):
-        return
-    try:
-        units(expression, {"l": []}, {"a": 1})
-    except AggregationError:
-        return
+    _survives(_fuzzed(f"return {{'total_units': {expression}, 'amount': 0}}", "pass"))
