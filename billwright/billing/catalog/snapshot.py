@@ -1,7 +1,8 @@
 """Plan catalogues as immutable values, for billing and usage.
 
 Loading a plan with its charges, metrics, filters and taxes costs a handful of queries; the result is cached by
-``Organization.catalog_revision``, which every catalogue or tax write bumps in its own transaction.
+``Organization.catalog_revision``, which every catalogue or tax write bumps in its own transaction. A transaction that
+has bumped it reads past the cache: what it sees may never be committed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlmodel import col
 
+from billwright.billing.access.revision import UNCOMMITTED
 from billwright.billing.catalog.models import (
     BillableMetric,
     BillableMetricFilter,
@@ -119,6 +121,8 @@ async def plan_snapshots(session: Session, catalog_revision: int, plan_ids: Iter
     ``catalog_revision`` must have been read in the same transaction.
     """
     wanted = set(plan_ids)
+    if session.info.get(UNCOMMITTED):
+        return {snapshot.id: snapshot for snapshot in await _load(session, wanted)} if wanted else {}
     found: dict[UUID, PlanSnapshot] = {}
     for plan_id in wanted:
         cached = _cache.get((plan_id, catalog_revision))

@@ -1,0 +1,92 @@
+"""Deleting a billable metric: gone from usage at once, tidied up by a job (spec 01 §1.5)."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlmodel import col
+
+from billwright.billing.access.context import Context
+from billwright.billing.access.models import Organization
+from billwright.billing.background.jobs import JobCall, job
+from billwright.billing.catalog.changes import publish
+from billwright.billing.catalog.models import BillableMetric, BillableMetricFilter, Charge, ChargeFilter
+from billwright.billing.catalog.queries import MetricView, find_metric, metric_views, plans_using
+from billwright.billing.kernel.outbox import enqueue
+from billwright.billing.notifications.service import emit
+from billwright.billing.subscriptions.models import Subscription
+
+TIDY_JOB = "catalog.metric_deleted"
+
+
+async def delete_metric(ctx: Context, code: str) -> MetricView:
+    """Soft-delete the metric and its charges on all plans, overridden ones included, even when in use.
+
+    The code is free again at once; filters and events follow in a job. Raises ``NotFound("billable_metric")``.
+    """
+    metric = await find_metric(ctx, code, lock=True)
+    view = (await metric_views(ctx, [metric]))[0]
+    plans = list((await ctx.session.scalars(plans_using(metric.id))).all())
+    now = ctx.now()
+    metric.deleted_at = metric.updated_at = now
+    await ctx.session.execute(
+        update(Charge)
+        .where(col(Charge.billable_metric_id) == metric.id, col(Charge.deleted_at).is_(None))
+        .values(deleted_at=now, updated_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    await publish(ctx, metric_codes=[metric.code], plan_ids=plans)
+    await enqueue(
+        ctx.session,
+        ctx.organization_id,
+        TIDY_JOB,
+        {"metric_id": str(metric.id)},
+        unique_key=f"{TIDY_JOB}:{metric.id}",
+    )
+    await emit(ctx, "billable_metric.deleted", "billable_metric", metric.id)
+    return view
+
+
+@job(TIDY_JOB)
+async def tidy_deleted_metric(call: JobCall) -> None:
+    """Soft-delete the metric's filters and charge filters, and hide its events.
+
+    Hidden are the events of its code received until the deletion, of every subscription whose plan ever had a charge
+    on it; their transaction ids stay taken.
+    """
+    metric_id = UUID(call.arguments["metric_id"])
+    async with call.runtime.database.transaction() as session:
+        organization = await session.get(Organization, call.organization_id)
+        metric = await session.get(BillableMetric, metric_id)
+        if organization is None or metric is None or metric.organization_id != organization.id:
+            return
+        if metric.deleted_at is None:
+            return
+        charges = select(col(Charge.id)).where(col(Charge.billable_metric_id) == metric.id)
+        for table, owned in (
+            (BillableMetricFilter, col(BillableMetricFilter.billable_metric_id) == metric.id),
+            (ChargeFilter, col(ChargeFilter.charge_id).in_(charges)),
+        ):
+            await session.execute(
+                update(table)
+                .where(owned, col(table.deleted_at).is_(None))
+                .values(deleted_at=metric.deleted_at, updated_at=metric.deleted_at)
+                .execution_options(synchronize_session=False)
+            )
+        plans = select(col(Charge.plan_id)).where(col(Charge.billable_metric_id) == metric.id)
+        subscriptions = (
+            await session.scalars(
+                select(col(Subscription.external_id))
+                .where(col(Subscription.organization_id) == organization.id, col(Subscription.plan_id).in_(plans))
+                .distinct()
+            )
+        ).all()
+    if subscriptions:
+        await call.runtime.event_store.soft_delete(
+            organization.id,
+            metric.code,
+            subscriptions,
+            received_until=metric.deleted_at,
+            deleted_at=metric.deleted_at,
+        )
