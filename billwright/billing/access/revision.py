@@ -5,11 +5,12 @@ from __future__ import annotations
 from sqlalchemy import update
 from sqlmodel import col
 
+from billwright.billing.access.api_keys import announce_access_change
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
 
 UNCOMMITTED = "catalog_written"
-"""Key of ``session.info``: this transaction has changed the catalogue, so what it reads must not reach a shared cache."""
+"""Key of ``session.info``: the catalogue was changed here, so what this transaction reads must not reach a cache."""
 
 
 async def bump_catalog(ctx: Context) -> None:
@@ -24,6 +25,7 @@ async def bump_catalog(ctx: Context) -> None:
         .returning(col(Organization.catalog_revision))
         .execution_options(synchronize_session=False)
     )
+    await announce_access_change(ctx)
     ctx.session.info[UNCOMMITTED] = True
     if ctx.organization in ctx.session:
         await ctx.session.refresh(ctx.organization, ["catalog_revision"])
