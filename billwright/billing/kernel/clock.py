@@ -18,15 +18,18 @@ def iso(instant: datetime | None) -> str | None:
     """Wire form of an instant: UTC, truncated to the second, ``Z`` (spec 07 §1.2)."""
     if instant is None:
         return None
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _utc(instant).isoformat(timespec="seconds")[:19] + "Z"
 
 
 def iso_ms(instant: datetime | None) -> str | None:
     """Wire form with milliseconds, truncated (``event.timestamp``, ``subscription.started_at``)."""
     if instant is None:
         return None
-    utc = instant.astimezone(UTC)
-    return utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{utc.microsecond // 1000:03d}Z"
+    return _utc(instant).isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+def _utc(instant: datetime) -> datetime:
+    return instant if instant.tzinfo is UTC else instant.astimezone(UTC)
 
 
 def parse_instant(text: str) -> datetime | None:

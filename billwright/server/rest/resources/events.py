@@ -1,0 +1,153 @@
+"""Events: ingestion on its fast path, single reads and lists (spec 01 §2)."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from billwright.billing.kernel.clock import system_now
+from billwright.billing.kernel.errors import BadRequest
+from billwright.billing.kernel.pagination import Page
+from billwright.billing.metering.event_queries import EventListRequest, get_event, list_events
+from billwright.billing.metering.event_schemas import EventInput, EventOut
+from billwright.billing.metering.ingestion import Reception, ingest, ingest_batch
+from billwright.billing.metering.metric_expressions import cached_expressions, load_expressions
+from billwright.server.rest.body import missing_root, parse_json, refuse_unstorable
+from billwright.server.rest.envelope import listing, many, one
+from billwright.server.rest.operations import Call, Parameter, operation
+
+_fast = msgspec.json.Decoder(float_hook=Decimal)
+_UNUSUAL_NUMBER = re.compile(rb"[0-9]{19}|[0-9][eE][+-]?[0-9]{3}")
+"""Digits that may exceed 64 bits, or an exponent that may be absurd: for the strict decoder."""
+
+
+def decoded(body: bytes) -> Any:
+    """The body with exact numbers. Plain bodies take the fast decoder; everything unusual the strict one."""
+    if len(body) < 1_000_000 and not _UNUSUAL_NUMBER.search(body):
+        try:
+            return _fast.decode(body)
+        except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError):
+            pass
+    return parse_json(body)
+
+
+async def reception_of(call: Call) -> Reception:
+    """Who sends, on which clock, with which expressions; live keys and expressions come from caches."""
+    organization = call.organization
+    expressions = cached_expressions(organization.id, organization.catalog_revision)
+    if expressions is None:
+        async with call.database.reading() as session:
+            expressions = await load_expressions(session, organization.id, organization.catalog_revision)
+    clock = organization.clock_now if organization.kind == "sandbox" else None
+    client = call.request.client
+    return Reception(
+        organization_id=organization.id,
+        now=clock or system_now(),
+        expressions=expressions,
+        metadata={
+            "user_agent": call.request.headers.get("user-agent", "")[:500],
+            "ip_address": client.host if client else None,
+        },
+    )
+
+
+async def create_event(call: Call) -> EventOut:
+    body = decoded(call.body)
+    raw = body.get("event") if isinstance(body, dict) else None
+    if not isinstance(raw, dict) or not raw:
+        raise missing_root("event")
+    refuse_unstorable(call.body, raw)
+    return await ingest(call.request.app.state.event_store, await reception_of(call), raw)
+
+
+async def create_events(call: Call) -> list[EventOut]:
+    body = decoded(call.body)
+    if body is not None and not isinstance(body, dict):
+        raise BadRequest("the body is not an object")
+    raw = body.get("events") if body else None
+    if isinstance(raw, list):
+        refuse_unstorable(call.body, {"events": raw})
+    return await ingest_batch(call.request.app.state.event_store, await reception_of(call), raw)
+
+
+async def show_event(call: Call, transaction_id: str) -> EventOut:
+    return await get_event(call.context, transaction_id)
+
+
+async def index_events(call: Call) -> Page[EventOut]:
+    query = call.query
+    request = EventListRequest(
+        code=query.text("code"),
+        external_subscription_id=query.text("external_subscription_id"),
+        timestamp_from=query.instant("timestamp_from"),
+        timestamp_to=query.instant("timestamp_to"),
+        from_started_at=query.boolean("timestamp_from_started_at") or False,
+    )
+    return await list_events(call.context, request, call.page)
+
+
+_EXAMPLE = {
+    "transaction_id": "tx-0001",
+    "external_subscription_id": "sub-acme",
+    "code": "api_calls",
+    "timestamp": 1704103200.5,
+    "properties": {"calls": 12, "region": "eu"},
+}
+
+OPERATIONS = [
+    operation(
+        "POST",
+        "/events",
+        permission="event:write",
+        body=EventInput,
+        root="event",
+        body_mode="raw",
+        answer=one("event", EventOut),
+        session="none",
+        cached_key=True,
+        counts_as_use=False,
+        rate_class="events",
+        summary="Send an event",
+        description="Durable before the answer. A transaction id that the subscription already used is refused.",
+        example=_EXAMPLE,
+    )(create_event),
+    operation(
+        "POST",
+        "/events/batch",
+        permission="event:write",
+        body=EventInput,
+        root="events",
+        body_mode="raw",
+        answer=listing("events", EventOut),
+        session="none",
+        cached_key=True,
+        rate_class="events",
+        summary="Send up to 100 events, all or nothing",
+        description="Errors are keyed by the zero-based index of the event.",
+        example=[_EXAMPLE],
+    )(create_events),
+    operation(
+        "GET",
+        "/events",
+        permission="event:read",
+        answer=many("events", EventOut),
+        summary="List events, newest timestamp first",
+        parameters=(
+            Parameter("code", "Code of a billable metric"),
+            Parameter("external_subscription_id", "The subscription's external id"),
+            Parameter("timestamp_from", "Inclusive", "date-time"),
+            Parameter("timestamp_to", "Inclusive", "date-time"),
+            Parameter("timestamp_from_started_at", "From the subscription's start", "boolean"),
+        ),
+    )(index_events),
+    operation(
+        "GET",
+        "/events/{transaction_id}",
+        permission="event:read",
+        answer=one("event", EventOut),
+        summary="Find an event by its transaction id",
+    )(show_event),
+]
