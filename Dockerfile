@@ -3,7 +3,7 @@ FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv /opt/billwright
 COPY requirements/ requirements/
-RUN /opt/billwright/bin/pip install --no-cache-dir --require-hashes --no-deps \
+RUN /opt/billwright/bin/pip install --no-cache-dir --require-hashes \
       -r requirements/build.txt -r requirements/runtime.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY billwright/ billwright/

@@ -77,7 +77,7 @@ flock 9  # two `make` at once in one tree take turns
 
 say "installing $(grep -c '==' "$lock") locked packages ($set_name)"
 pip=("$venv/bin/python" -m pip --disable-pip-version-check -qq)
-"${pip[@]}" install --require-hashes --no-deps -r requirements/build.txt -r "$lock" ||
+"${pip[@]}" install --require-hashes -r requirements/build.txt -r "$lock" ||
   fail "the packages could not be installed; is there a way to PyPI (proxy, PIP_INDEX_URL)?"
 "${pip[@]}" install --no-deps --no-build-isolation --no-index -e .
 rm -f "$venv"/.bootstrap-*

@@ -69,12 +69,20 @@ def test_version_is_written_once() -> None:
 @pytest.mark.parametrize("name", ["runtime", "dev", "build"])
 def test_locks_are_pinned_hashed_and_without_addresses(name: str) -> None:
     lock = (ROOT / "requirements" / f"{name}.txt").read_text()
-    pins = re.findall(r"^([a-z0-9._-]+(?:\[[a-z,]+\])?)==\S+ \\$", lock, re.MULTILINE)
+    pins = re.findall(r"^([a-z0-9._-]+(?:\[[a-z,]+\])?)==\S+(?: ; [^\\]+)? \\$", lock, re.MULTILINE)
     others = [line for line in lock.splitlines() if line and not line.startswith((" ", "#")) and "==" not in line]
     assert pins
     assert others == []
     assert "://" not in lock
+    assert len(pins) == lock.count("==") - len(re.findall(r" ; .*==", lock))
     assert lock.count("--hash=sha256:") >= len(pins)
+
+
+def test_the_lock_serves_debians_python() -> None:
+    """Debian 12 has Python 3.11.2, on which redis needs a package that newer ones do without."""
+    lock = (ROOT / "requirements" / "runtime.txt").read_text()
+    assert re.search(r"^async-timeout==\S+ ; python_full_version < '3.11.3'", lock, re.MULTILINE)
+    assert "\ngreenlet==" in lock
 
 
 def test_one_version_of_a_package_in_all_locks() -> None:
