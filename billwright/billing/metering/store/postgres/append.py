@@ -19,101 +19,119 @@ from billwright.billing.metering.store.encoding import fifteen_places, json_text
 from billwright.billing.metering.store.postgres.connections import Connection, Pool
 from billwright.billing.metering.store.postgres.locks import SHARE_APPEND
 from billwright.billing.metering.store.protocol import Appended, EventIn, TransactionHook
+from billwright.billing.metering.store.quarters import floor_quarter, from_us, to_us
 
 MAX_APPEND = 20_000
 """Most events of one transaction."""
 
 _ATTEMPTS = 4
 
-_APPEND = """
-WITH staged AS MATERIALIZED (
-  SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-                       $8::text[], $9::numeric[], $10::text[], $11::text[], $12::timestamptz[])
-    WITH ORDINALITY AS s(key, id, organization_id, external_subscription_id, code, transaction_id, ts, properties,
-                         precise, metadata, source, created_at, place)
-), won AS (
-  INSERT INTO event_keys (key, ts) SELECT key, ts FROM staged ORDER BY key
-  ON CONFLICT DO NOTHING RETURNING key
-), stored AS (
-  INSERT INTO events (id, organization_id, external_subscription_id, code, transaction_id, ts, properties,
-                      precise_total_amount_cents, metadata, source, created_at)
-  SELECT id, organization_id, external_subscription_id, code, transaction_id, ts, properties::jsonb,
-         precise, metadata::jsonb, source, created_at
-  FROM staged JOIN won USING (key) ORDER BY place
-  RETURNING seq, id, organization_id, external_subscription_id, code, ts
-), marked AS (
-  INSERT INTO usage_dirty (organization_id, external_subscription_id, code, bucket, gen)
-  SELECT organization_id, external_subscription_id, code, bucket, nextval('dirty_gen')
-  FROM (
-    SELECT DISTINCT organization_id, external_subscription_id, code, usage_quarter(ts) AS bucket
-    FROM stored
-    WHERE external_subscription_id IS NOT NULL AND usage_us(ts) < (SELECT marking_until FROM rollup_state)
-    ORDER BY 1, 2, 3, 4
-  ) late
-  ON CONFLICT (organization_id, external_subscription_id, code, bucket) DO UPDATE SET gen = nextval('dirty_gen')
-)
-SELECT id, seq FROM stored
+_CLAIM = """
+INSERT INTO event_keys (key, ts)
+SELECT key, ts FROM unnest($1::uuid[], $2::timestamptz[]) AS staged(key, ts) ORDER BY key
+ON CONFLICT DO NOTHING RETURNING key
 """
+
+_NUMBER = """
+SELECT marking_until, ARRAY(SELECT nextval('event_seq') FROM generate_series(1, $1::int)) AS numbers FROM rollup_state
+"""
+
+_MARK_LATE = """
+INSERT INTO usage_dirty (organization_id, external_subscription_id, code, bucket, gen)
+SELECT organization_id, external_subscription_id, code, bucket, nextval('dirty_gen')
+FROM (
+  SELECT DISTINCT organization_id, external_subscription_id COLLATE "C" AS external_subscription_id,
+         code COLLATE "C" AS code, bucket
+  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[])
+    AS late(organization_id, external_subscription_id, code, bucket)
+  ORDER BY 1, 2, 3, 4
+) late
+ON CONFLICT (organization_id, external_subscription_id, code, bucket) DO UPDATE SET gen = nextval('dirty_gen')
+"""
+
+_COLUMNS = (
+    "seq",
+    "id",
+    "organization_id",
+    "external_subscription_id",
+    "code",
+    "transaction_id",
+    "ts",
+    "properties",
+    "precise_total_amount_cents",
+    "metadata",
+    "source",
+    "created_at",
+)
 
 
 class Staged:
-    """Events ready for the append statement: distinct keys and columns of values, in arrival order."""
+    """Events ready to be stored: ledger keys, fresh ids and table rows, in arrival order."""
 
-    __slots__ = ("columns", "ids", "keys", "repeated")
+    __slots__ = ("ids", "keys", "repeated", "rows")
 
     def __init__(self, events: Sequence[EventIn]) -> None:
         self.ids: list[uuid.UUID] = []
         self.keys: list[uuid.UUID] = []
         self.repeated: set[int] = set()
         """Places whose key an earlier event of the same batch has."""
-        seen: set[uuid.UUID] = set()
-        rows: list[tuple[Any, ...]] = []
+        self.rows: dict[uuid.UUID, tuple[Any, ...]] = {}
+        """Table row (without seq) by key; the first event of a key only."""
         for place, event in enumerate(events):
             key = ledger_key(event.organization_id, event.external_subscription_id, event.transaction_id)
             identity = new_id()
             self.keys.append(key)
             self.ids.append(identity)
-            if key in seen:
+            if key in self.rows:
                 self.repeated.add(place)
                 continue
-            seen.add(key)
             precise = event.precise_total_amount_cents
-            rows.append(
-                (
-                    key,
-                    identity,
-                    event.organization_id,
-                    event.external_subscription_id,
-                    event.code,
-                    event.transaction_id,
-                    event.timestamp,
-                    json_text(event.properties),
-                    None if precise is None else fifteen_places(precise),
-                    None if event.metadata is None else json_text(event.metadata),
-                    event.source,
-                    event.created_at,
-                )
+            self.rows[key] = (
+                identity,
+                event.organization_id,
+                event.external_subscription_id,
+                event.code,
+                event.transaction_id,
+                event.timestamp,
+                json_text(event.properties),
+                None if precise is None else fifteen_places(precise),
+                None if event.metadata is None else json_text(event.metadata),
+                event.source,
+                event.created_at,
             )
-        self.columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [[] for _ in range(12)]
 
     def results(self, stored: dict[uuid.UUID, int]) -> list[Appended]:
         return [Appended(identity, stored.get(identity)) for identity in self.ids]
 
 
-def joined(parts: Sequence[Staged]) -> list[Sequence[Any]]:
-    """The columns of several staged batches, one after the other."""
-    if len(parts) == 1:
-        return parts[0].columns
-    return [[value for part in parts for value in part.columns[column]] for column in range(12)]
+async def insert(connection: Connection, parts: Sequence[Staged]) -> dict[uuid.UUID, int]:
+    """Store staged batches (no key in two of them) inside the caller's transaction; once per transaction.
 
-
-async def insert(connection: Connection, columns: Sequence[Sequence[Any]]) -> dict[uuid.UUID, int]:
-    """Run the append inside the caller's transaction, once per transaction. Returns seq by id of what was stored.
-
-    The append lock is held until that transaction ends, so it must be short.
+    Returns seq by id of what was stored. The append lock is held until that transaction ends, so it must be short.
     """
+    rows = parts[0].rows if len(parts) == 1 else {key: row for part in parts for key, row in part.rows.items()}
     await connection.execute(SHARE_APPEND)
-    return {row[0]: row[1] for row in await connection.fetch(_APPEND, *columns)}
+    won = await connection.fetch(_CLAIM, list(rows), [row[5] for row in rows.values()])
+    if len(won) < len(rows):
+        kept = {row[0] for row in won}
+        rows = {key: row for key, row in rows.items() if key in kept}
+        if not rows:
+            return {}
+    state = await connection.fetchrow(_NUMBER, len(rows))
+    assert state is not None
+    numbers: list[int] = state["numbers"]
+    await connection.copy_records_to_table(
+        "events", records=[(seq, *row) for seq, row in zip(numbers, rows.values(), strict=True)], columns=_COLUMNS
+    )
+    marking = from_us(state["marking_until"])
+    late = [
+        (row[1], row[2], row[3], floor_quarter(to_us(row[5])))
+        for row in rows.values()
+        if row[5] < marking and row[2] is not None
+    ]
+    if late:
+        await connection.execute(_MARK_LATE, *map(list, zip(*late, strict=True)))
+    return {row[0]: seq for seq, row in zip(numbers, rows.values(), strict=True)}
 
 
 async def append(
@@ -126,7 +144,7 @@ async def append(
     for attempt in range(_ATTEMPTS):
         try:
             async with pool.acquire() as connection, connection.transaction():
-                stored = await insert(connection, staged.columns) if events else {}
+                stored = await insert(connection, [staged]) if events else {}
                 if in_transaction is not None:
                     await in_transaction(connection)
             return staged.results(stored)

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 
-from billwright.billing.metering.store.postgres.append import Staged, insert, joined, taken
+from billwright.billing.metering.store.postgres.append import Staged, insert, taken
 from billwright.billing.metering.store.postgres.connections import Pool
 from billwright.billing.metering.store.protocol import Appended, DuplicateEvents, EventIn
 
@@ -189,7 +189,7 @@ class GroupCommit:
         while remaining:
             try:
                 async with self._pool.acquire() as connection, connection.transaction():
-                    stored = await insert(connection, joined([request.staged for request in remaining]))
+                    stored = await insert(connection, [request.staged for request in remaining])
                     lost = {
                         key
                         for request in remaining
