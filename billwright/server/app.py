@@ -28,7 +28,12 @@ from billwright.server.middleware import BoundedBody, RequestFrame, error_answer
 from billwright.server.resources import open_resources
 from billwright.server.settings import Settings
 
-DOORS = ("billwright.server.rest.application", "billwright.graphql.application", "billwright.ui.application")
+DOORS = (
+    "billwright.server.rest.application",
+    "billwright.server.files",
+    "billwright.graphql.application",
+    "billwright.ui.application",
+)
 """Asked in this order; the back office last, since its pages live at the root."""
 
 log = structlog.get_logger(__name__)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator
 from typing_extensions import TypedDict
@@ -300,11 +299,3 @@ def billing_configuration(customer: Customer) -> dict[str, Any]:
     if customer.payment_provider:
         answer.update(customer.payment_provider)
     return answer
-
-
-def parse_uuid(text: str | None) -> UUID | None:
-    """The id a metadata entry names, if it is one."""
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        return None

@@ -32,7 +32,12 @@ async def issue(ctx: Context, customer: Customer, invoice: Invoice, at: datetime
     invoice.updated_at = now
     invoice.finalization_due_at = None
     invoice.ready_to_be_refreshed = False
-    invoice.issued_parties = {"seller": _seller(ctx.organization), "buyer": _buyer(customer)}
+    invoice.issued_parties = {"seller": seller_of(ctx.organization), "buyer": buyer_of(customer)}
+    await queue_document(ctx, invoice)
+
+
+async def queue_document(ctx: Context, invoice: Invoice) -> None:
+    """Ask for the PDF; equal requests collapse while one is unfinished (spec 04 §18: up to 6 attempts)."""
     await enqueue(
         ctx.session,
         ctx.organization_id,
@@ -43,9 +48,11 @@ async def issue(ctx: Context, customer: Customer, invoice: Invoice, at: datetime
     )
 
 
-def _seller(organization: Organization) -> dict[str, str | None]:
+def seller_of(organization: Organization) -> dict[str, str | None]:
+    """The organization as documents print it, at this moment."""
     return {name: getattr(organization, name) for name in _SELLER}
 
 
-def _buyer(customer: Customer) -> dict[str, str | None]:
+def buyer_of(customer: Customer) -> dict[str, str | None]:
+    """The customer as documents print it, at this moment."""
     return {"display_name": display_name(customer), **{name: getattr(customer, name) for name in _BUYER}}

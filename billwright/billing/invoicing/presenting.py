@@ -66,7 +66,7 @@ async def file_urls(ctx: Context, invoices: Sequence[Invoice]) -> dict[UUID, str
             col(StoredFile.id).in_(files), col(StoredFile.organization_id) == ctx.organization_id
         )
     )
-    return {files[row[0]]: f"{ctx.api_url}/files/{row[1]}/{quote(row[2])}" for row in rows}
+    return {files[row[0]]: f"{ctx.api_url}/files/{row[1]}/{quote(row[2], safe='')}" for row in rows}
 
 
 def _web_url(ctx: Context, invoice: Invoice) -> str | None:

@@ -1,0 +1,304 @@
+"""The PDF of an issued invoice: built once, in the background, from what was stored with it (spec 04 §18, §19)."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from billwright.billing.access.context import Context
+from billwright.billing.access.models import Organization
+from billwright.billing.background.jobs import JobCall, job
+from billwright.billing.catalog.models import Plan
+from billwright.billing.customers.metadata import metadata_of
+from billwright.billing.customers.models import Customer
+from billwright.billing.customers.settings import document_locale
+from billwright.billing.documents.invoice_document import (
+    Address,
+    AppliedTax,
+    FeeKind,
+    FeeLine,
+    FeeTax,
+    FilterLabel,
+    InvoiceDocument,
+    InvoiceTotals,
+    InvoiceType,
+    Party,
+    SubscriptionSection,
+    TrueUp,
+)
+from billwright.billing.documents.render import render_invoice
+from billwright.billing.invoicing import models
+from billwright.billing.invoicing.document_changes import recurring_breakdown
+from billwright.billing.invoicing.issuing import buyer_of, queue_document, seller_of
+from billwright.billing.invoicing.models import Fee, Invoice, InvoiceSubscription, InvoiceTax
+from billwright.billing.invoicing.presenting import fees_of, grouped, taxes_of_fees
+from billwright.billing.invoicing.queries import find_invoice
+from billwright.billing.kernel.errors import NotFound
+from billwright.billing.kernel.ids import new_id
+from billwright.billing.kernel.models import StoredFile
+from billwright.billing.notifications.service import emit
+from billwright.billing.pricing.filters import filter_display_name
+from billwright.billing.subscriptions.calendar.timezones import local_date
+from billwright.billing.subscriptions.models import Subscription
+
+_PRINTED = ("finalized", "voided")
+_KINDS = {"subscription": FeeKind.SUBSCRIPTION, "charge": FeeKind.CHARGE, "commitment": FeeKind.COMMITMENT}
+PDF = "application/pdf"
+
+
+async def request_document(ctx: Context, invoice_id: UUID) -> Invoice | None:
+    """The finalized invoice if its PDF exists; otherwise queues the PDF and returns ``None`` (spec 04 §18).
+
+    Raises ``NotFound("invoice")`` unless the invoice is finalized.
+    """
+    invoice = await find_invoice(ctx, invoice_id)
+    if invoice.status != "finalized":
+        raise NotFound("invoice")
+    if invoice.file_id is not None:
+        return invoice
+    await queue_document(ctx, invoice)
+    return None
+
+
+@job("invoice.document")
+async def make_document(call: JobCall) -> None:
+    """Render the PDF of ``invoice_id`` unless it exists, store it and announce ``invoice.generated``."""
+    invoice_id = UUID(call.arguments["invoice_id"])
+    async with call.runtime.database.reading() as session:
+        organization = await session.get(Organization, call.organization_id)
+        if organization is None:
+            return
+        ctx = Context(session, organization, event_store=call.runtime.event_store)
+        invoice = await find_invoice(ctx, invoice_id, visible_only=False)
+        if invoice.status not in _PRINTED or invoice.file_id is not None:
+            return
+        document = await invoice_document(ctx, invoice)
+    content = await asyncio.to_thread(render_invoice, document)
+    async with call.runtime.database.transaction() as session:
+        organization = await session.get_one(Organization, call.organization_id)
+        ctx = Context(session, organization, event_store=call.runtime.event_store)
+        invoice = await find_invoice(ctx, invoice_id, lock=True, visible_only=False)
+        if invoice.file_id is None:
+            await _store(ctx, invoice, content)
+
+
+async def _store(ctx: Context, invoice: Invoice, content: bytes) -> None:
+    stored = StoredFile(
+        id=new_id(),
+        organization_id=ctx.organization_id,
+        filename=f"{invoice.number}.pdf",
+        content_type=PDF,
+        content=content,
+        token=secrets.token_urlsafe(32),
+        created_at=ctx.now(),
+    )
+    ctx.session.add(stored)
+    await ctx.session.flush()
+    invoice.file_id = stored.id
+    await emit(ctx, "invoice.generated", "invoice", invoice.id)
+
+
+async def invoice_document(ctx: Context, invoice: Invoice) -> InvoiceDocument:
+    """The document's values: parties as fixed at issue, names and prices as stored with the fees."""
+    customer = await ctx.session.get_one(Customer, invoice.customer_id)
+    organization = ctx.organization
+    parties = invoice.issued_parties or {"seller": seller_of(organization), "buyer": buyer_of(customer)}
+    metadata = await metadata_of(ctx, customer)
+    return InvoiceDocument(
+        number=invoice.number,
+        issuing_date=invoice.issuing_date,
+        currency=invoice.currency,
+        seller=_party(parties["seller"], fallback=organization.name),
+        customer=_party({**parties["buyer"], "name": parties["buyer"].get("display_name")}, customer.external_id),
+        locale=document_locale(customer, organization),
+        metadata=tuple((entry.key, entry.value) for entry in metadata if entry.display_in_invoice),
+        applied_taxes=await _applied_taxes(ctx, invoice),
+        eu_tax_management=organization.eu_tax_management,
+        footer=organization.invoice_footer,
+        logo=organization.logo,
+        invoice_type=InvoiceType(invoice.invoice_type),
+        payment_due_date=invoice.payment_due_date,
+        totals=_totals(invoice),
+        net_payment_term=invoice.net_payment_term,
+        subscriptions=await _sections(ctx, invoice),
+    )
+
+
+def _party(values: Mapping[str, Any], fallback: str) -> Party:
+    return Party(
+        name=values.get("name") or fallback,
+        legal_name=values.get("legal_name"),
+        legal_number=values.get("legal_number"),
+        tax_identification_number=values.get("tax_identification_number"),
+        emails=tuple(part.strip() for part in (values.get("email") or "").split(",") if part.strip()),
+        address=Address(
+            line1=values.get("address_line1"),
+            line2=values.get("address_line2"),
+            zipcode=values.get("zipcode"),
+            city=values.get("city"),
+            state=values.get("state"),
+            country=values.get("country"),
+        ),
+    )
+
+
+def _totals(invoice: Invoice) -> InvoiceTotals:
+    prepaid = invoice.prepaid_credit_amount_cents
+    return InvoiceTotals(
+        sub_total_excluding_taxes_amount_cents=invoice.sub_total_excluding_taxes_amount_cents,
+        sub_total_including_taxes_amount_cents=invoice.sub_total_including_taxes_amount_cents,
+        total_amount_cents=invoice.total_amount_cents,
+        progressive_billing_credit_amount_cents=invoice.progressive_billing_credit_amount_cents,
+        credit_notes_amount_cents=invoice.credit_notes_amount_cents,
+        prepaid_credit_amount_cents=prepaid or None,
+        prepaid_granted_credit_amount_cents=invoice.prepaid_granted_credit_amount_cents,
+        prepaid_purchased_credit_amount_cents=invoice.prepaid_purchased_credit_amount_cents,
+    )
+
+
+async def _applied_taxes(ctx: Context, invoice: Invoice) -> tuple[AppliedTax, ...]:
+    rows = await ctx.session.scalars(
+        select(InvoiceTax).where(col(InvoiceTax.invoice_id) == invoice.id).order_by(col(InvoiceTax.id))
+    )
+    return tuple(
+        AppliedTax(
+            code=row.tax_code,
+            name=row.tax_name,
+            rate=row.tax_rate,
+            base_amount_cents=row.fees_amount_cents,
+            amount_cents=row.amount_cents,
+        )
+        for row in rows
+    )
+
+
+async def _sections(ctx: Context, invoice: Invoice) -> tuple[SubscriptionSection, ...]:
+    """One section per subscription on the invoice, with its plan's names and its fees."""
+    rows = await ctx.session.execute(
+        select(Subscription, Plan)
+        .join(InvoiceSubscription, col(InvoiceSubscription.subscription_id) == col(Subscription.id))
+        .join(Plan, col(Plan.id) == col(Subscription.plan_id))
+        .where(
+            col(InvoiceSubscription.organization_id) == ctx.organization_id,
+            col(InvoiceSubscription.invoice_id) == invoice.id,
+        )
+        .order_by(col(InvoiceSubscription.id))
+    )
+    fees = await fees_of(ctx, invoice)
+    taxes = await taxes_of_fees(ctx, [fee.id for fee in fees])
+    by_subscription = grouped(fees, "subscription_id")
+    sections: list[SubscriptionSection] = []
+    for subscription, plan in rows:
+        own = by_subscription.get(subscription.id, [])
+        sections.append(
+            SubscriptionSection(
+                name=subscription.name,
+                plan_name=plan.name,
+                plan_display_name=plan.invoice_display_name,
+                plan_interval=plan.interval,
+                charges_interval="monthly" if plan.bill_charges_monthly else None,
+                fees=await _lines(ctx, invoice, own, taxes),
+                charges_from=_first_charges_day(own, invoice.timezone),
+            )
+        )
+    return tuple(sections)
+
+
+def _first_charges_day(fees: Sequence[Fee], tz: str) -> Any:
+    starts = [fee.charges_from_datetime for fee in fees if fee.charges_from_datetime is not None]
+    return local_date(min(starts), tz) if starts else None
+
+
+async def _lines(
+    ctx: Context, invoice: Invoice, fees: Sequence[Fee], taxes: Mapping[UUID, list[models.FeeTax]]
+) -> tuple[FeeLine, ...]:
+    true_ups = {fee.true_up_parent_fee_id: fee for fee in fees if fee.true_up_parent_fee_id is not None}
+    lines: list[FeeLine] = []
+    for fee in fees:
+        if fee.true_up_parent_fee_id is not None:
+            continue
+        extra = true_ups.get(fee.id)
+        lines.append(
+            await _line(
+                ctx,
+                invoice,
+                fee,
+                _fee_taxes(taxes.get(fee.id, [])),
+                _true_up(extra, _fee_taxes(taxes.get(extra.id, [])), invoice.timezone) if extra else None,
+            )
+        )
+    return tuple(lines)
+
+
+def _fee_taxes(rows: Sequence[models.FeeTax]) -> tuple[FeeTax, ...]:
+    return tuple(FeeTax(name=row.tax_name, rate=row.tax_rate) for row in rows)
+
+
+def _true_up(fee: Fee, taxes: tuple[FeeTax, ...], tz: str) -> TrueUp:
+    days = _days(fee.charges_from_datetime, fee.charges_to_datetime, tz)
+    return TrueUp(
+        amount_cents=fee.amount_cents,
+        minimum_amount_cents=int(fee.item.get("min_amount_cents") or 0),
+        prorated=days is not None and fee.charges_duration is not None and days < fee.charges_duration,
+        taxes=taxes,
+    )
+
+
+def _days(start: datetime | None, end: datetime | None, tz: str) -> int | None:
+    return None if start is None or end is None else (local_date(end, tz) - local_date(start, tz)).days + 1
+
+
+async def _line(ctx: Context, invoice: Invoice, fee: Fee, taxes: tuple[FeeTax, ...], true_up: TrueUp | None) -> FeeLine:
+    kind, tz, item = _KINDS[fee.fee_type], invoice.timezone, fee.item
+    charged = kind is FeeKind.CHARGE
+    start = (fee.charges_from_datetime if charged else fee.from_datetime) or fee.timestamp
+    end = (fee.charges_to_datetime if charged else fee.to_datetime) or fee.timestamp
+    return FeeLine(
+        kind=kind,
+        amount_cents=fee.amount_cents,
+        from_date=local_date(start, tz),
+        to_date=local_date(end, tz),
+        units=fee.units,
+        precise_unit_amount=fee.precise_unit_amount,
+        invoice_display_name=fee.invoice_display_name,
+        item_name=item.get("invoice_display_name"),
+        group_values=_group_values(fee),
+        filter=_filter_label(item),
+        taxes=taxes,
+        charge_model=item.get("charge_model"),
+        aggregation_type=item.get("aggregation_type"),
+        prorated=bool(item.get("prorated")),
+        events_count=fee.events_count,
+        amount_details=fee.amount_details,
+        true_up=true_up,
+        recurring=await recurring_breakdown(ctx, fee, tz),
+        pay_in_advance=charged and fee.pay_in_advance,
+        paid_on=local_date(fee.succeeded_at, tz) if fee.succeeded_at and not fee.invoiceable else None,
+        succeeded_at=fee.succeeded_at,
+        created_at=fee.created_at,
+    )
+
+
+def _group_values(fee: Fee) -> tuple[str, ...]:
+    """Values in the order of the charge's group keys, empty ones left out."""
+    properties: Mapping[str, Any] = fee.item.get("properties") or {}
+    keys: Sequence[str] = properties.get("pricing_group_keys") or ()
+    ordered = [*(key for key in keys if key in fee.grouped_by), *(key for key in fee.grouped_by if key not in keys)]
+    return tuple(fee.grouped_by[key] for key in ordered if fee.grouped_by[key])
+
+
+def _filter_label(item: Mapping[str, Any]) -> FilterLabel | None:
+    """The filter's own display name, else its values."""
+    values: Mapping[str, list[str]] | None = item.get("filters")
+    if values is None:
+        return None
+    shown = item.get("filter_invoice_display_name")
+    own = shown if shown != filter_display_name(values, None) else None
+    return FilterLabel(display_name=own, values={key: tuple(entries) for key, entries in values.items()})
