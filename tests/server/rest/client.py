@@ -93,7 +93,7 @@ async def rest_client(
     clock: datetime | None = None,
     **state: Any,
 ) -> AsyncIterator[RestClient]:
-    """A server with one new organization; ``state`` (``redis``, ``settings``, ``event_store``) goes to ``app.state``."""
+    """A server with one new organization; ``state`` (``redis``, ``settings``, ...) goes to ``app.state``."""
     app = Starlette(routes=application.routes())
     app.state.database = database
     app.state.settings = SimpleNamespace()
