@@ -14,10 +14,11 @@ from billwright.billing.customers.metadata import replace_metadata
 from billwright.billing.customers.models import Customer, CustomerTax
 from billwright.billing.customers.queries import find_customer, get_customer
 from billwright.billing.customers.schemas import PLAIN_ATTRIBUTES, BillingConfigurationInput, CustomerInput
-from billwright.billing.invoicing.drafts import mark_drafts_stale, move_drafts_of_customer, periodic_offset
+from billwright.billing.invoicing.drafts import mark_drafts_stale, redate_drafts
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.kernel.errors import NotFound, Problems, ValidationFailed
 from billwright.billing.kernel.ids import new_id
+from billwright.billing.kernel.outbox import enqueue
 from billwright.billing.notifications.service import emit
 from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.subscriptions.rescheduling import reschedule_customer
@@ -95,9 +96,7 @@ async def ensure_customer(ctx: Context, external_id: str) -> Customer:
 async def _apply(ctx: Context, customer: Customer, inp: CustomerInput) -> None:
     organization = ctx.organization
     old_zone = settings.applicable_timezone(customer, organization)
-    old_offset = periodic_offset(ctx, customer)
-    old_grace = settings.invoice_grace_period(customer, organization)
-    old_term = settings.net_payment_term(customer, organization)
+    old_dates = _date_settings(ctx, customer)
     if inp.given("currency") and inp.currency != customer.currency:
         if not await is_editable(ctx, customer):
             raise ValidationFailed(currency="currencies_does_not_match")
@@ -122,15 +121,28 @@ async def _apply(ctx: Context, customer: Customer, inp: CustomerInput) -> None:
         await replace_metadata(ctx, customer, inp.metadata or [])
     if inp.given("tax_codes"):
         await _replace_taxes(ctx, customer, inp.tax_codes or [])
-    moved = (
-        periodic_offset(ctx, customer) != old_offset
-        or settings.invoice_grace_period(customer, organization) != old_grace
-        or settings.net_payment_term(customer, organization) != old_term
-    )
-    if moved:
-        await move_drafts_of_customer(ctx, customer, old_offset=old_offset, old_grace=old_grace)
+    if _date_settings(ctx, customer) != old_dates:
+        await redate_drafts(ctx, customer)
+        await enqueue(
+            ctx.session,
+            ctx.organization_id,
+            "customer.finalize_due_drafts",
+            {"customer_id": str(customer.id)},
+            unique_key=f"customer.finalize_due_drafts:{customer.id}",
+        )
     if settings.applicable_timezone(customer, organization) != old_zone:
         await reschedule_customer(ctx, customer)
+
+
+def _date_settings(ctx: Context, customer: Customer) -> tuple[object, ...]:
+    """The settings in force that date drafts (spec 04 §5, §6)."""
+    organization = ctx.organization
+    return (
+        settings.invoice_grace_period(customer, organization),
+        settings.net_payment_term(customer, organization),
+        settings.issuing_date_anchor(customer, organization),
+        settings.issuing_date_adjustment(customer, organization),
+    )
 
 
 def _configure(customer: Customer, sent: BillingConfigurationInput) -> None:

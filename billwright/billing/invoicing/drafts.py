@@ -16,7 +16,7 @@ from billwright.billing.customers.locking import lock_customer
 from billwright.billing.customers.models import Customer
 from billwright.billing.invoicing.billing import settle
 from billwright.billing.invoicing.computing import Computation, compute
-from billwright.billing.invoicing.dates import finalization_instant, issuing_offset
+from billwright.billing.invoicing.dates import dates_at_generation, finalization_instant
 from billwright.billing.invoicing.issuing import issue
 from billwright.billing.invoicing.models import Invoice, InvoiceSubscription
 from billwright.billing.invoicing.queries import find_invoice
@@ -173,10 +173,10 @@ async def stale_drafts(ctx: Context, limit: int = 100) -> list[UUID]:
     return list(rows.all())
 
 
-async def move_drafts_of_customer(ctx: Context, customer: Customer, *, old_offset: int, old_grace: int) -> None:
-    """Shift a customer's drafts to its present grace period and payment term (spec 04 §5, §6).
+async def redate_drafts(ctx: Context, customer: Customer) -> None:
+    """Date a locked customer's drafts by its present grace period and payment term (spec 04 §5, §6).
 
-    ``old_offset`` and ``old_grace`` are those in force before the change.
+    Counted from each draft's billing date, so running it again changes nothing.
     """
     drafts = (
         await ctx.session.scalars(
@@ -189,24 +189,53 @@ async def move_drafts_of_customer(ctx: Context, customer: Customer, *, old_offse
             .with_for_update()
         )
     ).all()
-    grace = settings.invoice_grace_period(customer, ctx.organization)
-    term = settings.net_payment_term(customer, ctx.organization)
-    offset = periodic_offset(ctx, customer)
+    if not drafts:
+        return
+    periodic = set(
+        (
+            await ctx.session.scalars(
+                select(col(InvoiceSubscription.invoice_id)).where(
+                    col(InvoiceSubscription.invoice_id).in_([draft.id for draft in drafts]),
+                    col(InvoiceSubscription.recurring).is_(True),
+                )
+            )
+        ).all()
+    )
     for draft in drafts:
-        draft.issuing_date += timedelta(days=offset - old_offset)
-        if draft.expected_finalization_date is not None:
-            draft.expected_finalization_date += timedelta(days=grace - old_grace)
-            draft.finalization_due_at = finalization_instant(draft.expected_finalization_date)
-        draft.applied_grace_period = grace
-        draft.net_payment_term = term
-        draft.payment_due_date = draft.issuing_date + timedelta(days=term)
+        dates = dates_at_generation(
+            customer,
+            ctx.organization,
+            draft.timestamp,
+            has_grace_period=True,
+            periodic=draft.id in periodic,
+            tz=draft.timezone,
+        )
+        expected = dates.expected_finalization_date or local_date(draft.timestamp, draft.timezone)
+        if customer.deleted_at is None:
+            draft.expected_finalization_date = expected
+            draft.finalization_due_at = finalization_instant(expected)
+        draft.issuing_date = dates.issuing_date
+        draft.payment_due_date = dates.payment_due_date
+        draft.net_payment_term = dates.net_payment_term
+        draft.applied_grace_period = dates.grace_period
         draft.updated_at = ctx.now()
 
 
-def periodic_offset(ctx: Context, customer: Customer) -> int:
-    """Days from the local billing date to the issuing date with the customer's present settings."""
-    return issuing_offset(
-        settings.issuing_date_anchor(customer, ctx.organization),
-        settings.issuing_date_adjustment(customer, ctx.organization),
-        settings.invoice_grace_period(customer, ctx.organization),
+async def finalize_due_drafts(ctx: Context, customer_id: UUID) -> None:
+    """Finalize those of a customer's drafts that are due by now, in their order (spec 04 §6)."""
+    customer = await lock_customer(ctx, customer_id)
+    if customer is None:
+        return
+    drafts = await ctx.session.scalars(
+        select(Invoice)
+        .where(
+            col(Invoice.organization_id) == ctx.organization_id,
+            col(Invoice.customer_id) == customer_id,
+            col(Invoice.status) == "draft",
+            col(Invoice.finalization_due_at) <= ctx.now(),
+        )
+        .order_by(col(Invoice.expected_finalization_date), col(Invoice.created_at), col(Invoice.id))
+        .with_for_update()
     )
+    for invoice in drafts.all():
+        await finalize_draft(ctx, customer, invoice)

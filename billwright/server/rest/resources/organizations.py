@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billwright.billing.access.schemas import OrganizationOut, OrganizationUpdate, organization_object
-from billwright.billing.access.service import update_organization
+from billwright.billing.invoicing.settings_changes import change_settings
 from billwright.billing.taxes.queries import default_tax_objects
 from billwright.billing.taxes.schemas import TaxOut
 from billwright.server.rest.envelope import one
@@ -26,7 +26,7 @@ async def find_organization(call: Call) -> OrganizationWithTaxes:
 
 
 async def change_organization(call: Call, inp: OrganizationUpdate) -> OrganizationWithTaxes:
-    await update_organization(call.context, inp)
+    await change_settings(call.context, inp)
     return await _answer(call)
 
 
