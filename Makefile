@@ -13,8 +13,8 @@ up:
 test:
 	@PYTHON=$(PYTHON) scripts/bootstrap.sh dev
 	@scripts/browser.sh
-	@$(MAKE) --no-print-directory lint
-	@$(BIN)/pytest -q -n 2 $(TESTS)
+	@status=0; $(MAKE) --no-print-directory lint || { status=1; echo "lint failed (above); the tests run all the same"; }; \
+	$(BIN)/pytest -q -n 2 $(TESTS) || status=1; exit $$status
 
 lint:
 	@PYTHON=$(PYTHON) scripts/bootstrap.sh dev
@@ -30,4 +30,5 @@ fmt:
 
 bench:
 	@PYTHON=$(PYTHON) scripts/bootstrap.sh dev
-	@$(BIN)/python -m benchmarks $(BENCH)
+	@for benchmark in $(or $(BENCH),$(sort $(wildcard benchmarks/bench_*.py))); do \
+	  echo "== $$benchmark"; $(BIN)/python $$benchmark; done
