@@ -155,7 +155,8 @@ async def _finish(
             text(
                 "update jobs set status = cast(:status as varchar), error = :error, lease_until = null,"
                 " run_at = coalesce(cast(:run_at as timestamptz), run_at), attempts = attempts - cast(:undo as int),"
-                " finished_at = case when cast(:status as varchar) <> 'queued' then cast(:now as timestamptz) end where id = :id"
+                " finished_at = case when cast(:status as varchar) <> 'queued' then cast(:now as timestamptz) end"
+                " where id = :id"
             ),
             {"id": job_id, "status": status, "error": error, "now": now, "run_at": run_at, "undo": int(undo_attempt)},
         )
