@@ -11,7 +11,7 @@ CREATE FUNCTION usage_us(ts timestamptz) RETURNS bigint LANGUAGE sql IMMUTABLE P
   AS $$ SELECT (extract(epoch FROM ts) * 1000000)::bigint $$;
 
 CREATE FUNCTION usage_quarter(ts timestamptz) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
-  AS $$ SELECT floor(extract(epoch FROM ts) / 900)::bigint * 900000000 $$;
+  AS $$ SELECT extract(epoch FROM date_bin('15 minutes', ts, '0001-01-01 00:00:00+00'))::bigint * 1000000 $$;
 
 -- A property's number, or null when its text is not numeric (spec 01 §2.4). The length bound keeps a hostile event from
 -- exceeding the range of numeric, which would fail every reading of its subscription.
@@ -19,7 +19,12 @@ CREATE FUNCTION usage_number(t text) RETURNS numeric LANGUAGE sql IMMUTABLE PARA
   AS $$ SELECT CASE WHEN t ~ '^-?[0-9]+(\.[0-9]+)?$' AND length(t) <= 1000 THEN t::numeric END $$;
 
 CREATE FUNCTION usage_dims(properties jsonb, keys text[]) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
-  AS $$ SELECT CASE WHEN keys = '{}' THEN '{}'::text[] ELSE ARRAY(SELECT properties ->> k FROM unnest(keys) k) END $$;
+  AS $$ SELECT CASE cardinality(keys)
+    WHEN 0 THEN '{}'::text[]
+    WHEN 1 THEN ARRAY[properties ->> keys[1]]
+    WHEN 2 THEN ARRAY[properties ->> keys[1], properties ->> keys[2]]
+    WHEN 3 THEN ARRAY[properties ->> keys[1], properties ->> keys[2], properties ->> keys[3]]
+    ELSE ARRAY(SELECT properties ->> k FROM unnest(keys) k) END $$;
 
 CREATE FUNCTION usage_hash(t text) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE
   AS $$ SELECT substr(sha256(convert_to(t, 'UTF8')), 1, 16) $$;

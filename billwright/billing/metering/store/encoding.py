@@ -10,6 +10,7 @@ from hashlib import blake2b
 from typing import Any, cast
 
 import msgspec
+from asyncpg.pgproto.pgproto import UUID  # pyright: ignore
 
 from billwright.billing.metering.store.protocol import InvalidEvent
 
@@ -26,14 +27,13 @@ _WIDE = Context(prec=80, rounding=ROUND_HALF_UP)
 
 def ledger_key(organization_id: uuid.UUID, external_subscription_id: str | None, transaction_id: str) -> uuid.UUID:
     """The 16-byte deduplication key (spec 08 C3): a missing subscription is a value of its own."""
-    digest = blake2b(organization_id.bytes, digest_size=16)
     if external_subscription_id is None:
-        digest.update(b"\x00")
+        part = b"\x00"
     else:
         subscription = external_subscription_id.encode()
-        digest.update(b"\x01" + len(subscription).to_bytes(4, "big") + subscription)
-    digest.update(transaction_id.encode())
-    return uuid.UUID(bytes=digest.digest())
+        part = b"\x01" + len(subscription).to_bytes(4, "big") + subscription
+    digest = blake2b(organization_id.bytes + part + transaction_id.encode(), digest_size=16)
+    return UUID(digest.digest())
 
 
 def json_text(value: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 Group: TypeAlias = tuple[str | None, ...]
 """Values of a bucket's pricing group keys, in their order; missing, null and "" are ``None`` (spec 01 §4.5)."""
@@ -110,8 +110,7 @@ class EventIn:
             raise InvalidEvent("precise_total_amount_cents", "value_is_out_of_range")
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(NamedTuple):
     """What became of one event: ``seq`` is its place in ingestion order, ``None`` for a duplicate (not stored)."""
 
     id: uuid.UUID

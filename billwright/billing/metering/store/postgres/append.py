@@ -27,9 +27,12 @@ MAX_APPEND = 20_000
 _ATTEMPTS = 4
 
 _CLAIM = """
-INSERT INTO event_keys (key, ts)
-SELECT key, ts FROM unnest($1::uuid[], $2::timestamptz[]) AS staged(key, ts) ORDER BY key
-ON CONFLICT DO NOTHING RETURNING key
+WITH won AS (
+  INSERT INTO event_keys (key, ts)
+  SELECT key, ts FROM unnest($1::uuid[], $2::timestamptz[]) AS staged(key, ts) ORDER BY key
+  ON CONFLICT DO NOTHING RETURNING key
+)
+SELECT CASE WHEN count(*) < cardinality($1) THEN array_agg(key) END AS kept, count(*) AS n FROM won
 """
 
 _NUMBER = """
@@ -111,12 +114,13 @@ async def insert(connection: Connection, parts: Sequence[Staged]) -> dict[uuid.U
     """
     rows = parts[0].rows if len(parts) == 1 else {key: row for part in parts for key, row in part.rows.items()}
     await connection.execute(SHARE_APPEND)
-    won = await connection.fetch(_CLAIM, list(rows), [row[5] for row in rows.values()])
-    if len(won) < len(rows):
-        kept = {row[0] for row in won}
+    won = await connection.fetchrow(_CLAIM, list(rows), [row[5] for row in rows.values()])
+    assert won is not None
+    if won["n"] == 0:
+        return {}
+    if won["kept"] is not None:
+        kept = set(won["kept"])
         rows = {key: row for key, row in rows.items() if key in kept}
-        if not rows:
-            return {}
     state = await connection.fetchrow(_NUMBER, len(rows))
     assert state is not None
     numbers: list[int] = state["numbers"]

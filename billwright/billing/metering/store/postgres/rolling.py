@@ -16,7 +16,7 @@ from typing import Any
 
 from billwright.billing.metering.store.postgres.connections import Connection, Pool
 from billwright.billing.metering.store.postgres.locks import ROLLING
-from billwright.billing.metering.store.postgres.rollup_sql import LIVE, insert_rollups
+from billwright.billing.metering.store.postgres.rollup_sql import LIVE, Writer
 from billwright.billing.metering.store.postgres.sealing import heavy
 from billwright.billing.metering.store.quarters import QUARTER_US, from_us
 
@@ -33,7 +33,7 @@ _SOURCE = f"""
        AND e.ts >= k.start AND e.ts < k.start + interval '15 minutes'
   WHERE {LIVE} AND e.ts >= $6 AND e.ts < $7
 """
-_STATEMENTS = insert_rollups(_SOURCE)
+_WRITER = Writer(_SOURCE, bucket="k.bucket")
 
 _CLEAR = [
     f"""DELETE FROM {table} r USING {_KEYS}
@@ -121,6 +121,8 @@ async def _recompute(
     starts = [from_us(bucket) for bucket in buckets]
     earliest, latest = from_us(min(buckets)), from_us(max(buckets) + QUARTER_US)
     await heavy(connection)
-    for statement in (*_CLEAR, *_STATEMENTS):
-        await connection.execute(statement, organization_id, subscriptions, codes, starts, buckets, earliest, latest)
+    values = (organization_id, subscriptions, codes, starts, buckets, earliest, latest)
+    for statement in _CLEAR:
+        await connection.execute(statement, *values)
+    await _WRITER.write(connection, *values)
     await connection.execute(_UNMARK, organization_id, subscriptions, codes, buckets, generations)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from billwright.billing.metering.store.postgres.connections import Connection, Pool
 from billwright.billing.metering.store.postgres.locks import APPEND, SEALING
-from billwright.billing.metering.store.postgres.rollup_sql import LIVE, insert_rollups
+from billwright.billing.metering.store.postgres.rollup_sql import LIVE, Writer
 from billwright.billing.metering.store.quarters import QUARTER_US, floor_quarter, from_us, to_us
 
 GRACE = timedelta(seconds=60)
@@ -21,7 +21,7 @@ _SOURCE = f"""
   FROM events e JOIN rollup_defs d ON d.organization_id = e.organization_id AND d.code = e.code
   WHERE e.ts >= $1 AND e.ts < $2 AND {LIVE}
 """
-_STATEMENTS = insert_rollups(_SOURCE)
+_WRITER = Writer(_SOURCE)
 
 
 async def seal(pool: Pool, now: datetime) -> int:
@@ -63,10 +63,7 @@ async def _seal_step(pool: Pool, width: int) -> tuple[int, int]:
         if low >= high:
             return 0, 0
         await heavy(connection)
-        rows = 0
-        for statement in _STATEMENTS:
-            status: str = await connection.execute(statement, from_us(low), from_us(high))
-            rows += int(status.rpartition(" ")[2])
+        rows = await _WRITER.write(connection, from_us(low), from_us(high))
         await connection.execute("UPDATE rollup_state SET readable_until = $1", high)
         return (high - low) // QUARTER_US, rows
 

@@ -12,7 +12,6 @@ from billwright.billing.metering.store.postgres.rollup_sql import (
     NUMERIC_COLUMNS,
     UNIQUE_COLUMNS,
     numeric_rows,
-    spilled_rows,
     unique_rows,
 )
 from billwright.billing.metering.store.protocol import Difference
@@ -21,15 +20,20 @@ from billwright.billing.metering.store.quarters import ceil_quarter, floor_quart
 _SLICE = timedelta(days=1)
 _GRAIN = 1_000_000
 
+_RAW = """
+  (SELECT FROM usage_dirty m WHERE m.organization_id = {alias}organization_id
+     AND m.external_subscription_id = {alias}external_subscription_id AND m.code = {alias}code AND m.bucket = {bucket})
+  OR EXISTS (SELECT FROM usage_rollups s WHERE s.spilled AND s.organization_id = {alias}organization_id
+     AND s.external_subscription_id = {alias}external_subscription_id AND s.code = {alias}code AND s.bucket = {bucket})
+"""
+"""EXISTS operand: quarters that readers take raw."""
+
 _SAMPLED = "abs(hashtext({alias}external_subscription_id || {alias}code)) % 1000000 < $5"
 
 _SOURCE = f"""
   FROM events e JOIN rollup_defs d ON d.organization_id = e.organization_id AND d.code = e.code
   WHERE e.ts >= $1 AND e.ts < $2 AND {LIVE} AND {_SAMPLED.format(alias="e.")}
-    AND usage_quarter(e.ts) >= d.valid_since AND NOT EXISTS (
-      SELECT FROM usage_dirty m WHERE m.organization_id = e.organization_id
-        AND m.external_subscription_id = e.external_subscription_id AND m.code = e.code
-        AND m.bucket = usage_quarter(e.ts))
+    AND usage_quarter(e.ts) >= d.valid_since AND NOT (EXISTS {_RAW.format(alias="e.", bucket="usage_quarter(e.ts)")})
 """
 
 
@@ -39,18 +43,16 @@ def _stored(table: str, columns: str) -> str:
       SELECT r.* FROM {table} r
       JOIN rollup_defs d ON d.organization_id = r.organization_id AND d.code = r.code AND d.def_version = r.def_version
       WHERE r.bucket >= $3 AND r.bucket < $4 AND r.bucket >= d.valid_since AND {_SAMPLED.format(alias="r.")}
-        AND NOT EXISTS (
-          SELECT FROM usage_dirty m WHERE m.organization_id = r.organization_id
-            AND m.external_subscription_id = r.external_subscription_id AND m.code = r.code AND m.bucket = r.bucket)
+        AND NOT (EXISTS {_RAW.format(alias="r.", bucket="r.bucket")})
     ) stored
     """
 
 
-def _compared(expected: str, table: str, columns: str, plain: str) -> str:
+def _compared(expected: str, table: str, columns: str) -> str:
     """Keys whose expected and stored rows differ, in either direction."""
-    stored = _stored(table, plain)
     return f"""
-    WITH expected AS (SELECT {plain} FROM ({expected}) e WHERE $3::bigint < $4::bigint), stored AS ({stored})
+    WITH expected AS (SELECT {columns} FROM ({expected}) e WHERE $3::bigint < $4::bigint),
+         stored AS ({_stored(table, columns)})
     SELECT DISTINCT {KEY}, bucket FROM (
       (SELECT {columns} FROM expected EXCEPT ALL SELECT {columns} FROM stored)
       UNION ALL (SELECT {columns} FROM stored EXCEPT ALL SELECT {columns} FROM expected)
@@ -58,24 +60,10 @@ def _compared(expected: str, table: str, columns: str, plain: str) -> str:
     """
 
 
-def _statements() -> list[str]:
-    numeric = f"{numeric_rows(_SOURCE)} UNION ALL {spilled_rows(_SOURCE)}"
-    spilled = spilled_rows(_SOURCE)
-    unspilled = f"""
-    SELECT row.* FROM ({unique_rows(_SOURCE)}) row LEFT JOIN ({spilled}) s
-      USING ({KEY}, bucket) WHERE s.bucket IS NULL"""
-    return [
-        _compared(numeric, "usage_rollups", NUMERIC_COLUMNS, NUMERIC_COLUMNS),
-        _compared(
-            f"SELECT {', '.join('x.' + each.strip() for each in UNIQUE_COLUMNS.split(','))} FROM ({unspilled}) x",
-            "usage_rollup_uniques",
-            UNIQUE_COLUMNS,
-            UNIQUE_COLUMNS,
-        ),
-    ]
-
-
-_STATEMENTS = _statements()
+_STATEMENTS = [
+    _compared(numeric_rows(_SOURCE), "usage_rollups", NUMERIC_COLUMNS),
+    _compared(unique_rows(_SOURCE), "usage_rollup_uniques", UNIQUE_COLUMNS),
+]
 
 
 async def verify(pool: Pool, start: datetime, end: datetime, sample: float = 1.0) -> list[Difference]:
