@@ -59,8 +59,16 @@ async def upsert_customer(ctx: Context, inp: CustomerInput) -> Customer:
 
 
 async def ensure_customer(ctx: Context, external_id: str) -> Customer:
-    """The live customer with this external id, created bare if there is none; safe against concurrent creation."""
+    """The live customer with this external id, created bare if there is none; safe against concurrent creation.
+
+    The organization's row is locked before the look-up, so that a lost race costs no sequential id.
+    """
     now = ctx.now()
+    organization_row = text("select 1 from organizations where id = :id for no key update")
+    await ctx.session.execute(organization_row, {"id": ctx.organization_id})
+    found = await find_customer(ctx, external_id)
+    if found is not None:
+        return found
     sequence = (
         await ctx.session.execute(
             text(

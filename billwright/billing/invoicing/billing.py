@@ -6,7 +6,7 @@ The customer row must be locked by the caller; that lock is what makes each use 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -20,10 +20,17 @@ from billwright.billing.invoicing.models import Invoice, InvoiceError
 from billwright.billing.invoicing.numbering import draft_number
 from billwright.billing.invoicing.rows import Row, remember_billed
 from billwright.billing.invoicing.writing import apply_totals, insert_fees, insert_rows
+from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.kernel.outbox import enqueue
+from billwright.billing.notifications.service import emit
 
 log = structlog.get_logger(__name__)
+
+FIRST_RETRY = timedelta(seconds=3)
+PERIODIC_RETRY = timedelta(minutes=5)
+GENERATION_ATTEMPTS = 1
+"""How often a failed computation is tried again; failing twice in all leaves it to the operator."""
 
 
 async def bill(
@@ -65,10 +72,11 @@ async def bill(
     for row in rows:
         remember_billed(row)
     try:
-        computed = await compute(ctx, customer, rows)
-    except Exception as failure:
+        async with ctx.session.begin_nested():
+            computed = await compute(ctx, customer, rows)
+    except Exception:
         log.exception("invoice computation failed", customer_id=str(customer.id))
-        await _keep_generating(ctx, invoice, rows, failure)
+        await _keep_generating(ctx, invoice, rows)
         return invoice
     await settle(ctx, customer, invoice, computed, rows=rows)
     return invoice
@@ -81,6 +89,7 @@ async def settle(
     apply_totals(invoice, computed.totals)
     if invoice.expected_finalization_date is not None:
         invoice.status = "draft"
+        await emit(ctx, "invoice.drafted", "invoice", invoice.id)
     elif computed.totals.fees_amount_cents == 0 and not finalizes_empty_invoices(customer, ctx.organization):
         invoice.status = "closed"
     else:
@@ -92,7 +101,8 @@ async def settle(
     await insert_fees(ctx, invoice, computed.fees, computed.totals)
 
 
-async def _keep_generating(ctx: Context, invoice: Invoice, rows: Sequence[Row], failure: Exception) -> None:
+async def _keep_generating(ctx: Context, invoice: Invoice, rows: Sequence[Row]) -> None:
+    periodic = any(row.windows.recurring for row in rows)
     invoice.status = "generating"
     ctx.session.add(invoice)
     await ctx.session.flush()
@@ -103,7 +113,8 @@ async def _keep_generating(ctx: Context, invoice: Invoice, rows: Sequence[Row], 
         "invoice.generate",
         {"invoice_id": str(invoice.id)},
         unique_key=f"invoice.generate:{invoice.id}",
-        max_attempts=2,
+        run_at=system_now() + (PERIODIC_RETRY if periodic else FIRST_RETRY),
+        max_attempts=GENERATION_ATTEMPTS,
     )
 
 

@@ -11,9 +11,12 @@ from billwright.billing.customers.settings import display_name
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.numbering import next_number
 from billwright.billing.kernel.outbox import enqueue
+from billwright.billing.notifications.service import emit
 
 _ADDRESS = ("address_line1", "address_line2", "zipcode", "city", "state", "country")
 _SELLER = ("name", "legal_name", "legal_number", "tax_identification_number", "email", *_ADDRESS)
+_ISSUED = {"one_off": "invoice.one_off_created", "credit": "invoice.paid_credit_added"}
+"""Webhook of an issue by type, where it is not ``invoice.created`` (spec 04 §2.4)."""
 _BUYER = ("legal_number", "tax_identification_number", "email", *_ADDRESS)
 
 
@@ -33,6 +36,7 @@ async def issue(ctx: Context, customer: Customer, invoice: Invoice, at: datetime
     invoice.finalization_due_at = None
     invoice.ready_to_be_refreshed = False
     invoice.issued_parties = {"seller": seller_of(ctx.organization), "buyer": buyer_of(customer)}
+    await emit(ctx, _ISSUED.get(invoice.invoice_type, "invoice.created"), "invoice", invoice.id)
     await queue_document(ctx, invoice)
 
 

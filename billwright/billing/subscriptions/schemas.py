@@ -1,4 +1,7 @@
-"""Inputs of subscriptions (spec 03 §6.3, §6.10)."""
+"""Inputs of subscriptions (spec 03 §6.3, §6.10).
+
+``plan_overrides`` and ``usage_thresholds`` are refused (``unsupported_value``) when they hold anything.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,8 @@ class SubscriptionCreate(Input):
     ending_at: Text | None = None
     consolidate_invoice: bool | None = None
     purchase_order_number: Text | None = None
-    plan_overrides: dict[str, Any] | None = None
+    plan_overrides: Any = None
+    usage_thresholds: Any = None
 
 
 class SubscriptionUpdate(Input):
@@ -32,7 +36,8 @@ class SubscriptionUpdate(Input):
     purchase_order_number: Text | None = None
     on_termination_invoice: Text | None = None
     on_termination_credit_note: Text | None = None
-    plan_overrides: dict[str, Any] | None = None
+    plan_overrides: Any = None
+    usage_thresholds: Any = None
 
 
 class TerminationOptions(Input):

@@ -12,7 +12,7 @@ from billwright.billing.access.context import Context
 from billwright.billing.catalog.models import Plan
 from billwright.billing.customers.locking import lock_customer
 from billwright.billing.customers.models import Customer
-from billwright.billing.customers.service import ensure_customer, find_customer, take_currency
+from billwright.billing.customers.service import MAX_EXTERNAL_ID, ensure_customer, find_customer, take_currency
 from billwright.billing.customers.settings import applicable_timezone
 from billwright.billing.kernel.clock import parse_instant
 from billwright.billing.kernel.errors import NotFound, Problems, ValidationFailed
@@ -118,10 +118,13 @@ async def _post_again(
 
 def _validated(ctx: Context, inp: SubscriptionCreate) -> tuple[datetime, datetime | None]:
     problems = Problems()
+    _refuse_unsupported(inp, problems)
     for name in ("external_customer_id", "external_id"):
         value = getattr(inp, name)
         if value is None or not value.strip():
             problems.add(name, "value_is_mandatory")
+        elif len(value.strip()) > MAX_EXTERNAL_ID:
+            problems.add(name, "value_is_too_long")
     anchor = ctx.now()
     if inp.subscription_at is not None:
         parsed = parse_instant(inp.subscription_at)
@@ -215,6 +218,7 @@ async def update_subscription(ctx: Context, external_id: str, status: str, inp: 
             anchor = parsed
     ending_at = _ending(ctx, inp.ending_at, anchor, problems) if inp.given("ending_at") else subscription.ending_at
     _check_options(inp.on_termination_credit_note, inp.on_termination_invoice, problems)
+    _refuse_unsupported(inp, problems)
     problems.raise_if_any()
     now, tz = ctx.now(), applicable_timezone(customer, ctx.organization)
     plan = await plan_of(ctx, subscription)
@@ -252,6 +256,13 @@ async def _editable(ctx: Context, external_id: str, status: str) -> Subscription
     if not found:
         raise NotFound("subscription")
     return found[0]
+
+
+def _refuse_unsupported(inp: SubscriptionCreate | SubscriptionUpdate, problems: Problems) -> None:
+    """Prices and thresholds of a single subscription are refused rather than dropped unseen."""
+    for name in ("plan_overrides", "usage_thresholds"):
+        if getattr(inp, name):
+            problems.add(name, "unsupported_value")
 
 
 def _check_options(credit_note: str | None, invoice: str | None, problems: Problems) -> None:

@@ -1,0 +1,73 @@
+"""``/fees``: what was priced, on invoices and standalone (spec 02 §11)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from billwright.billing.invoicing.fee_queries import (
+    DATED,
+    FEE_TYPES,
+    PAYMENT_STATUSES,
+    FeeFilters,
+    fee_objects,
+    find_fee,
+    list_fees,
+)
+from billwright.billing.invoicing.schemas import FeeOut
+from billwright.billing.kernel.ids import parse_id
+from billwright.billing.kernel.pagination import Page
+from billwright.server.rest.envelope import many, one
+from billwright.server.rest.filters import PAGES
+from billwright.server.rest.operations import Call, Parameter, operation
+
+
+async def find_all_fees(call: Call) -> Page[FeeOut]:
+    query = call.query
+    filters = FeeFilters(
+        external_customer_id=query.text("external_customer_id"),
+        external_subscription_id=query.text("external_subscription_id"),
+        currency=query.text("currency"),
+        fee_type=query.text("fee_type"),
+        billable_metric_code=query.text("billable_metric_code"),
+        payment_status=query.text("payment_status"),
+        event_transaction_id=query.text("event_transaction_id"),
+        since=_bounds(call, "_from"),
+        until=_bounds(call, "_to"),
+    )
+    return await list_fees(call.context, filters, call.page)
+
+
+def _bounds(call: Call, suffix: str) -> dict[str, datetime]:
+    found = {name: call.query.instant(name + suffix) for name in DATED}
+    return {name: instant for name, instant in found.items() if instant is not None}
+
+
+async def find_one_fee(call: Call, lago_id: str) -> FeeOut:
+    fee = await find_fee(call.context, parse_id(lago_id) or UUID(int=0))
+    return (await fee_objects(call.context, [fee]))[0]
+
+
+OPERATIONS = [
+    operation(
+        "GET",
+        "/fees",
+        permission="fee:read",
+        answer=many("fees", FeeOut),
+        summary="List fees, oldest first",
+        parameters=(
+            *PAGES,
+            Parameter("external_customer_id"),
+            Parameter("external_subscription_id"),
+            Parameter("currency", "ISO 4217 code, in any case."),
+            Parameter("fee_type", enum=FEE_TYPES),
+            Parameter("billable_metric_code"),
+            Parameter("payment_status", enum=PAYMENT_STATUSES),
+            Parameter("event_transaction_id"),
+            *(Parameter(name + suffix, kind="date-time") for name in DATED for suffix in ("_from", "_to")),
+        ),
+    )(find_all_fees),
+    operation("GET", "/fees/{lago_id}", permission="fee:read", answer=one("fee", FeeOut), summary="Show a fee")(
+        find_one_fee
+    ),
+]
