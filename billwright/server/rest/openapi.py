@@ -199,7 +199,7 @@ def _possible_errors(one: Operation) -> list[str]:
 
 def _body(one: Operation, refs: dict[tuple[int, str], Any]) -> dict[str, Any]:
     schema: Any = refs[id(one.body), "validation"] if one.body is not None else {"type": "object"}
-    if one.body_mode == "list":
+    if one.body_mode == "list" or isinstance(one.example, list):
         schema = {"type": "array", "items": schema}
     if one.root is None:
         return {"schema": schema, "example": one.example}

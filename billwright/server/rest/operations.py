@@ -125,7 +125,8 @@ def operation(
     - ``permission``: ``<resource>:read|write`` of spec 07 §2.4.
     - ``body``: the ``Input`` the handler gets as ``inp``; under ``root``, or the whole body without one. ``body_mode``
       ``list``: ``inp`` is the non-empty, unvalidated list under ``root`` and ``body`` documents one item; ``raw``: the
-      handler reads ``call.body`` or ``call.json`` itself. ``optional_body``: an empty body is an empty input.
+      handler reads ``call.body`` or ``call.json`` itself and ``body`` documents it, or one item of an example that is a
+      list. ``optional_body``: an empty body is an empty input.
     - ``nulls``: what an explicit null means. ``drop``: absent (default of POST, spec 07 §1.8); ``drop_deep``: absent
       at every depth; ``keep``: clears the attribute (default of PUT and PATCH).
     - ``session``: ``write`` one transaction (default), ``read`` (default of GET) or ``none``: the handler opens its own

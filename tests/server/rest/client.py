@@ -20,6 +20,7 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from starlette.applications import Starlette
@@ -28,7 +29,8 @@ from billwright.billing.access.api_keys import create_api_key
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
 from billwright.billing.access.service import create_organization
-from billwright.billing.kernel.db import Database
+from billwright.billing.kernel.db import Database, asyncpg_url
+from billwright.billing.metering.store.postgres.store import PostgresEventStore
 from billwright.server.rest import application
 
 
@@ -97,6 +99,8 @@ async def rest_client(
     app = Starlette(routes=application.routes())
     app.state.database = database
     app.state.settings = SimpleNamespace()
+    pool = await asyncpg.create_pool(asyncpg_url(database.url), min_size=0, max_size=4)
+    app.state.event_store = store = PostgresEventStore(pool)
     for attribute, value in state.items():
         setattr(app.state, attribute, value)
     async with database.transaction() as session:
@@ -107,6 +111,8 @@ async def rest_client(
             yield RestClient(app, database, created.organization, created.api_key_value, http)
         finally:
             await application.close(app)
+            await store.close()
+            await pool.close()
 
 
 @pytest.fixture
