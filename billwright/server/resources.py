@@ -12,15 +12,23 @@ from starlette.applications import Starlette
 from billwright.billing.background.runtime import Runtime
 from billwright.billing.kernel.db import Database, asyncpg_url
 from billwright.billing.metering.store.postgres.store import PostgresEventStore
+from billwright.jobs.dispatch import Dispatcher, open_queue
+from billwright.jobs.registration import register_handlers
 from billwright.server.settings import Settings
 
 
 async def open_resources(app: Starlette, settings: Settings, resources: AsyncExitStack) -> None:
     """Fill ``app.state`` (see ``billwright.server.app``); everything closes with ``resources``, in reverse order."""
+    register_handlers()  # a sandbox clock that is advanced runs its jobs in this process
     queue = redis.asyncio.Redis.from_url(settings.redis_url)
     resources.push_async_callback(queue.aclose)
+    dispatcher = Dispatcher(open_queue(settings.redis_url))
+    resources.push_async_callback(dispatcher.close)
     database = Database(
-        settings.database_url, pool_size=settings.database_pool_size, max_overflow=settings.database_pool_size
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        max_overflow=settings.database_pool_size,
+        dispatch=dispatcher,
     )
     resources.push_async_callback(database.close)
     pool: Any = await asyncpg.create_pool(
