@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import threading
-import warnings
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -14,7 +12,6 @@ from typing import TypeVar
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
-from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
@@ -67,7 +64,7 @@ def _is_modelled(
 
 def head() -> str | None:
     """The newest revision of this installation."""
-    return ScriptDirectory.from_config(config()).get_current_head() if _has_baseline() else None
+    return ScriptDirectory.from_config(config()).get_current_head()
 
 
 def run_script(connection: Connection, sql: str) -> None:
@@ -89,44 +86,8 @@ def config(connection: Connection | None = None) -> Config:
 
 
 def _upgrade(connection: Connection, revision: str) -> None:
-    if _has_baseline():
-        command.upgrade(config(connection), revision)
-    else:
-        _unreleased(connection)
+    command.upgrade(config(connection), revision)
     connection.commit()
-
-
-def _unreleased(connection: Connection) -> None:
-    """Before the first release there is no baseline: the models themselves are, then the revisions after it."""
-    tables = metadata(tolerant=True)
-    for table in tables.tables.values():
-        for constraint in list(table.foreign_key_constraints):
-            if any(element.target_fullname.rpartition(".")[0] not in tables.tables for element in constraint.elements):
-                warnings.warn(f"without a foreign key to a table that is missing: {constraint.name}", stacklevel=2)
-                table.constraints.discard(constraint)
-                for column in table.columns:
-                    column.foreign_keys.difference_update(constraint.elements)
-                table.foreign_keys.difference_update(constraint.elements)
-    tables.create_all(connection)
-    context = MigrationContext.configure(connection)
-    connection.execute(text("CREATE TABLE IF NOT EXISTS alembic_version (version_num varchar(32) PRIMARY KEY)"))
-    done = context.get_current_heads()
-    with Operations.context(context):
-        for path in sorted(VERSIONS.glob("0*.py")):
-            spec = importlib.util.spec_from_file_location(f"billwright_revision_{path.stem}", path)
-            assert spec is not None
-            assert spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-            if done and module.revision <= max(done):
-                continue
-            module.upgrade()
-            connection.execute(text("DELETE FROM alembic_version"))
-            connection.execute(text("INSERT INTO alembic_version VALUES (:v)"), {"v": module.revision})
-
-
-def _has_baseline() -> bool:
-    return any(VERSIONS.glob(f"{BASELINE}_*.py"))
 
 
 async def _locked(database_url: str, work: Callable[[Connection], T]) -> T:
