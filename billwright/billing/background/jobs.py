@@ -1,13 +1,17 @@
 """Background jobs: a registry of handlers and the runner that claims, runs, retries and records them.
 
-A job is a row of ``jobs`` (see ``kernel.outbox``). Whoever runs it takes a lease; a crash lets the lease expire and
-the sweep runs it again, so every handler must be safe to run twice.
+A job is a row of ``jobs`` (see ``kernel.outbox``). Whoever runs it takes a lease and renews it while the handler works;
+a crash lets the lease expire and the sweep runs it again, so every handler must be safe to run twice. A claim is known
+by its ``started_at``: who lost it to another process can no longer change the row.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +24,8 @@ from billwright.billing.background.runtime import Runtime
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.db import Database
 
-LEASE = timedelta(minutes=10)
+LEASE = timedelta(seconds=60)
+RENEW_SECONDS = 15.0
 FIRST_RETRY_SECONDS = 3
 LONGEST_RETRY_SECONDS = 3600
 
@@ -66,8 +71,14 @@ def registered() -> frozenset[str]:
     return frozenset(_HANDLERS)
 
 
-async def due_jobs(database: Database, *, limit: int = 100, organization_id: UUID | None = None) -> list[UUID]:
-    """Ids of jobs that should run now: queued and due, or running with an expired lease, oldest first.
+async def due_jobs(
+    database: Database,
+    *,
+    limit: int = 100,
+    organization_id: UUID | None = None,
+    waiting: timedelta = timedelta(0),
+) -> list[UUID]:
+    """Ids of jobs that should run now: queued and due for ``waiting``, or running with an expired lease, oldest first.
 
     For one ``organization_id`` (a sandbox being advanced) retries do not wait (spec 00 rule 25).
     """
@@ -84,47 +95,71 @@ async def due_jobs(database: Database, *, limit: int = 100, organization_id: UUI
         else:
             rows = await session.execute(
                 text(
-                    "select id from jobs where status in ('queued', 'running') and run_at <= :now"
+                    "select id from jobs where status in ('queued', 'running') and run_at <= :due"
                     " and (status = 'queued' or lease_until < :now) order by run_at, id limit :limit"
                 ),
-                {"now": now, "limit": limit},
+                {"due": now - waiting, "now": now, "limit": limit},
             )
         return [row[0] for row in rows]
 
 
+async def is_running_any(database: Database, organization_id: UUID) -> bool:
+    """Whether some process works on a job of the organization."""
+    async with database.reading() as session:
+        found = await session.execute(
+            text("select exists (select from jobs where organization_id = :org and status = 'running')"),
+            {"org": organization_id},
+        )
+        return bool(found.scalar_one())
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A job taken by this process; ``started_at`` tells this run from every other of the same job."""
+
+    call: JobCall
+    name: str
+    max_attempts: int
+    started_at: datetime
+
+
 async def run_job(runtime: Runtime, job_id: UUID, *, immediate: bool = False) -> str:
-    """Claim and run one job; returns its new status, or ``skipped`` if another process has it.
+    """Claim and run one job; returns its new status, ``postponed`` (``RetryLater``), or ``skipped`` if another process
+    has it.
 
     ``immediate`` ignores a retry's waiting time (sandboxes).
     """
-    claimed = await _claim(runtime.database, job_id, immediate)
-    if claimed is None:
+    claim = await _claim(runtime, job_id, immediate)
+    if claim is None:
         return "skipped"
-    call, name, max_attempts = JobCall(runtime, job_id, claimed[0], claimed[2], claimed[3]), claimed[1], claimed[4]
-    handler = _HANDLERS.get(name)
+    handler = _HANDLERS.get(claim.name)
     try:
         if handler is None:
-            raise LookupError(f"no handler for job {name}")
-        await handler(call)
+            raise LookupError(f"no handler for job {claim.name}")
+        async with _kept_lease(runtime.database, claim):
+            await handler(claim.call)
     except RetryLater as later:
-        return await _finish(runtime.database, job_id, "queued", run_at=system_now() + later.after, undo_attempt=True)
+        await _finish(runtime.database, claim, "queued", run_at=system_now() + later.after, undo_attempt=True)
+        return "postponed"
+    except asyncio.CancelledError:
+        with contextlib.suppress(Exception):  # an unreachable database leaves it to the lease
+            await asyncio.shield(_finish(runtime.database, claim, "queued", undo_attempt=True))
+        raise
     except Exception as failure:
         error = "".join(traceback.format_exception(failure))[-8000:]
-        log.warning("job failed", job=name, job_id=str(job_id), attempt=call.attempt, error=str(failure))
-        if call.attempt >= max_attempts:
-            return await _finish(runtime.database, job_id, "failed", error=error)
-        wait = min(FIRST_RETRY_SECONDS * 4 ** (call.attempt - 1), LONGEST_RETRY_SECONDS)
+        log.warning("job failed", job=claim.name, job_id=str(job_id), attempt=claim.call.attempt, error=str(failure))
+        if claim.call.attempt >= claim.max_attempts:
+            return await _finish(runtime.database, claim, "failed", error=error)
+        wait = min(FIRST_RETRY_SECONDS * 4 ** (claim.call.attempt - 1), LONGEST_RETRY_SECONDS)
         return await _finish(
-            runtime.database, job_id, "queued", error=error, run_at=system_now() + timedelta(seconds=wait)
+            runtime.database, claim, "queued", error=error, run_at=system_now() + timedelta(seconds=wait)
         )
-    return await _finish(runtime.database, job_id, "succeeded")
+    return await _finish(runtime.database, claim, "succeeded")
 
 
-async def _claim(
-    database: Database, job_id: UUID, immediate: bool
-) -> tuple[UUID | None, str, dict[str, Any], int, int] | None:
+async def _claim(runtime: Runtime, job_id: UUID, immediate: bool) -> _Claim | None:
     now = system_now()
-    async with database.transaction() as session:
+    async with runtime.database.transaction() as session:
         row = (
             await session.execute(
                 text(
@@ -137,12 +172,41 @@ async def _claim(
                 {"id": job_id, "now": now, "lease": now + LEASE, "immediate": immediate},
             )
         ).first()
-    return (row[0], row[1], row[2], row[3], row[4]) if row else None
+    if row is None:
+        return None
+    return _Claim(JobCall(runtime, job_id, row[0], row[2], row[3]), row[1], row[4], now)
+
+
+@asynccontextmanager
+async def _kept_lease(database: Database, claim: _Claim) -> AsyncGenerator[None]:
+    keeper = asyncio.create_task(_keep_lease(database, claim))
+    try:
+        yield
+    finally:
+        keeper.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await keeper
+
+
+async def _keep_lease(database: Database, claim: _Claim) -> None:
+    while True:
+        await asyncio.sleep(RENEW_SECONDS)
+        try:
+            async with database.transaction() as session:
+                await session.execute(
+                    text(
+                        "update jobs set lease_until = :lease"
+                        " where id = :id and status = 'running' and started_at = :started"
+                    ),
+                    {"lease": system_now() + LEASE, "id": claim.call.job_id, "started": claim.started_at},
+                )
+        except Exception as failure:
+            log.warning("lease not renewed", job_id=str(claim.call.job_id), error=str(failure))
 
 
 async def _finish(
     database: Database,
-    job_id: UUID,
+    claim: _Claim,
     status: str,
     *,
     error: str | None = None,
@@ -156,9 +220,17 @@ async def _finish(
                 "update jobs set status = cast(:status as varchar), error = :error, lease_until = null,"
                 " run_at = coalesce(cast(:run_at as timestamptz), run_at), attempts = attempts - cast(:undo as int),"
                 " finished_at = case when cast(:status as varchar) <> 'queued' then cast(:now as timestamptz) end"
-                " where id = :id"
+                " where id = :id and status = 'running' and started_at = :started"
             ),
-            {"id": job_id, "status": status, "error": error, "now": now, "run_at": run_at, "undo": int(undo_attempt)},
+            {
+                "id": claim.call.job_id,
+                "started": claim.started_at,
+                "status": status,
+                "error": error,
+                "now": now,
+                "run_at": run_at,
+                "undo": int(undo_attempt),
+            },
         )
     return status
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import structlog
 from sqlalchemy import select, text
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
-from billwright.billing.background.jobs import due_jobs, run_job
+from billwright.billing.background.jobs import due_jobs, is_running_any, run_job
 from billwright.billing.background.runtime import Runtime
 from billwright.billing.kernel.clock import iso, system_now
 from billwright.billing.kernel.db import Session
@@ -19,8 +24,12 @@ from billwright.billing.kernel.errors import Forbidden, NotAllowed, NotFound, Va
 from billwright.billing.scheduling.engine import next_due, run_due_in
 from billwright.billing.scheduling.marks import run_marked
 
-LEASE = timedelta(seconds=60)
-_ATTEMPTS = 4
+log = structlog.get_logger(__name__)
+LEASE = timedelta(seconds=30)
+_RENEW_SECONDS = 8.0
+_POSTPONEMENTS = 20
+"""How often a job may ask for more time before the clock goes on without it."""
+_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +125,76 @@ async def advance(runtime: Runtime, organization_id: UUID) -> ClockState:
     to run again after a crash: it resumes from the stored clock.
     """
     failed: list[dict[str, str]] = []
+    async with _kept_lease(runtime, organization_id):
+        await _walk(runtime, organization_id, failed)
+    async with runtime.database.reading() as session:
+        organization = await session.get(Organization, organization_id)
+        if organization is None:
+            raise NotFound("organization")
+        state = await clock_state(Context(session, organization, event_store=runtime.event_store))
+    return ClockState(state.organization_id, state.now, state.status, state.target, state.next_due_at, failed)
+
+
+async def resume_advances(runtime: Runtime) -> int:
+    """Take up the advances whose process is gone (their lease has expired); returns how many were finished."""
+    done = 0
+    while True:
+        now = system_now()
+        async with runtime.database.transaction() as session:
+            organization_id = (
+                await session.execute(
+                    text(
+                        "update organizations set clock_lease_until = :lease where id = ("
+                        " select id from organizations where kind = 'sandbox' and clock_target is not null"
+                        " and coalesce(clock_lease_until, :now) <= :now limit 1 for update skip locked)"
+                        " returning id"
+                    ),
+                    {"now": now, "lease": now + LEASE},
+                )
+            ).scalar_one_or_none()
+        if organization_id is None:
+            return done
+        log.warning("sandbox advance resumed", organization_id=str(organization_id))
+        await advance(runtime, organization_id)
+        done += 1
+
+
+@asynccontextmanager
+async def _kept_lease(runtime: Runtime, organization_id: UUID) -> AsyncGenerator[None]:
+    """Renew the lease of a walk while it lasts; work due at one instant may take longer than a lease."""
+    keeper = asyncio.create_task(_keep_lease(runtime, organization_id))
+    try:
+        yield
+    finally:
+        keeper.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await keeper
+
+
+async def _keep_lease(runtime: Runtime, organization_id: UUID) -> None:
+    while True:
+        await asyncio.sleep(_RENEW_SECONDS)
+        try:
+            async with runtime.database.transaction() as session:
+                await session.execute(
+                    text(
+                        "update organizations set clock_lease_until = :lease"
+                        " where id = :id and clock_target is not null"
+                    ),
+                    {"lease": system_now() + LEASE, "id": organization_id},
+                )
+        except Exception as failure:
+            log.warning("clock lease not renewed", organization_id=str(organization_id), error=str(failure))
+
+
+async def _walk(runtime: Runtime, organization_id: UUID, failed: list[dict[str, str]]) -> None:
     stuck: set[UUID] = set()
     while True:
         async with runtime.database.transaction() as session:
             organization = await _locked(session, organization_id)
             target = organization.clock_target
             if target is None:
-                break
+                return
             ctx = Context(session, organization, event_store=runtime.event_store)
             present = ctx.now()
             due = await next_due(ctx, stuck)
@@ -138,30 +210,43 @@ async def advance(runtime: Runtime, organization_id: UUID) -> ClockState:
                 organization = await _locked(session, organization_id)
                 organization.clock_target = None
                 organization.clock_lease_until = None
-            break
-    async with runtime.database.reading() as session:
-        organization = await session.get(Organization, organization_id)
-        if organization is None:
-            raise NotFound("organization")
-        state = await clock_state(Context(session, organization, event_store=runtime.event_store))
-    return ClockState(state.organization_id, state.now, state.status, state.target, state.next_due_at, failed)
+            return
 
 
 async def settle_jobs(runtime: Runtime, organization_id: UUID, failed: list[dict[str, str]]) -> None:
-    """Run an organization's marked work and queued jobs until nothing is left; failures are retried without waiting."""
+    """Run an organization's marked work and queued jobs until nothing is left; failures are retried without waiting.
+
+    Jobs that a worker has taken meanwhile are waited for. What failed for good is added to ``failed``.
+    """
+    begin = system_now()
+    postponed: dict[UUID, int] = {}
     while True:
         moved = await run_marked(runtime, organization_id)
-        jobs = await due_jobs(runtime.database, organization_id=organization_id)
-        if not jobs and not moved:
-            return
+        jobs = [
+            job_id
+            for job_id in await due_jobs(runtime.database, organization_id=organization_id, limit=100 + len(postponed))
+            if postponed.get(job_id, 0) < _POSTPONEMENTS
+        ]
         for job_id in jobs:
-            status = await run_job(runtime, job_id, immediate=True)
-            if status == "failed":
-                async with runtime.database.reading() as session:
-                    row = (
-                        await session.execute(text("select name, error from jobs where id = :id"), {"id": job_id})
-                    ).one()
-                failed.append({"name": row[0], "error": (row[1] or "").strip().splitlines()[-1:][0] if row[1] else ""})
+            if await run_job(runtime, job_id, immediate=True) == "postponed":
+                postponed[job_id] = postponed.get(job_id, 0) + 1
+        if jobs and all(job_id in postponed for job_id in jobs):
+            await asyncio.sleep(_POLL_SECONDS)
+        elif not jobs and not moved:
+            if not await is_running_any(runtime.database, organization_id):
+                break
+            await asyncio.sleep(_POLL_SECONDS)
+    async with runtime.database.reading() as session:
+        rows = await session.execute(
+            text(
+                "select name, error from jobs where organization_id = :org and status = 'failed'"
+                " and finished_at >= :begin order by finished_at"
+            ),
+            {"org": organization_id, "begin": begin},
+        )
+        for name, error in rows:
+            lines = (error or "").strip().splitlines()
+            failed.append({"name": name, "error": lines[-1] if lines else ""})
 
 
 async def _locked(session: Session, organization_id: UUID) -> Organization:

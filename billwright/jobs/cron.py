@@ -1,0 +1,160 @@
+"""The worker's timetable (spec 03 §8.1 "Live", 08 C3, 07 §2.5).
+
+A pass runs again at the first of its times after it has ended: overlapping starts are dropped. What failed is tried
+again within a minute. Times are system time, UTC.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from arq.cron import next_cron
+from prometheus_client import Counter, Gauge, Histogram
+
+from billwright.billing.background.jobs import discard_finished
+from billwright.billing.kernel.clock import system_now
+from billwright.billing.scheduling.engine import tick
+from billwright.billing.scheduling.marks import run_all_marked
+from billwright.billing.scheduling.test_clock import resume_advances
+from billwright.jobs.resources import Resources
+from billwright.jobs.singleton import alone
+from billwright.jobs.sweep import sweep
+from billwright.server.rest.authentication import store_noted_uses
+
+KEEP_SUCCEEDED_JOBS = timedelta(days=7)
+ROLL_AT_ONCE = 5_000
+RETRY_SECONDS = 60.0
+
+SECONDS = Histogram(
+    "billwright_pass_seconds",
+    "How long a pass of the worker took.",
+    ["name"],
+    buckets=(0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1800),
+)
+HANDLED = Counter(
+    "billwright_pass_items", "What the passes of the worker did (customers billed, jobs swept).", ["name"]
+)
+FAILURES = Counter("billwright_pass_failures", "Passes of the worker that ended with an error.", ["name"])
+ENDED = Gauge(
+    "billwright_pass_last_success_timestamp_seconds",
+    "When a pass last ended well.",
+    ["name"],
+    multiprocess_mode="mostrecent",
+)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Work that returns with the clock. ``every`` seconds after its last end, or at the times of ``at`` (ARQ's cron
+    fields: ``hour``, ``minute``, ``second``). ``single``: one process of the installation at a time.
+    """
+
+    name: str
+    run: Callable[[Resources], Awaitable[int | None]]
+    every: float | None = None
+    at: dict[str, Any] | None = None
+    single: bool = False
+    at_start: bool = True
+
+    def next_after(self, instant: datetime) -> datetime:
+        """The first of its times after ``instant``."""
+        if self.every is not None:
+            return instant + timedelta(seconds=self.every)
+        whole = instant.astimezone(UTC).replace(microsecond=0)
+        return next_cron(whole, microsecond=0, **{"second": 0, **(self.at or {})})
+
+
+async def _tick(resources: Resources) -> int:
+    return await tick(resources.runtime)
+
+
+async def _marks(resources: Resources) -> int:
+    return await run_all_marked(resources.runtime)
+
+
+async def _sweep(resources: Resources) -> int:
+    return await sweep(resources.runtime)
+
+
+async def _seal(resources: Resources) -> int:
+    return await resources.store.seal(system_now())
+
+
+async def _roll(resources: Resources) -> int:
+    done = 0
+    while rolled := await resources.store.roll_dirty(ROLL_AT_ONCE):
+        done += rolled
+    return done
+
+
+async def _partitions(resources: Resources) -> int:
+    return await resources.store.ensure_upcoming_partitions(system_now())
+
+
+async def _tidy(resources: Resources) -> int:
+    return await discard_finished(resources.runtime.database, KEEP_SUCCEEDED_JOBS)
+
+
+async def _last_use(resources: Resources) -> int:
+    return await store_noted_uses(resources.redis, resources.runtime.database)
+
+
+async def _clocks(resources: Resources) -> int:
+    return await resume_advances(resources.runtime)
+
+
+TIMETABLE: Sequence[Pass] = (
+    Pass("tick", _tick, at={}),
+    Pass("marks", _marks, at={"minute": set(range(0, 60, 5)), "second": 30}, single=True),
+    Pass("sweep", _sweep, every=2.0),
+    Pass("clocks", _clocks, every=5.0),
+    Pass("seal", _seal, every=15.0, single=True),
+    Pass("roll", _roll, every=2.0),
+    Pass("partitions", _partitions, at={"hour": 0, "minute": 10}, single=True),
+    Pass("tidy", _tidy, at={"hour": 1, "minute": 0}, single=True, at_start=False),
+    Pass("last_use", _last_use, at={"minute": 15}, single=True, at_start=False),
+)
+"""The tick, the sweep, the clocks and the rolling share their work among workers; the single ones are one at a time."""
+
+
+async def keep_running(item: Pass, resources: Resources) -> None:
+    """Run a pass at its times until cancelled."""
+    due = system_now() if item.at_start else item.next_after(system_now())
+    while True:
+        await asyncio.sleep(max(0.0, (due - system_now()).total_seconds()))
+        if await run_once(item, resources):
+            due = item.next_after(system_now())
+        else:
+            due = min(item.next_after(system_now()), system_now() + timedelta(seconds=RETRY_SECONDS))
+
+
+async def run_once(item: Pass, resources: Resources) -> bool:
+    """Run a pass now, unless it is single and another process has it; whether that went well."""
+    try:
+        if not item.single:
+            await _measured(item, resources)
+        else:
+            async with alone(resources.pool, item.name) as is_alone:
+                if is_alone:
+                    await _measured(item, resources)
+    except Exception as failure:
+        FAILURES.labels(item.name).inc()
+        log.warning("pass_failed", name=item.name, error=f"{type(failure).__name__}: {failure}", exc_info=failure)
+        return False
+    return True
+
+
+async def _measured(item: Pass, resources: Resources) -> None:
+    with SECONDS.labels(item.name).time():
+        done = await item.run(resources)
+    ENDED.labels(item.name).set_to_current_time()
+    if done:
+        HANDLED.labels(item.name).inc(done)
+        log.info("pass_done", name=item.name, done=done)
