@@ -1,0 +1,128 @@
+"""``POST /graphql`` (spec 07 §6.1), and GraphiQL on ``GET /graphql`` where the server runs on the own machine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import msgspec
+import strawberry
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from billwright.billing.access.sessions import needs_refresh, refresh_session
+from billwright.billing.kernel.errors import Unauthorized
+from billwright.graphql.context import RequestContext
+from billwright.graphql.execution import context_of, execute, services_of
+from billwright.graphql.persisted import operations_by_id
+from billwright.server.settings import Settings
+from billwright.ui import csrf, sessions
+
+TOKEN_HEADER = "x-lago-token"
+ORGANIZATION_HEADER = "x-lago-organization"
+_GRAPHIQL_POLICY = (
+    "default-src 'self'; script-src 'unsafe-inline' https://unpkg.com; style-src 'self' 'unsafe-inline' https://unpkg.com; "
+    "font-src https://unpkg.com data:; img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+def routes() -> list[BaseRoute]:
+    """The routes of this door; every operation of the pages is checked against the schema here, at start-up."""
+    operations_by_id()
+    return [Route("/graphql", _post, methods=["POST"]), Route("/graphql", _graphiql, methods=["GET"])]
+
+
+@asynccontextmanager
+async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    """Clock walks of this process end with it."""
+    services = services_of(app)
+    yield
+    await services.clocks.close()
+
+
+def session_of(request: Request, settings: Settings) -> UUID | None:
+    """The session that a request names: a bearer token, or the cookie of a page that proves itself by its header."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return sessions.read_token(settings, token.strip())
+    cookie = request.cookies.get(sessions.COOKIE)
+    if cookie and csrf.is_valid(settings, cookie, request.headers.get(csrf.HEADER)):
+        return sessions.read_token(settings, cookie)
+    return None
+
+
+async def refreshed(context: RequestContext) -> bool:
+    """Slide a session that is about to end; whether it was slid."""
+    if context.session_id is None or context.opened_session is not None:
+        return False
+    try:
+        signed_in = await context.signed_in()
+    except Unauthorized:
+        return False
+    if not needs_refresh(signed_in.session):
+        return False
+    async with context.services.runtime.database.transaction() as session:
+        await refresh_session(session, signed_in.session)
+    return True
+
+
+async def _post(request: Request) -> Response:
+    settings: Settings = request.app.state.settings
+    try:
+        body: Any = msgspec.json.decode(await request.body())
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _bad_request("the body is not JSON")
+    if not isinstance(body, dict):
+        return _bad_request("batches are not supported" if isinstance(body, list) else "the body is not an object")
+    query, variables, name = _query(body), body.get("variables") or {}, body.get("operationName")
+    if query is None:
+        return _bad_request("query is missing")
+    if not isinstance(variables, dict) or not isinstance(name, str | None):
+        return _bad_request("variables is an object, operationName a text")
+    context = context_of(request, session_of(request, settings), organization=request.headers.get(ORGANIZATION_HEADER))
+    try:
+        answer = await execute(context, query, variables, name)
+        headers = {"Cache-Control": "no-store"}
+        if await refreshed(context) and context.session_id is not None:
+            headers[TOKEN_HEADER] = sessions.issue_token(settings, context.session_id)
+    finally:
+        await context.close()
+    throttled = any(error.get("extensions", {}).get("code") == "rate_limited" for error in answer.errors)
+    return JSONResponse(answer.body(), status_code=429 if throttled else 200, headers=headers)
+
+
+def _query(body: Mapping[str, Any]) -> str | None:
+    """The text sent, or that of the operation whose SHA-256 id was sent."""
+    query = body.get("query")
+    if isinstance(query, str):
+        return query
+    extensions = body.get("extensions")
+    persisted: Any = extensions.get("persistedQuery") if isinstance(extensions, dict) else None
+    digest = persisted.get("sha256Hash") if isinstance(persisted, dict) else body.get("documentId")
+    found = operations_by_id().get(digest) if isinstance(digest, str) else None
+    return found.text if found else None
+
+
+def _bad_request(text: str) -> Response:
+    error = {"message": text, "extensions": {"status": 400, "code": "bad_request"}}
+    return JSONResponse({"errors": [error]}, status_code=400)
+
+
+async def _graphiql(request: Request) -> Response:
+    """The editor, in development only: it loads its scripts from a public address, which a real server must not."""
+    settings: Settings = request.app.state.settings
+    if urlsplit(settings.app_url).hostname not in _LOCAL:
+        return JSONResponse({"status": 404, "error": "Not Found", "code": "resource_not_found"}, status_code=404)
+    if "text/html" not in request.headers.get("accept", ""):
+        return _bad_request("operations are sent by POST")
+    page = (Path(strawberry.__file__).parent / "static" / "graphiql.html").read_text(encoding="utf-8")
+    return HTMLResponse(
+        page.replace("{{ SUBSCRIPTION_ENABLED }}", "false"), headers={"Content-Security-Policy": _GRAPHIQL_POLICY}
+    )

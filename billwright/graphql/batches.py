@@ -1,0 +1,300 @@
+"""What DataLoaders load: one function per relation, each a constant number of statements for any number of keys.
+
+Every function takes the use cases' context and ids of its organization, and answers by id; missing ids are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlmodel import col
+
+from billwright.billing.access.context import Context
+from billwright.billing.catalog.models import BillableMetric, Charge, Plan, PlanTax
+from billwright.billing.catalog.queries import PlanView, plan_views
+from billwright.billing.customers.models import Customer, CustomerMetadata, CustomerTax
+from billwright.billing.invoicing.models import (
+    VISIBLE_STATUSES,
+    Fee,
+    FeeTax,
+    Invoice,
+    InvoiceError,
+    InvoiceSubscription,
+    InvoiceTax,
+)
+from billwright.billing.invoicing.presenting import file_urls
+from billwright.billing.subscriptions.models import Subscription
+from billwright.billing.subscriptions.presenting import SubscriptionOut, subscription_objects
+from billwright.billing.taxes.models import Tax
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """A sum over invoices in minor units of ``currency``, with their number."""
+
+    amount_cents: int
+    currency: str
+    invoices_count: int
+
+
+def grouped(rows: Iterable[Row], key: str) -> dict[UUID, list[Row]]:
+    """Rows by the value of one attribute, order kept."""
+    found: dict[UUID, list[Row]] = {}
+    for row in rows:
+        found.setdefault(getattr(row, key), []).append(row)
+    return found
+
+
+async def _by_id(ctx: Context, model: Any, ids: Sequence[UUID]) -> dict[UUID, Any]:
+    rows = await ctx.session.scalars(
+        select(model).where(model.organization_id == ctx.organization_id, model.id.in_(ids))
+    )
+    return {row.id: row for row in rows}
+
+
+async def customers(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, Customer]:
+    return await _by_id(ctx, Customer, ids)
+
+
+async def plans(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, Plan]:
+    return await _by_id(ctx, Plan, ids)
+
+
+async def subscriptions(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, Subscription]:
+    return await _by_id(ctx, Subscription, ids)
+
+
+async def metrics(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, BillableMetric]:
+    return await _by_id(ctx, BillableMetric, ids)
+
+
+async def invoices(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, Invoice]:
+    return await _by_id(ctx, Invoice, ids)
+
+
+async def plan_details(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, PlanView]:
+    """Plans with charges, metrics, filters and taxes."""
+    found = await plans(ctx, ids)
+    return {view.plan.id: view for view in await plan_views(ctx, list(found.values()))}
+
+
+async def subscription_wires(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, SubscriptionOut]:
+    """What a subscription says about its period and its plan change."""
+    found = await subscriptions(ctx, ids)
+    return {item["lago_id"]: item for item in await subscription_objects(ctx, list(found.values()))}
+
+
+async def subscriptions_of_customer(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[Subscription]]:
+    """All of them, active and pending first, then newest."""
+    rows = await ctx.session.scalars(
+        select(Subscription)
+        .where(col(Subscription.organization_id) == ctx.organization_id, col(Subscription.customer_id).in_(ids))
+        .order_by(
+            col(Subscription.status).not_in(("active", "pending")),
+            col(Subscription.subscription_at).desc(),
+            col(Subscription.id),
+        )
+    )
+    return grouped(rows, "customer_id")
+
+
+async def active_subscriptions_by_customer(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
+    return await _count(ctx, Subscription.customer_id, Subscription, ids, col(Subscription.status) == "active")
+
+
+async def subscriptions_by_customer(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
+    return await _count(ctx, Subscription.customer_id, Subscription, ids)
+
+
+async def invoices_by_customer(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
+    return await _count(ctx, Invoice.customer_id, Invoice, ids, col(Invoice.status).in_(VISIBLE_STATUSES))
+
+
+async def active_subscriptions_by_plan(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Subscriptions of the plan and of its overrides."""
+    return await _over_plan_family(ctx, ids, func.count())
+
+
+async def customers_by_plan(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
+    return await _over_plan_family(ctx, ids, func.count(func.distinct(col(Subscription.customer_id))))
+
+
+async def _over_plan_family(ctx: Context, ids: Sequence[UUID], counted: Any) -> dict[UUID, int]:
+    family = func.coalesce(col(Plan.parent_id), col(Plan.id))
+    rows = await ctx.session.execute(
+        select(family, counted)
+        .select_from(Subscription)
+        .join(Plan, col(Plan.id) == col(Subscription.plan_id))
+        .where(
+            col(Subscription.organization_id) == ctx.organization_id,
+            col(Subscription.status) == "active",
+            col(Plan.id).in_(ids) | col(Plan.parent_id).in_(ids),
+        )
+        .group_by(family)
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
+async def charges_by_plan(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
+    return await _count(ctx, Charge.plan_id, Charge, ids, col(Charge.deleted_at).is_(None))
+
+
+async def draft_invoices_by_plan(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
+    rows = await ctx.session.execute(
+        select(col(Subscription.plan_id), func.count(func.distinct(col(Invoice.id))))
+        .select_from(Invoice)
+        .join(InvoiceSubscription, col(InvoiceSubscription.invoice_id) == col(Invoice.id))
+        .join(Subscription, col(Subscription.id) == col(InvoiceSubscription.subscription_id))
+        .where(
+            col(Invoice.organization_id) == ctx.organization_id,
+            col(Invoice.status) == "draft",
+            col(Subscription.plan_id).in_(ids),
+        )
+        .group_by(col(Subscription.plan_id))
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
+async def plans_by_metric(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Live ordinary plans with a live charge on the metric."""
+    rows = await ctx.session.execute(
+        select(col(Charge.billable_metric_id), func.count(func.distinct(col(Plan.id))))
+        .join(Plan, col(Plan.id) == col(Charge.plan_id))
+        .where(
+            col(Charge.organization_id) == ctx.organization_id,
+            col(Charge.billable_metric_id).in_(ids),
+            col(Charge.deleted_at).is_(None),
+            col(Plan.deleted_at).is_(None),
+            col(Plan.parent_id).is_(None),
+        )
+        .group_by(col(Charge.billable_metric_id))
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
+async def _count(ctx: Context, column: Any, model: Any, ids: Sequence[UUID], *conditions: Any) -> dict[UUID, int]:
+    rows = await ctx.session.execute(
+        select(col(column), func.count())
+        .where(model.organization_id == ctx.organization_id, col(column).in_(ids), *conditions)
+        .group_by(col(column))
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
+async def overdue_by_customer(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[Balance]]:
+    """Per currency, what overdue invoices still ask for (spec 07 §8.4)."""
+    return await _balances(
+        ctx,
+        ids,
+        func.sum(col(Invoice.total_amount_cents) - col(Invoice.total_paid_amount_cents)),
+        col(Invoice.payment_overdue).is_(True),
+        col(Invoice.status) == "finalized",
+    )
+
+
+async def revenue_by_customer(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[Balance]]:
+    """Per currency, totals of finalized invoices (spec 07 §8.3)."""
+    return await _balances(ctx, ids, func.sum(col(Invoice.total_amount_cents)), col(Invoice.status) == "finalized")
+
+
+async def _balances(ctx: Context, ids: Sequence[UUID], amount: Any, *conditions: Any) -> dict[UUID, list[Balance]]:
+    rows = await ctx.session.execute(
+        select(col(Invoice.customer_id), col(Invoice.currency), amount, func.count())
+        .where(col(Invoice.organization_id) == ctx.organization_id, col(Invoice.customer_id).in_(ids), *conditions)
+        .group_by(col(Invoice.customer_id), col(Invoice.currency))
+        .order_by(col(Invoice.currency))
+    )
+    found: dict[UUID, list[Balance]] = {}
+    for customer_id, currency, total, count in rows:
+        found.setdefault(customer_id, []).append(Balance(int(total or 0), currency, int(count)))
+    return found
+
+
+async def metadata_of_customer(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[CustomerMetadata]]:
+    rows = await ctx.session.scalars(
+        select(CustomerMetadata)
+        .where(col(CustomerMetadata.customer_id).in_(ids))
+        .order_by(col(CustomerMetadata.created_at), col(CustomerMetadata.id))
+    )
+    return grouped(rows, "customer_id")
+
+
+async def taxes_of_customer(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[Tax]]:
+    return await _taxes(ctx, CustomerTax.customer_id, CustomerTax.tax_id, ids)
+
+
+async def taxes_of_plan(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[Tax]]:
+    return await _taxes(ctx, PlanTax.plan_id, PlanTax.tax_id, ids)
+
+
+async def _taxes(ctx: Context, owner: Any, tax: Any, ids: Sequence[UUID]) -> dict[UUID, list[Tax]]:
+    rows = await ctx.session.execute(
+        select(col(owner), Tax)
+        .join(Tax, col(Tax.id) == col(tax))
+        .where(col(Tax.organization_id) == ctx.organization_id, col(owner).in_(ids), col(Tax.deleted_at).is_(None))
+        .order_by(col(Tax.created_at), col(Tax.id))
+    )
+    found: dict[UUID, list[Tax]] = {}
+    for owner_id, row in rows:
+        found.setdefault(owner_id, []).append(row)
+    return found
+
+
+async def fees_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[Fee]]:
+    rows = await ctx.session.scalars(
+        select(Fee)
+        .where(
+            col(Fee.organization_id) == ctx.organization_id,
+            col(Fee.invoice_id).in_(ids),
+            col(Fee.deleted_at).is_(None),
+        )
+        .order_by(col(Fee.position), col(Fee.id))
+    )
+    return grouped(rows, "invoice_id")  # pyright: ignore[reportReturnType]
+
+
+async def taxes_of_fee(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[FeeTax]]:
+    rows = await ctx.session.scalars(
+        select(FeeTax)
+        .where(col(FeeTax.organization_id) == ctx.organization_id, col(FeeTax.fee_id).in_(ids))
+        .order_by(col(FeeTax.id))
+    )
+    return grouped(rows, "fee_id")
+
+
+async def taxes_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[InvoiceTax]]:
+    rows = await ctx.session.scalars(
+        select(InvoiceTax)
+        .where(col(InvoiceTax.organization_id) == ctx.organization_id, col(InvoiceTax.invoice_id).in_(ids))
+        .order_by(col(InvoiceTax.id))
+    )
+    return grouped(rows, "invoice_id")
+
+
+async def periods_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[InvoiceSubscription]]:
+    rows = await ctx.session.scalars(
+        select(InvoiceSubscription)
+        .where(
+            col(InvoiceSubscription.organization_id) == ctx.organization_id,
+            col(InvoiceSubscription.invoice_id).in_(ids),
+        )
+        .order_by(col(InvoiceSubscription.id))
+    )
+    return grouped(rows, "invoice_id")
+
+
+async def errors_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[InvoiceError]]:
+    rows = await ctx.session.scalars(
+        select(InvoiceError).where(col(InvoiceError.invoice_id).in_(ids)).order_by(col(InvoiceError.id))
+    )
+    return grouped(rows, "invoice_id")
+
+
+async def file_url_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, str]:
+    return await file_urls(ctx, list((await invoices(ctx, ids)).values()))

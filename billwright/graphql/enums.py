@@ -1,0 +1,125 @@
+"""Enumerations; values in lower snake case exactly as over REST (spec 07 §6.1)."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import strawberry
+
+
+@strawberry.enum(description="State of an invoice.")
+class InvoiceStatusEnum(Enum):
+    draft = "draft"
+    finalized = "finalized"
+    voided = "voided"
+    failed = "failed"
+    pending = "pending"
+
+
+@strawberry.enum(description="State of an invoice's payment.")
+class InvoicePaymentStatusEnum(Enum):
+    pending = "pending"
+    succeeded = "succeeded"
+    failed = "failed"
+
+
+@strawberry.enum(description="What an invoice bills.")
+class InvoiceTypeEnum(Enum):
+    subscription = "subscription"
+    one_off = "one_off"
+    credit = "credit"
+    advance_charges = "advance_charges"
+    progressive_billing = "progressive_billing"
+
+
+@strawberry.enum(description="What a fee bills.")
+class FeeTypeEnum(Enum):
+    charge = "charge"
+    subscription = "subscription"
+    add_on = "add_on"
+    credit = "credit"
+    commitment = "commitment"
+
+
+@strawberry.enum(description="State of a subscription.")
+class SubscriptionStatusEnum(Enum):
+    pending = "pending"
+    active = "active"
+    terminated = "terminated"
+    canceled = "canceled"
+
+
+@strawberry.enum(
+    description="Where billing periods begin: with calendar units, or with the subscription's anniversary."
+)
+class SubscriptionBillingTimeEnum(Enum):
+    calendar = "calendar"
+    anniversary = "anniversary"
+
+
+@strawberry.enum(description="What happens to the unused part of a fee paid in advance.")
+class SubscriptionOnTerminationCreditNoteEnum(Enum):
+    credit = "credit"
+    refund = "refund"
+    offset = "offset"
+    skip = "skip"
+
+
+@strawberry.enum(description="Whether a terminated subscription gets a final invoice.")
+class SubscriptionOnTerminationInvoiceEnum(Enum):
+    generate = "generate"
+    skip = "skip"
+
+
+@strawberry.enum(description="Length of a plan's billing period.")
+class PlanIntervalEnum(Enum):
+    weekly = "weekly"
+    monthly = "monthly"
+    quarterly = "quarterly"
+    semiannual = "semiannual"
+    yearly = "yearly"
+
+
+@strawberry.enum(description="How events become units.")
+class BillableMetricAggregationTypeEnum(Enum):
+    count_agg = "count_agg"
+    sum_agg = "sum_agg"
+    max_agg = "max_agg"
+    unique_count_agg = "unique_count_agg"
+    weighted_sum_agg = "weighted_sum_agg"
+    latest_agg = "latest_agg"
+    custom_agg = "custom_agg"
+
+
+@strawberry.enum(description="Kind of a customer.")
+class CustomerCustomerTypeEnum(Enum):
+    company = "company"
+    individual = "individual"
+
+
+@strawberry.enum(description="Kind of an organization: live runs on system time, a sandbox on a clock of its own.")
+class OrganizationKindEnum(Enum):
+    live = "live"
+    sandbox = "sandbox"
+
+
+@strawberry.enum(description="State of a sandbox clock.")
+class TestClockStatusEnum(Enum):
+    ready = "ready"
+    advancing = "advancing"
+
+
+@strawberry.enum(description="State of a background job; retrying means that it waits for another attempt.")
+class JobStatusEnum(Enum):
+    queued = "queued"
+    running = "running"
+    retrying = "retrying"
+    succeeded = "succeeded"
+    failed = "failed"
+
+
+@strawberry.enum(description="Role of a member.")
+class MembershipRoleEnum(Enum):
+    admin = "admin"
+    manager = "manager"
+    finance = "finance"

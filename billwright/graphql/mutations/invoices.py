@@ -1,0 +1,61 @@
+"""Issuing invoices and printing them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import strawberry
+
+from billwright.billing.background.jobs import JobCall
+from billwright.billing.invoicing.documents import make_document, request_document
+from billwright.billing.invoicing.drafts import finalize_invoice, refresh_invoice
+from billwright.billing.kernel.errors import NotFound
+from billwright.billing.kernel.ids import new_id, parse_id
+from billwright.graphql import batches
+from billwright.graphql.mutations.inputs import DownloadInvoiceInput, FinalizeInvoiceInput, RefreshInvoiceInput
+from billwright.graphql.permissions import HasPermission
+from billwright.graphql.types.common import Inf
+from billwright.graphql.types.invoices import Invoice
+
+Finalizing = Annotated[FinalizeInvoiceInput, strawberry.argument(description="Which draft.")]
+Refreshing = Annotated[RefreshInvoiceInput, strawberry.argument(description="Which draft.")]
+Downloading = Annotated[DownloadInvoiceInput, strawberry.argument(description="Which invoice.")]
+
+
+def _id(text: str) -> UUID:
+    invoice_id = parse_id(text)
+    if invoice_id is None:
+        raise NotFound("invoice")
+    return invoice_id
+
+
+@strawberry.type
+class InvoiceMutations:
+    @strawberry.mutation(description="Issue a draft now.", permission_classes=[HasPermission("invoices:update")])
+    async def finalize_invoice(self, info: Inf, input: Finalizing) -> Invoice | None:
+        async with info.context.writing() as ctx:
+            return await finalize_invoice(ctx, _id(input.id))  # type: ignore[return-value]
+
+    @strawberry.mutation(
+        description="Compute a draft again from usage and catalogue as they are now.",
+        permission_classes=[HasPermission("invoices:update")],
+    )
+    async def refresh_invoice(self, info: Inf, input: Refreshing) -> Invoice | None:
+        async with info.context.writing() as ctx:
+            return await refresh_invoice(ctx, _id(input.id))  # type: ignore[return-value]
+
+    @strawberry.mutation(
+        description="Make the PDF of a finalized invoice, if there is none; fileUrl of the answer is its address.",
+        permission_classes=[HasPermission("invoices:view")],
+    )
+    async def download_invoice(self, info: Inf, input: Downloading) -> Invoice | None:
+        invoice_id = _id(input.id)
+        async with info.context.writing() as ctx:
+            ready: Any = await request_document(ctx, invoice_id)
+            organization_id = ctx.organization_id
+        if ready is not None:
+            return ready
+        runtime = info.context.services.runtime
+        await make_document(JobCall(runtime, new_id(), organization_id, {"invoice_id": str(invoice_id)}, attempt=1))
+        return await info.context.load(batches.invoices, invoice_id)

@@ -1,0 +1,127 @@
+"""Invoices."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import strawberry
+from sqlalchemy import func, select
+
+from billwright.billing.invoicing.queries import (
+    InvoiceFilters,
+    find_invoice,
+    invoices_statement,
+    list_invoices,
+)
+from billwright.billing.kernel.errors import NotFound
+from billwright.billing.kernel.ids import parse_id
+from billwright.graphql.enums import InvoicePaymentStatusEnum, InvoiceStatusEnum, InvoiceTypeEnum
+from billwright.graphql.permissions import HasPermission
+from billwright.graphql.scalars import BigInt, ISO8601Date
+from billwright.graphql.types.common import (
+    Collection,
+    IdArgument,
+    Inf,
+    Limit,
+    PageNumber,
+    SearchTerm,
+    collection,
+    f,
+    page_request,
+)
+from billwright.graphql.types.invoices import Invoice
+
+
+@strawberry.type(description="How many invoices each quick filter finds.")
+class InvoiceCounts:
+    draft: int = f("Drafts.")
+    outstanding: int = f("Finalized, and the payment is pending or failed.")
+    overdue: int = f("Due and unpaid.")
+    disputed: int = f("With a lost dispute.")
+
+
+async def _count(ctx: Any, **filters: Any) -> int:
+    statement = invoices_statement(ctx, InvoiceFilters(**filters))
+    counted = select(func.count()).select_from(statement.order_by(None).subquery())
+    return int((await ctx.session.execute(counted)).scalar_one())
+
+
+@strawberry.type
+class InvoiceQueries:
+    @strawberry.field(description="Invoices, newest first.", permission_classes=[HasPermission("invoices:view")])
+    async def invoices(
+        self,
+        info: Inf,
+        page: PageNumber = None,
+        limit: Limit = None,
+        search_term: SearchTerm = None,
+        status: Annotated[
+            list[InvoiceStatusEnum] | None, strawberry.argument(description="In any of these states.")
+        ] = None,
+        payment_status: Annotated[
+            list[InvoicePaymentStatusEnum] | None, strawberry.argument(description="With any of these payment states.")
+        ] = None,
+        invoice_type: Annotated[
+            list[InvoiceTypeEnum] | None, strawberry.argument(description="Of any of these types.")
+        ] = None,
+        currency: Annotated[str | None, strawberry.argument(description="In this currency.")] = None,
+        amount_from: Annotated[
+            BigInt | None, strawberry.argument(description="Total of at least this, in minor units.")
+        ] = None,
+        amount_to: Annotated[
+            BigInt | None, strawberry.argument(description="Total of at most this, in minor units.")
+        ] = None,
+        issuing_date_from: Annotated[
+            ISO8601Date | None, strawberry.argument(description="Issued on this day or later.")
+        ] = None,
+        issuing_date_to: Annotated[
+            ISO8601Date | None, strawberry.argument(description="Issued on this day or earlier.")
+        ] = None,
+        customer_id: Annotated[strawberry.ID | None, strawberry.argument(description="Of this customer.")] = None,
+        customer_external_id: Annotated[
+            str | None, strawberry.argument(description="Of the customer with this external id.")
+        ] = None,
+        payment_overdue: Annotated[bool | None, strawberry.argument(description="Overdue or not.")] = None,
+        payment_dispute_lost: Annotated[
+            bool | None, strawberry.argument(description="With or without a lost dispute.")
+        ] = None,
+        partially_paid: Annotated[bool | None, strawberry.argument(description="Partly paid or not.")] = None,
+    ) -> Collection[Invoice]:
+        filters = InvoiceFilters(
+            customer_id=parse_id(customer_id) if customer_id else None,
+            external_customer_id=customer_external_id,
+            statuses=[item.value for item in status] if status else None,
+            payment_statuses=[item.value for item in payment_status] if payment_status else None,
+            invoice_types=[item.value for item in invoice_type] if invoice_type else None,
+            currency=currency,
+            issuing_date_from=issuing_date_from,
+            issuing_date_to=issuing_date_to,
+            amount_from=amount_from,
+            amount_to=amount_to,
+            payment_overdue=payment_overdue,
+            payment_dispute_lost=payment_dispute_lost,
+            partially_paid=partially_paid,
+            search=search_term or None,
+        )
+        async with info.context.reading() as ctx:
+            return collection(await list_invoices(ctx, filters, page_request(page, limit)))
+
+    @strawberry.field(description="One invoice.", permission_classes=[HasPermission("invoices:view")])
+    async def invoice(self, info: Inf, id: IdArgument) -> Invoice | None:
+        invoice_id = parse_id(id)
+        if invoice_id is None:
+            raise NotFound("invoice")
+        async with info.context.reading() as ctx:
+            return await find_invoice(ctx, invoice_id)  # type: ignore[return-value]
+
+    @strawberry.field(
+        description="How many invoices each quick filter finds.", permission_classes=[HasPermission("invoices:view")]
+    )
+    async def invoice_counts(self, info: Inf) -> InvoiceCounts:
+        async with info.context.reading() as ctx:
+            return InvoiceCounts(
+                draft=await _count(ctx, statuses=("draft",)),
+                outstanding=await _count(ctx, statuses=("finalized",), payment_statuses=("pending", "failed")),
+                overdue=await _count(ctx, payment_overdue=True),
+                disputed=await _count(ctx, payment_dispute_lost=True),
+            )

@@ -1,0 +1,57 @@
+"""The schema: its fields, its rules, its text."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.extensions import AddValidationRules, MaxTokensLimiter, ParserCache, ValidationCache
+from strawberry.schema.config import StrawberryConfig
+from strawberry.tools import merge_types
+from strawberry.types import ExecutionContext
+
+from billwright.graphql.errors import MapErrors
+from billwright.graphql.limits import MAX_TOKENS, WithinLimits
+from billwright.graphql.mutations.access import AccessMutations
+from billwright.graphql.mutations.customers import CustomerMutations
+from billwright.graphql.mutations.developers import DeveloperMutations
+from billwright.graphql.mutations.invoices import InvoiceMutations
+from billwright.graphql.queries.access import AccessQueries
+from billwright.graphql.queries.catalog import CatalogQueries
+from billwright.graphql.queries.customers import CustomerQueries
+from billwright.graphql.queries.developers import DeveloperQueries
+from billwright.graphql.queries.invoices import InvoiceQueries
+from billwright.graphql.queries.search import SearchQueries
+from billwright.graphql.scalars import SCALARS
+
+Query = merge_types(
+    "Query", (AccessQueries, CatalogQueries, CustomerQueries, DeveloperQueries, InvoiceQueries, SearchQueries)
+)
+Mutation = merge_types("Mutation", (AccessMutations, CustomerMutations, DeveloperMutations, InvoiceMutations))
+
+
+class _Schema(strawberry.Schema):
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Nothing here: ``MapErrors`` logs what nobody foresaw, with the request's id."""
+
+
+@cache
+def schema() -> strawberry.Schema:
+    """The one schema of the process."""
+    return _Schema(
+        query=Query,
+        mutation=Mutation,
+        config=StrawberryConfig(scalar_map=SCALARS),
+        extensions=[
+            MapErrors,
+            lambda: MaxTokensLimiter(max_token_count=MAX_TOKENS),
+            lambda: AddValidationRules([WithinLimits]),
+            lambda: ParserCache(maxsize=512),
+            lambda: ValidationCache(maxsize=512),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    print(schema().as_str())

@@ -1,0 +1,143 @@
+"""Billable metrics, plans and charges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import strawberry
+
+from billwright.billing.catalog import models
+from billwright.billing.catalog.queries import ChargeView, PlanView
+from billwright.graphql import batches
+from billwright.graphql.enums import BillableMetricAggregationTypeEnum, PlanIntervalEnum
+from billwright.graphql.scalars import BigInt, DecimalText, ISO8601DateTime, JsonObject
+from billwright.graphql.types.common import Inf, f
+from billwright.graphql.types.taxes import Tax
+
+
+@strawberry.type(description="How events of one code become units.")
+class BillableMetric:
+    id: strawberry.ID = f("Internal id.")
+    name: str = f("Name shown to people.")
+    code: str = f("Code that events carry.")
+    description: str | None = f("What is measured.")
+    aggregation_type: BillableMetricAggregationTypeEnum = f("How events become units.")
+    field_name: str | None = f("Property of the events that is aggregated.")
+    expression: str | None = f("Expression that computes the property.")
+    recurring: bool = f("Whether units are carried over into the next period.")
+    rounding_function: str | None = f("How units are rounded: round, ceil, floor.")
+    rounding_precision: int | None = f("Decimals that remain; may be negative.")
+    weighted_interval: str | None = f("Interval of a weighted sum.")
+    created_at: ISO8601DateTime = f("When it was made.")
+    updated_at: ISO8601DateTime = f("When it was last changed.")
+
+    @strawberry.field(description="Live plans with a charge on this metric.")
+    async def plans_count(self, root: strawberry.Parent[models.BillableMetric], info: Inf) -> int:
+        return await info.context.load(batches.plans_by_metric, root.id, 0)
+
+
+@strawberry.type(description="A bucket of a charge with a price of its own.")
+class ChargeFilter:
+    id: strawberry.ID = f("Internal id.")
+    invoice_display_name: str | None = f("Name printed on invoices.")
+    values: JsonObject = f("Key of a metric's filter -> its values.")
+    properties: JsonObject = f("Price, as the charge model wants it; amounts in currency units.")
+
+
+@strawberry.type(description="A price for the usage of one metric on one plan.")
+class Charge:
+    @strawberry.field(description="Internal id.")
+    def id(self, root: strawberry.Parent[ChargeView]) -> strawberry.ID:
+        return strawberry.ID(str(root.charge.id))
+
+    @strawberry.field(description="Code of the charge, unique on its plan.")
+    def code(self, root: strawberry.Parent[ChargeView]) -> str:
+        return root.charge.code
+
+    @strawberry.field(description="Charge model: standard, graduated, package, percentage, volume and others.")
+    def charge_model(self, root: strawberry.Parent[ChargeView]) -> str:
+        return root.charge.charge_model
+
+    @strawberry.field(description="Name printed on invoices.")
+    def invoice_display_name(self, root: strawberry.Parent[ChargeView]) -> str | None:
+        return root.charge.invoice_display_name
+
+    @strawberry.field(description="Whether each event is billed at once.")
+    def pay_in_advance(self, root: strawberry.Parent[ChargeView]) -> bool:
+        return root.charge.pay_in_advance
+
+    @strawberry.field(description="Whether its fees get an invoice.")
+    def invoiceable(self, root: strawberry.Parent[ChargeView]) -> bool:
+        return root.charge.invoiceable
+
+    @strawberry.field(description="Whether units count for the share of the period that they existed.")
+    def prorated(self, root: strawberry.Parent[ChargeView]) -> bool:
+        return root.charge.prorated
+
+    @strawberry.field(description="Minimum spend of a period, in minor units of the plan's currency.")
+    def min_amount_cents(self, root: strawberry.Parent[ChargeView]) -> BigInt:
+        return BigInt(root.charge.min_amount_cents)
+
+    @strawberry.field(description="Default price, as the charge model wants it; amounts in currency units.")
+    def properties(self, root: strawberry.Parent[ChargeView]) -> JsonObject:
+        return JsonObject(root.charge.properties)
+
+    @strawberry.field(description="Metric that the charge bills.")
+    def billable_metric(self, root: strawberry.Parent[ChargeView]) -> BillableMetric:
+        return root.metric  # type: ignore[return-value]
+
+    @strawberry.field(description="Buckets with prices of their own, in the order last sent.")
+    def filters(self, root: strawberry.Parent[ChargeView]) -> list[ChargeFilter]:
+        return list(root.filters)  # type: ignore[return-value]
+
+    @strawberry.field(description="Taxes of the charge itself.")
+    def taxes(self, root: strawberry.Parent[ChargeView]) -> list[Tax]:
+        return list(root.taxes)  # type: ignore[return-value]
+
+
+@strawberry.type(description="A price list: a fee per period and prices of usage.")
+class Plan:
+    id: strawberry.ID = f("Internal id.")
+    name: str = f("Name shown to people.")
+    invoice_display_name: str | None = f("Name printed on invoices.")
+    code: str = f("Code of the plan, unique in the organization.")
+    description: str | None = f("What the plan offers.")
+    interval: PlanIntervalEnum = f("Length of its billing period.")
+    amount_cents: BigInt = f("Fee of a period, in minor units of its currency.")
+    amount_currency: str = f("Currency of the plan (ISO 4217).")
+    pay_in_advance: bool = f("Whether the fee is billed at the beginning of its period.")
+    bill_charges_monthly: bool | None = f("Whether usage is billed monthly on a longer interval.")
+    trial_period: DecimalText | None = f("Free days at the start.")
+    pending_deletion: bool = f("Whether its deletion is under way.")
+    created_at: ISO8601DateTime = f("When it was made.")
+    updated_at: ISO8601DateTime = f("When it was last changed.")
+
+    @strawberry.field(description="Whether the plan is a subscription's override of another one.")
+    def is_overridden(self, root: strawberry.Parent[models.Plan]) -> bool:
+        return root.parent_id is not None
+
+    @strawberry.field(description="Prices of usage, oldest first.")
+    async def charges(self, root: strawberry.Parent[models.Plan], info: Inf) -> list[Charge]:
+        view: PlanView | None = await info.context.load(batches.plan_details, root.id)
+        found: Any = list(view.charges) if view else []
+        return found
+
+    @strawberry.field(description="Taxes of the plan itself.")
+    async def taxes(self, root: strawberry.Parent[models.Plan], info: Inf) -> list[Tax]:
+        return await info.context.load(batches.taxes_of_plan, root.id, [])
+
+    @strawberry.field(description="Number of charges.")
+    async def charges_count(self, root: strawberry.Parent[models.Plan], info: Inf) -> int:
+        return await info.context.load(batches.charges_by_plan, root.id, 0)
+
+    @strawberry.field(description="Active subscriptions on the plan and on its overrides.")
+    async def active_subscriptions_count(self, root: strawberry.Parent[models.Plan], info: Inf) -> int:
+        return await info.context.load(batches.active_subscriptions_by_plan, root.id, 0)
+
+    @strawberry.field(description="Customers with an active subscription on the plan or an override of it.")
+    async def customers_count(self, root: strawberry.Parent[models.Plan], info: Inf) -> int:
+        return await info.context.load(batches.customers_by_plan, root.id, 0)
+
+    @strawberry.field(description="Draft invoices that bill the plan.")
+    async def draft_invoices_count(self, root: strawberry.Parent[models.Plan], info: Inf) -> int:
+        return await info.context.load(batches.draft_invoices_by_plan, root.id, 0)

@@ -1,0 +1,171 @@
+"""Invoices and fees. All ``*AmountCents`` are minor units of the invoice's currency."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from billwright.billing.invoicing import models
+from billwright.graphql import batches
+from billwright.graphql.enums import (
+    FeeTypeEnum,
+    InvoicePaymentStatusEnum,
+    InvoiceStatusEnum,
+    InvoiceTypeEnum,
+)
+from billwright.graphql.scalars import BigInt, DecimalText, ISO8601Date, ISO8601DateTime, JsonObject
+from billwright.graphql.types.common import Inf, f
+from billwright.graphql.types.subscriptions import Subscription
+
+if TYPE_CHECKING:
+    from billwright.graphql.types.customers import Customer
+
+LazyCustomer = Annotated["Customer", strawberry.lazy("billwright.graphql.types.customers")]
+FeeRow = strawberry.Parent[models.Fee]
+Row = strawberry.Parent[models.Invoice]
+PeriodRow = strawberry.Parent[models.InvoiceSubscription]
+
+
+@strawberry.type(description="A tax applied to a fee, as it was then.")
+class FeeAppliedTax:
+    tax_code: str = f("Code of the tax.")
+    tax_name: str = f("Name of the tax.")
+    tax_rate: DecimalText = f("Rate in percent.")
+    amount_cents: BigInt = f("Tax in minor units.")
+
+
+@strawberry.type(description="A tax of an invoice, summed over its fees.")
+class InvoiceAppliedTax:
+    tax_code: str = f("Code of the tax.")
+    tax_name: str = f("Name of the tax.")
+    tax_rate: DecimalText = f("Rate in percent.")
+    fees_amount_cents: BigInt = f("Taxed base in minor units.")
+    amount_cents: BigInt = f("Tax in minor units.")
+
+
+@strawberry.type(description="One priced line.")
+class Fee:
+    id: strawberry.ID = f("Internal id.")
+    fee_type: FeeTypeEnum = f("What it bills.")
+    currency: str = f("Currency (ISO 4217).")
+    amount_cents: BigInt = f("Amount without taxes, in minor units.")
+    taxes_amount_cents: BigInt = f("Taxes, in minor units.")
+    taxes_rate: DecimalText = f("Sum of the rates in percent.")
+    units: DecimalText = f("Units billed.")
+    events_count: int | None = f("Events counted.")
+    precise_unit_amount: DecimalText = f("Price of a unit in currency units.")
+    amount_details: JsonObject = f("How the amount came about, tier by tier.")
+    grouped_by: JsonObject = f("Property -> value of the group that it bills.")
+    invoice_display_name: str | None = f("Name printed instead of the item's.")
+    description: str | None = f("Description of the line.")
+    subscription_id: strawberry.ID | None = f("Subscription that it bills.")
+    charge_id: strawberry.ID | None = f("Charge that it bills.")
+    true_up_parent_fee_id: strawberry.ID | None = f("Fee that this one fills up to the minimum.")
+    from_datetime: ISO8601DateTime | None = f("Start of the subscription period that it bills.")
+    to_datetime: ISO8601DateTime | None = f("End of the subscription period that it bills.")
+    charges_from_datetime: ISO8601DateTime | None = f("Start of the charge period that it bills.")
+    charges_to_datetime: ISO8601DateTime | None = f("End of the charge period that it bills.")
+    created_at: ISO8601DateTime = f("When it was made.")
+
+    @strawberry.field(description="Name of what was billed, as it was then.")
+    def item_name(self, root: FeeRow) -> str:
+        return root.invoice_display_name or root.item.get("invoice_display_name") or root.item.get("name") or ""
+
+    @strawberry.field(description="Code of what was billed, as it was then.")
+    def item_code(self, root: FeeRow) -> str:
+        return root.item.get("code") or ""
+
+    @strawberry.field(description="What was billed and its price, as they were then.")
+    def item(self, root: FeeRow) -> JsonObject:
+        return JsonObject(root.item)
+
+    @strawberry.field(description="Taxes applied.")
+    async def applied_taxes(self, root: FeeRow, info: Inf) -> list[FeeAppliedTax]:
+        return await info.context.load(batches.taxes_of_fee, root.id, [])
+
+
+@strawberry.type(description="A subscription on an invoice, with the periods that it is billed for.")
+class InvoiceSubscription:
+    invoicing_reason: str = f("Why: subscription_starting, subscription_periodic, subscription_terminating and others.")
+    from_datetime: ISO8601DateTime = f("Start of the subscription period.")
+    to_datetime: ISO8601DateTime = f("End of the subscription period.")
+    charges_from_datetime: ISO8601DateTime = f("Start of the charge period.")
+    charges_to_datetime: ISO8601DateTime = f("End of the charge period.")
+
+    @strawberry.field(description="The subscription.")
+    async def subscription(self, root: PeriodRow, info: Inf) -> Subscription:
+        return await info.context.load(batches.subscriptions, root.subscription_id)
+
+
+@strawberry.type(description="Why an invoice could not be issued.")
+class InvoiceErrorDetail:
+    id: strawberry.ID = f("Internal id.")
+    error_code: str = f("Code of the failure.")
+    details: JsonObject = f("What is known about it.")
+
+
+@strawberry.type(description="A bill of one customer in one currency.")
+class Invoice:
+    id: strawberry.ID = f("Internal id.")
+    number: str = f("Number; a placeholder until it is finalized.")
+    sequential_id: int | None = f("Number among the customer's invoices, once finalized.")
+    invoice_type: InvoiceTypeEnum = f("What it bills.")
+    status: InvoiceStatusEnum = f("State of the invoice.")
+    payment_status: InvoicePaymentStatusEnum = f("State of its payment.")
+    payment_overdue: bool = f("Whether it is due and unpaid.")
+    payment_dispute_lost_at: ISO8601DateTime | None = f("When a dispute about its payment was lost.")
+    currency: str = f("Currency (ISO 4217).")
+    timezone: str = f("Time zone in which it was made.")
+    issuing_date: ISO8601Date = f("Day of issue, in the customer's zone.")
+    payment_due_date: ISO8601Date = f("Day on which it is due, in the customer's zone.")
+    expected_finalization_date: ISO8601Date | None = f("Day on which a draft is finalized.")
+    finalization_due_at: ISO8601DateTime | None = f("When a draft is finalized.")
+    net_payment_term: int = f("Days from issue until it is due.")
+    fees_amount_cents: BigInt = f("Sum of the fees, in minor units.")
+    coupons_amount_cents: BigInt = f("Deducted by coupons, in minor units.")
+    progressive_billing_credit_amount_cents: BigInt = f("Billed before the period's end, in minor units.")
+    sub_total_excluding_taxes_amount_cents: BigInt = f("Subtotal without taxes, in minor units.")
+    taxes_amount_cents: BigInt = f("Taxes, in minor units.")
+    sub_total_including_taxes_amount_cents: BigInt = f("Subtotal with taxes, in minor units.")
+    credit_notes_amount_cents: BigInt = f("Deducted by credit notes, in minor units.")
+    prepaid_credit_amount_cents: BigInt = f("Paid from wallets, in minor units.")
+    total_amount_cents: BigInt = f("Total, in minor units.")
+    total_paid_amount_cents: BigInt = f("Paid so far, in minor units.")
+    ready_to_be_refreshed: bool = f("Whether a draft waits for a refresh.")
+    created_at: ISO8601DateTime = f("When it was made.")
+    updated_at: ISO8601DateTime = f("When it was last changed.")
+    finalized_at: ISO8601DateTime | None = f("When it was finalized.")
+    voided_at: ISO8601DateTime | None = f("When it was voided.")
+
+    @strawberry.field(description="What is still due, in minor units.")
+    def total_due_amount_cents(self, root: Row) -> BigInt:
+        return BigInt(0 if root.status == "voided" else root.total_amount_cents - root.total_paid_amount_cents)
+
+    @strawberry.field(description="Seller and buyer as printed, fixed at finalization; null before.")
+    def issued_parties(self, root: Row) -> JsonObject | None:
+        return JsonObject(root.issued_parties) if root.issued_parties else None
+
+    @strawberry.field(description="Who is billed.")
+    async def customer(self, root: Row, info: Inf) -> LazyCustomer:
+        return await info.context.load(batches.customers, root.customer_id)
+
+    @strawberry.field(description="Lines of the invoice, in order.")
+    async def fees(self, root: Row, info: Inf) -> list[Fee]:
+        return await info.context.load(batches.fees_of_invoice, root.id, [])
+
+    @strawberry.field(description="Taxes of the invoice.")
+    async def applied_taxes(self, root: Row, info: Inf) -> list[InvoiceAppliedTax]:
+        return await info.context.load(batches.taxes_of_invoice, root.id, [])
+
+    @strawberry.field(description="Subscriptions billed, with their periods.")
+    async def invoice_subscriptions(self, root: Row, info: Inf) -> list[InvoiceSubscription]:
+        return await info.context.load(batches.periods_of_invoice, root.id, [])
+
+    @strawberry.field(description="Why it could not be issued; empty when it could.")
+    async def error_details(self, root: Row, info: Inf) -> list[InvoiceErrorDetail]:
+        return await info.context.load(batches.errors_of_invoice, root.id, [])
+
+    @strawberry.field(description="Signed address of its PDF; null until downloadInvoice made one.")
+    async def file_url(self, root: Row, info: Inf) -> str | None:
+        return await info.context.load(batches.file_url_of_invoice, root.id)

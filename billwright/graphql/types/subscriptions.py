@@ -1,0 +1,85 @@
+"""Subscriptions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from billwright.billing.customers.settings import applicable_timezone
+from billwright.billing.kernel.errors import BillingError
+from billwright.billing.metering.usage import usage_of
+from billwright.billing.subscriptions import models
+from billwright.graphql import batches
+from billwright.graphql.enums import SubscriptionBillingTimeEnum, SubscriptionStatusEnum
+from billwright.graphql.scalars import ISO8601Date, ISO8601DateTime
+from billwright.graphql.types.catalog import Plan
+from billwright.graphql.types.common import Inf, f
+from billwright.graphql.types.usage import CustomerUsage, customer_usage
+
+if TYPE_CHECKING:
+    from billwright.graphql.types.customers import Customer
+
+LazyCustomer = Annotated["Customer", strawberry.lazy("billwright.graphql.types.customers")]
+Row = strawberry.Parent[models.Subscription]
+
+
+@strawberry.type(description="A customer on a plan.")
+class Subscription:
+    id: strawberry.ID = f("Internal id.")
+    external_id: str = f("Your id of the subscription; events carry it.")
+    name: str | None = f("Name shown to people.")
+    status: SubscriptionStatusEnum = f("State of the subscription.")
+    billing_time: SubscriptionBillingTimeEnum = f("Where billing periods begin.")
+    subscription_at: ISO8601DateTime = f("Anchor of the subscription.")
+    started_at: ISO8601DateTime | None = f("When it started.")
+    ending_at: ISO8601DateTime | None = f("When it will end, if that is set.")
+    terminated_at: ISO8601DateTime | None = f("When it ended.")
+    canceled_at: ISO8601DateTime | None = f("When it was canceled before it started.")
+    created_at: ISO8601DateTime = f("When it was made.")
+    on_termination_credit_note: str | None = f("What happens to the unused part of a fee paid in advance.")
+    on_termination_invoice: str = f("Whether termination makes an invoice: generate or skip.")
+
+    @strawberry.field(description="Who is billed.")
+    async def customer(self, root: Row, info: Inf) -> LazyCustomer:
+        return await info.context.load(batches.customers, root.customer_id)
+
+    @strawberry.field(description="What is billed.")
+    async def plan(self, root: Row, info: Inf) -> Plan:
+        return await info.context.load(batches.plans, root.plan_id)
+
+    @strawberry.field(description="Start of the running charge period; null when not active.")
+    async def current_billing_period_started_at(self, root: Row, info: Inf) -> ISO8601DateTime | None:
+        return (await _wire(root, info)).get("current_billing_period_started_at")
+
+    @strawberry.field(description="End of the running charge period; null when not active.")
+    async def current_billing_period_ending_at(self, root: Row, info: Inf) -> ISO8601DateTime | None:
+        return (await _wire(root, info)).get("current_billing_period_ending_at")
+
+    @strawberry.field(description="Code of the plan that a pending change switches to.")
+    async def next_plan_code(self, root: Row, info: Inf) -> str | None:
+        return (await _wire(root, info)).get("next_plan_code")
+
+    @strawberry.field(description="Day of the pending switch to a cheaper plan.")
+    async def downgrade_plan_date(self, root: Row, info: Inf) -> ISO8601Date | None:
+        return (await _wire(root, info)).get("downgrade_plan_date")
+
+    @strawberry.field(description="Time zone that decides its periods.")
+    async def applicable_timezone(self, root: Row, info: Inf) -> str:
+        customer = await info.context.load(batches.customers, root.customer_id)
+        return applicable_timezone(customer, (await info.context.principal()).organization)
+
+    @strawberry.field(description="Usage of the running period, live; null when not active or not permitted.")
+    async def current_usage(self, root: Row, info: Inf) -> CustomerUsage | None:
+        if root.status != "active" or not await info.context.may("customers:view"):
+            return None
+        customer = await info.context.load(batches.customers, root.customer_id)
+        async with info.context.reading() as ctx:
+            try:
+                return customer_usage((await usage_of(ctx, customer, root)).wire())
+            except BillingError:
+                return None
+
+
+async def _wire(root: Any, info: Inf) -> Any:
+    return await info.context.load(batches.subscription_wires, root.id, {})

@@ -1,0 +1,124 @@
+"""Current usage of a subscription (spec 01 §10.3). Built from the wire object that REST answers with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import strawberry
+
+from billwright.graphql.enums import BillableMetricAggregationTypeEnum
+from billwright.graphql.scalars import BigInt, DecimalText, ISO8601Date, ISO8601DateTime, JsonObject
+from billwright.graphql.types.common import f
+
+
+@strawberry.type(description="Usage of one bucket of a charge.")
+class FilterUsage:
+    values: JsonObject | None = f("Filter key -> values; null for everything that no filter matches.")
+    invoice_display_name: str | None = f("Name of the bucket.")
+    units: DecimalText = f("Units after rounding.")
+    events_count: int = f("Events counted.")
+    amount_cents: BigInt = f("Amount so far, in minor units.")
+
+
+@strawberry.type(description="Usage of one combination of group values.")
+class GroupedUsage:
+    grouped_by: JsonObject = f("Property -> value of the group, null for events without the property.")
+    units: DecimalText = f("Units after rounding.")
+    events_count: int = f("Events counted.")
+    amount_cents: BigInt = f("Amount so far, in minor units.")
+    filters: list[FilterUsage] = f("The group by bucket.")
+
+
+@strawberry.type(description="The charge that usage belongs to.")
+class UsageCharge:
+    id: strawberry.ID = f("Internal id.")
+    code: str = f("Code of the charge.")
+    charge_model: str = f("Charge model.")
+    invoice_display_name: str | None = f("Name printed on invoices.")
+
+
+@strawberry.type(description="The metric that usage belongs to.")
+class UsageBillableMetric:
+    id: strawberry.ID = f("Internal id.")
+    name: str = f("Name of the metric.")
+    code: str = f("Code of the metric.")
+    aggregation_type: BillableMetricAggregationTypeEnum = f("How events become units.")
+
+
+@strawberry.type(description="Usage of one charge.")
+class ChargeUsage:
+    units: DecimalText = f("Units after rounding.")
+    events_count: int = f("Events counted.")
+    amount_cents: BigInt = f("Amount so far, in minor units.")
+    charge: UsageCharge = f("The charge.")
+    billable_metric: UsageBillableMetric = f("The metric.")
+    filters: list[FilterUsage] = f("Usage by bucket; empty without filters.")
+    grouped_usage: list[GroupedUsage] = f("Usage by group; empty without grouping.")
+
+
+@strawberry.type(description="What the running period of a subscription would cost now.")
+class CustomerUsage:
+    from_datetime: ISO8601DateTime = f("Start of the period.")
+    to_datetime: ISO8601DateTime = f("End of the period.")
+    issuing_date: ISO8601Date = f("Day on which the period ends.")
+    currency: str = f("Currency of the amounts.")
+    amount_cents: BigInt = f("Amount without taxes, in minor units.")
+    taxes_amount_cents: BigInt = f("Taxes, in minor units.")
+    total_amount_cents: BigInt = f("Amount with taxes, in minor units.")
+    charges_usage: list[ChargeUsage] = f("Usage by charge.")
+
+
+def _filter(item: Any) -> FilterUsage:
+    return FilterUsage(
+        values=item["values"],
+        invoice_display_name=item["invoice_display_name"],
+        units=item["units"],
+        events_count=item["events_count"],
+        amount_cents=item["amount_cents"],
+    )
+
+
+def _charge(item: Any) -> ChargeUsage:
+    charge, metric = item["charge"], item["billable_metric"]
+    return ChargeUsage(
+        units=item["units"],
+        events_count=item["events_count"],
+        amount_cents=item["amount_cents"],
+        charge=UsageCharge(
+            id=charge["lago_id"],
+            code=charge["code"],
+            charge_model=charge["charge_model"],
+            invoice_display_name=charge["invoice_display_name"],
+        ),
+        billable_metric=UsageBillableMetric(
+            id=metric["lago_id"],
+            name=metric["name"],
+            code=metric["code"],
+            aggregation_type=metric["aggregation_type"],
+        ),
+        filters=[_filter(part) for part in item["filters"]],
+        grouped_usage=[
+            GroupedUsage(
+                grouped_by=group["grouped_by"],  # type: ignore[arg-type]
+                units=group["units"],
+                events_count=group["events_count"],
+                amount_cents=group["amount_cents"],
+                filters=[_filter(part) for part in group["filters"]],
+            )
+            for group in item["grouped_usage"]
+        ],
+    )
+
+
+def customer_usage(wire: Any) -> CustomerUsage:
+    """The ``customer_usage`` object of REST as its type."""
+    return CustomerUsage(
+        from_datetime=wire["from_datetime"],
+        to_datetime=wire["to_datetime"],
+        issuing_date=wire["issuing_date"],
+        currency=wire["currency"],
+        amount_cents=wire["amount_cents"],
+        taxes_amount_cents=wire["taxes_amount_cents"],
+        total_amount_cents=wire["total_amount_cents"],
+        charges_usage=[_charge(item) for item in wire["charges_usage"]],
+    )
