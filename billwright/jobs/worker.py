@@ -73,7 +73,7 @@ async def work(settings: Settings) -> None:
     ) as resources:
         log.info("worker_started", jobs=sorted(handlers))
         passes = [asyncio.create_task(keep_running(item, resources), name=item.name) for item in TIMETABLE]
-        queue = asyncio.create_task(_consume(resources, stop), name="queue")
+        queue = asyncio.create_task(consume(resources, stop), name="queue")
         await stop.wait()
         log.info("worker_stopping")
         for task in passes:
@@ -101,7 +101,7 @@ def _stop_on_signals() -> asyncio.Event:
     return stop
 
 
-async def _consume(resources: Resources, stop: asyncio.Event) -> None:
+async def consume(resources: Resources, stop: asyncio.Event) -> None:
     """Keep an ARQ worker going; one that lost Redis is replaced. At the end it finishes what it has begun."""
     while not stop.is_set():
         worker = create_worker(
