@@ -1,3 +1,4 @@
 from tests.server.rest.client import rest
+from tests.support.sandbox import sandbox
 
-__all__ = ["rest"]
+__all__ = ["rest", "sandbox"]

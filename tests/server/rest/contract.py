@@ -1,0 +1,139 @@
+"""Checks answers against the types of the REST contract (``tests/contract/rest_types.json``).
+
+    assert problems("Invoice", answer.json()) == []
+
+Says what is missing, of another type or outside an enumeration. The specification's own decisions override the contract
+where it is silent about null: ``NULL_HERE``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+TYPES = Path(__file__).parents[2] / "contract" / "rest_types.json"
+NULL_HERE = re.compile(
+    r"""(
+      \.file_url                        # until the PDF exists (spec 04 §1.3)
+    | \.sequential_id                   # of drafts (spec 04 §4)
+    | \.payment_dispute_lost_at         # without a lost dispute (spec 04 §1.3)
+    | \.total_aggregated_units          # of subscription fees (spec 02 §11.1)
+    | \.pricing_unit_details            # never produced (spec 02 §11.1)
+    | \.applied_pricing_unit
+    | \.lago_(fixed_charge|original_fee)_id
+    | \.payment_method\.payment_method_id   # spec 03 §6.1
+    | \.billing_configuration\.\w+      # null inherits (spec 03 §1.4)
+    | \.xml_url
+    )$""",
+    re.VERBOSE,
+)
+
+
+@cache
+def _schemas() -> dict[str, Any]:
+    return json.loads(TYPES.read_text())
+
+
+def problems(name: str, value: Any) -> list[str]:
+    """Where ``value`` is not what the contract's schema ``name`` says; empty when it is."""
+    found: list[str] = []
+    _check(_schemas()[name], value, "", found)
+    return found
+
+
+def unknown_keys(name: str, value: dict[str, Any]) -> set[str]:
+    """Keys of an object that the contract's schema does not name."""
+    return set(value) - _names(_schemas()[name])
+
+
+def _names(schema: dict[str, Any]) -> set[str]:
+    found = set(schema.get("properties", {}))
+    for part in schema.get("allOf", ()):
+        found |= _names(part)
+    return found | _names(_schemas()[schema["$ref"]]) if "$ref" in schema else found
+
+
+def _check(schema: dict[str, Any], value: Any, path: str, found: list[str]) -> None:
+    if value is None and NULL_HERE.search(path):
+        return
+    if "$ref" in schema:
+        _check(_schemas()[schema["$ref"]], value, path, found)
+    for part in schema.get("allOf", ()):
+        _check(part, value, path, found)
+    for kind in ("oneOf", "anyOf"):
+        if kind in schema:
+            trials = [_trial(part, value, path) for part in schema[kind]]
+            if all(trials):
+                found.extend(min(trials, key=len))
+    types = schema.get("type")
+    if types is not None:
+        allowed = [types] if isinstance(types, str) else types
+        if not any(_is(value, each) for each in allowed):
+            found.append(f"{path or '.'}: {value!r} is not {' or '.join(allowed)}")
+            return
+    if value is None:
+        return
+    if "enum" in schema and value not in schema["enum"]:
+        found.append(f"{path}: {value!r} is none of {schema['enum']}")
+    if isinstance(value, str) and not _has_format(value, schema.get("format")):
+        found.append(f"{path}: {value!r} is no {schema['format']}")
+    if isinstance(value, dict):
+        _check_object(schema, value, path, found)
+    if isinstance(value, list) and "items" in schema:
+        for index, item in enumerate(value):
+            _check(schema["items"], item, f"{path}[{index}]", found)
+
+
+def _check_object(schema: dict[str, Any], value: dict[str, Any], path: str, found: list[str]) -> None:
+    found.extend(f"{path}.{name} is missing" for name in schema.get("required", ()) if name not in value)
+    properties = schema.get("properties", {})
+    others = schema.get("additionalProperties")
+    for name, item in value.items():
+        if name in properties:
+            _check(properties[name], item, f"{path}.{name}", found)
+        elif isinstance(others, dict):
+            _check(others, item, f"{path}.{name}", found)
+
+
+def _trial(schema: dict[str, Any], value: Any, path: str) -> list[str]:
+    found: list[str] = []
+    _check(schema, value, path, found)
+    return found
+
+
+def _is(value: Any, kind: str) -> bool:
+    match kind:
+        case "null":
+            return value is None
+        case "boolean":
+            return isinstance(value, bool)
+        case "integer":
+            return isinstance(value, int) and not isinstance(value, bool)
+        case "number":
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case "string":
+            return isinstance(value, str)
+        case "array":
+            return isinstance(value, list)
+        case _:
+            return isinstance(value, dict)
+
+
+def _has_format(value: str, name: str | None) -> bool:
+    try:
+        match name:
+            case "uuid":
+                return str(UUID(value)) == value
+            case "date":
+                return date.fromisoformat(value).isoformat() == value
+            case "date-time":
+                return "T" in value and datetime.fromisoformat(value).tzinfo is not None
+            case _:
+                return True
+    except ValueError:
+        return False
