@@ -41,7 +41,8 @@ _MILLISECOND = timedelta(milliseconds=1)
 class UsageWindow:
     """A charge window as the event store sees it: ``[lower, upper)``, compared at milliseconds (spec 01 §2.8, §5.1).
 
-    ``days`` is N, the length of the whole charge period; ``start_day`` and ``end_day`` are local, both included.
+    ``until`` is the exact last instant (none: that of ``upper``). ``days`` is N, the length of the whole charge period;
+    ``start_day`` and ``end_day`` are local, both included.
     """
 
     external_subscription_id: str
@@ -51,6 +52,7 @@ class UsageWindow:
     timezone: str
     start_day: date
     end_day: date
+    until: datetime | None = None
 
     def starting(self, instant: datetime) -> UsageWindow:
         """The same window opened at another instant (usage since the subscription's start)."""
@@ -99,6 +101,7 @@ def window_of(external_subscription_id: str, chosen: Windows) -> UsageWindow:
         external_subscription_id=external_subscription_id,
         lower=_floor(chosen.charges_from_datetime),
         upper=upper if chosen.excludes_end else upper + _MILLISECOND,
+        until=chosen.charges_to_datetime,
         days=chosen.charges_duration_days,
         timezone=chosen.tz,
         start_day=local_date(chosen.charges_from_datetime, chosen.tz),
@@ -186,6 +189,7 @@ def usage_query(
         aggregation=Aggregation(metric.aggregation_type),
         lower=window.lower,
         upper=window.upper,
+        until=window.until,
         field=metric.field_name,
         recurring=metric.recurring and metric.aggregation_type != "custom_agg",
         days=window.days,

@@ -6,6 +6,7 @@ A recurring metric goes on from the closing state of the period before, which is
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -22,6 +23,8 @@ from billwright.billing.invoicing.models import CustomAggregationState
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.metering.custom_aggregation import Event, State, custom_properties, opening_state, sandbox_pool
 from billwright.billing.metering.store.protocol import EventRow, Query, Result, ResultKey
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 async def custom_results(
@@ -61,8 +64,8 @@ async def custom_results(
 
 
 def _event(row: EventRow) -> Event:
-    whole = int(row.timestamp.timestamp())
-    return Event(row.code, Decimal(whole) + Decimal(row.timestamp.microsecond).scaleb(-6), row.properties)
+    microseconds = (row.timestamp - _EPOCH) // timedelta(microseconds=1)
+    return Event(row.code, Decimal(microseconds).scaleb(-6), row.properties)
 
 
 async def _closing_states(ctx: Context, charge: ChargeSnapshot, query: Query) -> dict[ResultKey, State]:

@@ -49,8 +49,9 @@ async def past_usage(
         raise ValidationFailed(external_subscription_id="value_is_mandatory")
     if request.billable_metric_code is not None:
         await _check_metric(ctx, request.billable_metric_code)
-    if request.periods_count is not None and request.periods_count > 0:
-        page = PageRequest(1, request.periods_count)
+    most = request.periods_count if request.periods_count and request.periods_count > 0 else None
+    if most is not None:
+        page = PageRequest.of(1, most)
     customer = await find_customer(ctx, external_customer_id)
     if customer is None:
         return Page([], 0, page)
@@ -80,7 +81,7 @@ async def past_usage(
     fees = await _fees(ctx, [invoice.id for _, invoice in entries])
     return Page(
         [_entry(row, invoice, fees.get(invoice.id, []), request.billable_metric_code) for row, invoice in entries],
-        min(total, request.periods_count) if request.periods_count else total,
+        total if most is None else min(total, page.per_page),
         page,
     )
 

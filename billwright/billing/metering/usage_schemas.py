@@ -151,7 +151,7 @@ def charge_usage(charge: ChargeSnapshot, buckets: Sequence[PricedBucket], curren
     groups: dict[tuple[tuple[str, str | None], ...], list[PricedBucket]] = {}
     for item in buckets:
         if item.grouped_by:
-            groups.setdefault(tuple(item.grouped_by.items()), []).append(item)
+            groups.setdefault(tuple(sorted(item.grouped_by.items())), []).append(item)
     if groups:
         for item in buckets:
             if not item.grouped_by:

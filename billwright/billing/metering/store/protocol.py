@@ -224,7 +224,9 @@ class Query:
 
     ``recurring`` sums, unique counts and weighted sums look at all history before ``upper``; ``lower`` then only
     separates what is carried over. ``buckets`` is the charge's ordered list (spec 01 §4.3), the catch-all last.
-    ``days`` is N, the days of the whole charge period. ``match`` keeps only events whose property texts equal the given
+    ``days`` is N, the days of the whole charge period. ``until`` is the window's inclusive last instant, up to whose
+    next whole second a weighted sum holds its level; by default that of ``upper``, which may lie up to a millisecond
+    later so that events compare at milliseconds. ``match`` keeps only events whose property texts equal the given
     values (``None`` or "" = the null group), and ``ungroup`` keys leave the grouping (spec 01 §10.4).
     """
 
@@ -234,6 +236,7 @@ class Query:
     aggregation: Aggregation
     upper: datetime
     lower: datetime | None = None
+    until: datetime | None = None
     field: str | None = None
     recurring: bool = False
     days: int = 1

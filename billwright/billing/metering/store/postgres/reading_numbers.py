@@ -19,6 +19,7 @@ from billwright.billing.metering.store.postgres.connections import Connection, R
 from billwright.billing.metering.store.postgres.planning import Plan
 from billwright.billing.metering.store.postgres.read_sql import Statement
 from billwright.billing.metering.store.protocol import Aggregation, Result, ResultKey
+from billwright.billing.metering.store.quarters import to_us
 
 _ZERO = Decimal(0)
 
@@ -52,7 +53,7 @@ async def aggregate(connection: Connection, made: Plan) -> dict[ResultKey, Resul
     """Results of every bucket and group with counted events."""
     query = made.query
     weights = DayWeights(query.proration, query.upper) if query.proration is not None else None
-    finish = whole_second_end(made.end)
+    finish = whole_second_end(made.end if query.until is None else to_us(query.until) + 1)
     parts: dict[ResultKey, _Parts] = {}
     for statement, text in _sources(made, weights, finish):
         for row in await connection.fetch(text, *statement.parameters.values):
@@ -140,7 +141,7 @@ def _sources(made: Plan, weights: DayWeights | None, finish: int) -> list[tuple[
         numbers = "NULL::numeric" if kind is Aggregation.COUNT else "usage_number(value)"
         outer = f"""
         SELECT b, g, inside, {counted} AS n, {merged} FROM (
-          SELECT b, g, inside, weight, x, p, ARRAY[us::numeric, seq::numeric, x] AS l, x * ({last} - us) AS w
+          SELECT b, g, inside, weight, x, p, ARRAY[us::numeric, seq::numeric, x] AS l, x * greatest({last} - us, 0) AS w
           FROM (SELECT *, {numbers} AS x FROM ({rows}) event OFFSET 0) typed
           {"" if kind is Aggregation.COUNT else "WHERE x IS NOT NULL"}
         ) event GROUP BY b, g, inside"""
