@@ -31,4 +31,4 @@ fmt:
 bench:
 	@PYTHON=$(PYTHON) scripts/bootstrap.sh dev
 	@for benchmark in $(or $(BENCH),$(sort $(wildcard benchmarks/bench_*.py))); do \
-	  echo "== $$benchmark"; $(BIN)/python $$benchmark; done
+	  echo "== $$benchmark"; $(BIN)/python -m $$(basename -s .py $$benchmark | sed "s|^|benchmarks.|"); done
