@@ -103,7 +103,9 @@ class Shop:
         while ids := await due_jobs(self.runtime.database, organization_id=self.organization.id):
             for job_id in ids:
                 async with self.runtime.database.reading() as session:
-                    name = (await session.execute(text("select name from jobs where id = :id"), {"id": job_id})).scalar()
+                    name = (
+                        await session.execute(text("select name from jobs where id = :id"), {"id": job_id})
+                    ).scalar()
                 status = await run_job(self.runtime, job_id, immediate=True)
                 if str(name).startswith(("catalog.", "metering.")):
                     assert status == "succeeded", name

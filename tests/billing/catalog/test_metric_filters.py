@@ -74,7 +74,11 @@ async def test_01_ex_1(shop: Shop) -> None:
     metric = await shop.metric(
         filters=[{"key": "region", "values": ["usa", "europe"]}, {"key": "tier", "values": ["gold"]}]
     )
-    a, b, c = {"region": ["usa"]}, {"region": ["usa", "europe"], "tier": ["gold"]}, {"region": ["usa"], "tier": ["gold"]}
+    a, b, c = (
+        {"region": ["usa"]},
+        {"region": ["usa", "europe"], "tier": ["gold"]},
+        {"region": ["usa"], "tier": ["gold"]},
+    )
     await shop.plan(charge(metric, filters=_filters(a, b, c)))
     await shop.plan(charge(metric, filters=_filters(c)), code="other")
     await shop.change_metric(

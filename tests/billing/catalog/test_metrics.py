@@ -36,7 +36,10 @@ def aggregate(event, state, properties):
         ({"field_name": None}, {"field_name": ["value_is_mandatory"]}),
         ({"field_name": ""}, {"field_name": ["value_is_mandatory"]}),
         ({"weighted_interval": "hours"}, {"weighted_interval": ["value_is_invalid"]}),
-        ({"aggregation_type": "weighted_sum_agg", "weighted_interval": "day"}, {"weighted_interval": ["value_is_invalid"]}),
+        (
+            {"aggregation_type": "weighted_sum_agg", "weighted_interval": "day"},
+            {"weighted_interval": ["value_is_invalid"]},
+        ),
         ({"expression": "1 +"}, {"expression": ["invalid_expression"]}),
         ({"rounding_function": "truncate"}, {"rounding_function": ["value_is_invalid"]}),
         ({"rounding_precision": "many"}, {"rounding_precision": ["value_is_invalid"]}),

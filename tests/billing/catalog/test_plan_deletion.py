@@ -60,7 +60,11 @@ async def test_03_2_3_worked_example(runtime: Runtime) -> None:
     (subscription,) = await shop.all_of(Subscription)
     assert (subscription.status, subscription.terminated_at) == ("terminated", datetime(2024, 1, 20, 10, tzinfo=UTC))
     invoices = await shop.rows(select(Invoice).order_by(Invoice.sequential_id))
-    assert [(row.status, row.sequential_id) for row in invoices] == [("finalized", 1), ("finalized", 2), ("finalized", 3)]
+    assert [(row.status, row.sequential_id) for row in invoices] == [
+        ("finalized", 1),
+        ("finalized", 2),
+        ("finalized", 3),
+    ]
     (row,) = await shop.all_of(Plan)
     assert (row.pending_deletion, row.deleted_at) == (False, datetime(2024, 1, 20, 10, tzinfo=UTC))
     with pytest.raises(NotFound, match="plan_not_found"):
