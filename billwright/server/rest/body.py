@@ -140,7 +140,8 @@ def _integer(text: str) -> int:
     return int(text)
 
 
-def _fraction(text: str) -> Decimal:
+def exact_fraction(text: str) -> Decimal:
+    """A JSON number with fraction or exponent, every digit kept; raises ``BadRequest`` for absurd ones."""
     if len(text) > MAX_DIGITS:
         raise BadRequest("invalid JSON: a number has too many digits")
     exponent = text.lower().partition("e")[2]
@@ -157,5 +158,5 @@ def _constant(text: str) -> Any:
 
 
 _decoder = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_integer, parse_float=_fraction, parse_constant=_constant
+    object_pairs_hook=_object, parse_int=_integer, parse_float=exact_fraction, parse_constant=_constant
 )

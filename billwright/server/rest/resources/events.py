@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -15,18 +13,18 @@ from billwright.billing.metering.event_queries import EventListRequest, get_even
 from billwright.billing.metering.event_schemas import EventInput, EventOut
 from billwright.billing.metering.ingestion import Reception, ingest, ingest_batch
 from billwright.billing.metering.metric_expressions import cached_expressions, load_expressions
-from billwright.server.rest.body import missing_root, parse_json, refuse_unstorable
+from billwright.server.rest.body import exact_fraction, missing_root, parse_json, refuse_unstorable
 from billwright.server.rest.envelope import listing, many, one
 from billwright.server.rest.operations import Call, Parameter, operation
 
-_fast = msgspec.json.Decoder(float_hook=Decimal)
-_UNUSUAL_NUMBER = re.compile(rb"[0-9]{19}|[0-9][eE][+-]?[0-9]{3}")
-"""Digits that may exceed 64 bits, or an exponent that may be absurd: for the strict decoder."""
+_fast = msgspec.json.Decoder(float_hook=exact_fraction)
+_ZEROS = bytes.maketrans(b"123456789", b"000000000")
+_TOO_LONG = b"0" * 401
 
 
 def decoded(body: bytes) -> Any:
     """The body with exact numbers. Plain bodies take the fast decoder; everything unusual the strict one."""
-    if len(body) < 1_000_000 and not _UNUSUAL_NUMBER.search(body):
+    if len(body) < 1_000_000 and _TOO_LONG not in body.translate(_ZEROS):
         try:
             return _fast.decode(body)
         except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError):
