@@ -154,12 +154,17 @@ def _ending(ctx: Context, text: str | None, anchor: datetime, problems: Problems
 
 
 async def _sellable_plan(ctx: Context, code: str | None) -> Plan:
-    statement = select(Plan).where(
-        col(Plan.organization_id) == ctx.organization_id,
-        col(Plan.code) == (code or ""),
-        col(Plan.parent_id).is_(None),
-        col(Plan.deleted_at).is_(None),
-        col(Plan.pending_deletion).is_(False),
+    """The plan, kept from being edited or deleted until the subscription stands (spec 03 §2.2, §2.3)."""
+    statement = (
+        select(Plan)
+        .where(
+            col(Plan.organization_id) == ctx.organization_id,
+            col(Plan.code) == (code or ""),
+            col(Plan.parent_id).is_(None),
+            col(Plan.deleted_at).is_(None),
+            col(Plan.pending_deletion).is_(False),
+        )
+        .with_for_update(read=True, key_share=True)
     )
     plan = (await ctx.session.scalars(statement)).first()
     if plan is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -123,6 +124,19 @@ async def test_overridden_children_go_first(shop: Shop) -> None:
     await shop.run_jobs()
     assert all(row.deleted_at for row in await shop.all_of(Plan))
     assert [row.status for row in await shop.all_of(Subscription)] == ["terminated"]
+
+
+async def test_nobody_stays_on_a_plan_that_is_deleted_while_they_subscribe(shop: Shop) -> None:
+    for number in range(5):
+        await shop.plan(code=f"p{number}")
+        outcome, gone = await asyncio.gather(
+            shop.subscribe(f"s{number}", f"p{number}"), _delete(shop, f"p{number}"), return_exceptions=True
+        )
+        assert isinstance(gone, PlanView)
+        assert isinstance(outcome, Subscription) or str(outcome) == "plan_not_found"
+        await shop.run_jobs()
+    assert "active" not in {row.status for row in await shop.all_of(Subscription)}
+    assert all(row.deleted_at for row in await shop.all_of(Plan))
 
 
 async def test_unknown(shop: Shop) -> None:
