@@ -11,10 +11,9 @@ from uuid import UUID
 
 from billwright.billing.access.context import Context
 from billwright.billing.access.revision import bump_catalog
+from billwright.billing.catalog.definitions import DEFINE_JOB
 from billwright.billing.invoicing.drafts import mark_drafts_stale
 from billwright.billing.kernel.outbox import enqueue
-
-DEFINE_JOB = "metering.define"
 
 
 async def publish(ctx: Context, *, metric_codes: Iterable[str] = (), plan_ids: Iterable[UUID] = ()) -> None:

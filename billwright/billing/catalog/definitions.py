@@ -9,12 +9,12 @@ from sqlalchemy import select, text
 from sqlmodel import col
 
 from billwright.billing.background.jobs import JobCall, job
-from billwright.billing.catalog.changes import DEFINE_JOB
 from billwright.billing.catalog.models import BillableMetric, BillableMetricFilter, Charge, ChargeFilter, Plan
 from billwright.billing.kernel.db import Session
 from billwright.billing.metering.store.protocol import Aggregation, EventStore, MetricDefinition
 from billwright.billing.pricing.properties import pricing_group_keys
 
+DEFINE_JOB = "metering.define"
 _LOCK = text("select pg_advisory_xact_lock(hashtextextended(:key, 7))")
 
 
