@@ -28,6 +28,7 @@ NULL_HERE = re.compile(
     | \.lago_(fixed_charge|original_fee)_id
     | \.payment_method\.payment_method_id   # spec 03 §6.1
     | \.billing_configuration\.\w+      # null inherits (spec 03 §1.4)
+    | \.plan\.(invoice_display_name|description|trial_period)   # null = none (spec 03 §2.1)
     | \.xml_url
     )$""",
     re.VERBOSE,
