@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.server.rest.client import RestClient, validation
+from tests.server.rest.contract import problems
 from tests.server.rest.test_plans import create_metric, create_plan
 
 CHARGES = "plans/startup/charges"
@@ -93,6 +94,19 @@ async def test_unknown(rest: RestClient) -> None:
     assert (missing.status_code, missing.json()["code"]) == (404, "billable_metric_not_found")
     invalid = await rest.put(f"{CHARGES}/nope", {"charge": {"min_amount_cents": "x"}})
     assert (invalid.status_code, invalid.json()["code"]) == (404, "charge_not_found")
+
+
+async def test_answers_have_the_types_of_the_contract(rest: RestClient) -> None:
+    body = await _prepare(rest)
+    own = {"properties": {"amount": "1", "grouped_by": ["host"]}, "values": {"region": ["eu"]}}
+    await rest.post(CHARGES, {"charge": {**body, "filters": [own]}})
+    given = {"description": "d", "invoice_display_name": "Start", "trial_period": "2.5", "metadata": {"a": None}}
+    plan = (await rest.put("plans/startup", {"plan": given})).json()["plan"]
+    assert problems("PlanObject", plan) == []
+    (charge,) = (await rest.get(CHARGES)).json()["charges"]
+    assert problems("ChargeObject", charge) == []
+    (shown,) = (await rest.get(FILTERS)).json()["filters"]
+    assert problems("ChargeFilterObject", shown) == []
 
 
 @pytest.mark.parametrize("path", [CHARGES, FILTERS])
