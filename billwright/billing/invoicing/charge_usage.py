@@ -235,7 +235,10 @@ def _usage(charge: ChargeSnapshot, query: Query, result: Result, custom_amount: 
     def rounded(value: Decimal) -> Decimal:
         return apply_rounding(value, metric.rounding_function, metric.rounding_precision)
 
-    entries = result.prorated_entries
+    entries = result.prorated_entries if result.prorated_entries or not query.prorated_entries else ()
+    values = result.event_values if result.event_values or query.values is None else ()
+    if query.aggregation is Aggregation.CUSTOM and custom_amount is None:
+        custom_amount = Decimal(0)
     units = final_units(query.aggregation, result.value, prorated=charge.prorated)
     return Usage(
         units=rounded(units),
@@ -244,7 +247,7 @@ def _usage(charge: ChargeSnapshot, query: Query, result: Result, custom_amount: 
         total_aggregated_units=decimal_exactly(result.level_at_end)
         if query.aggregation is Aggregation.WEIGHTED
         else None,
-        event_values=result.event_values,
+        event_values=values,
         precise_total_amount_cents=result.precise_total,
         prorated_entries=tuple((decimal_exactly(full), share) for full, share in entries)
         if entries is not None
