@@ -133,7 +133,6 @@ async def _end_for_customer(runtime: Runtime, organization_id: UUID, plan_id: UU
                 continue
             skipped = subscription.on_termination_invoice == "skip"
             await terminate(ctx, customer, subscription, ctx.now(), generate_invoice=not skipped)
-            await emit(ctx, "subscription.terminated", "subscription", subscription.id)
         await session.flush()
         concerned = (
             select(col(InvoiceSubscription.invoice_id))

@@ -17,7 +17,6 @@ from billwright.billing.customers.queries import get_customer
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.outbox import enqueue
-from billwright.billing.notifications.service import emit
 from billwright.billing.subscriptions.life_cycle import cancel, terminate
 from billwright.billing.subscriptions.models import Subscription
 
@@ -70,7 +69,6 @@ async def wind_up(call: JobCall) -> None:
                 continue
             skipped = subscription.on_termination_invoice == "skip"
             await terminate(ctx, customer, subscription, now, generate_invoice=not skipped)
-            await emit(ctx, "subscription.terminated", "subscription", subscription.id)
         await session.flush()
         await session.execute(
             update(Invoice)

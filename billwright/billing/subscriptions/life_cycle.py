@@ -1,4 +1,4 @@
-"""Transitions of a subscription and the invoices they cause (spec 03 §6.4-§6.7, §8).
+"""Transitions of a subscription, the invoices they cause and their webhooks (spec 03 §5, §6.4-§6.7, §7, §8).
 
 Every function expects the customer row to be locked and runs inside the caller's transaction.
 """
@@ -19,6 +19,7 @@ from billwright.billing.customers.settings import applicable_timezone
 from billwright.billing.invoicing.billing import bill
 from billwright.billing.invoicing.models import Fee, Invoice
 from billwright.billing.invoicing.rows import new_row
+from billwright.billing.notifications.service import emit
 from billwright.billing.subscriptions.calendar.due import billing_days, is_due
 from billwright.billing.subscriptions.calendar.starts import StartDay, bills_at_start
 from billwright.billing.subscriptions.calendar.termination import unbilled_at
@@ -59,6 +60,7 @@ async def start(
         row = await new_row(ctx, subscription, plan, Case.starting, started_at, tz)
         invoice = await bill(ctx, customer, [row], started_at, tz)
     await refresh_due(ctx, subscription, plan, tz)
+    await emit(ctx, "subscription.started", "subscription", subscription.id)
     return invoice
 
 
@@ -93,6 +95,7 @@ async def terminate(
         row = await new_row(ctx, subscription, plan, Case.terminating, at, tz, unbilled=unbilled)
         invoice = await bill(ctx, customer, [row], at, tz)
     await refresh_due(ctx, subscription, plan, tz)
+    await emit(ctx, "subscription.terminated", "subscription", subscription.id)
     return invoice
 
 
@@ -122,6 +125,7 @@ async def end_trial(ctx: Context, customer: Customer, subscription: Subscription
     subscription.trial_ended_at = trial.end
     subscription.updated_at = ctx.now()
     await refresh_due(ctx, subscription, plan, tz)
+    await emit(ctx, "subscription.trial_ended", "subscription", subscription.id)
     return invoice
 
 

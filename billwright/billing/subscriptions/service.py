@@ -86,7 +86,6 @@ async def _begin(ctx: Context, customer: Customer, subscription: Subscription) -
     instant = started_at(subscription.subscription_at, now, tz, invoiced_until=until)
     assert instant is not None
     await start(ctx, customer, subscription, instant, day)
-    await emit(ctx, "subscription.started", "subscription", subscription.id)
 
 
 async def _invoiced_until(ctx: Context, customer: Customer, external_id: str) -> datetime | None:
@@ -291,6 +290,7 @@ async def terminate_subscription(
     problems.raise_if_any()
     if subscription.status == "pending":
         await cancel(ctx, subscription)
+        await emit(ctx, "subscription.terminated", "subscription", subscription.id)
     else:
         plan = await plan_of(ctx, subscription)
         if options.on_termination_invoice is not None:
@@ -305,5 +305,4 @@ async def terminate_subscription(
             ctx.now(),
             generate_invoice=subscription.on_termination_invoice != "skip",
         )
-    await emit(ctx, "subscription.terminated", "subscription", subscription.id)
     return subscription
