@@ -113,7 +113,8 @@ async def _run_customers(
         nonlocal done
         async with gate:
             try:
-                done += await run_customer(runtime, organization_id, customer_id, until, wait=wait)
+                ran = await run_customer(runtime, organization_id, customer_id, until, wait=wait)
+                done += ran
             except Exception as failure:
                 log.exception("due work failed", customer_id=str(customer_id))
                 if errors is not None:
