@@ -25,7 +25,7 @@ import asyncpg
 import pytest
 
 from billwright.billing.access.context import Context
-from billwright.billing.background.handlers import load_handlers
+from billwright.billing.background.registration import register_all
 from billwright.billing.background.runtime import Runtime
 from billwright.billing.catalog.models import BillableMetric, Charge, Plan
 from billwright.billing.kernel.db import Database, asyncpg_url
@@ -194,7 +194,7 @@ class Sandbox:
 @asynccontextmanager
 async def sandbox_on(database: Database, *, clock: datetime = START, name: str = "Hooli") -> AsyncIterator[Sandbox]:
     """A new sandbox organization on ``database`` with its clock at ``clock``."""
-    load_handlers()
+    register_all()
     pool = await asyncpg.create_pool(asyncpg_url(database.url), min_size=1, max_size=4)
     store = PostgresEventStore(pool)
     runtime = Runtime(database, store)

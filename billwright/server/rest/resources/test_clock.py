@@ -8,7 +8,6 @@ from typing import Any, NotRequired
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from billwright.billing.background.handlers import load_handlers
 from billwright.billing.background.runtime import Runtime
 from billwright.billing.kernel.clock import parse_instant
 from billwright.billing.kernel.errors import ValidationFailed
@@ -58,7 +57,6 @@ async def advance_test_clock(call: Call, inp: ClockInput) -> dict[str, object] |
             await ctx.session.flush()
             state = await clock_state(ctx)
             return json_response({"test_clock": state.wire()}, 202, {"Preference-Applied": "respond-async"})
-    load_handlers()
     runtime: Runtime = call.request.app.state.runtime
     return (await advance(runtime, call.organization.id)).wire()
 
