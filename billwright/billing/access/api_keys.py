@@ -17,7 +17,7 @@ from billwright.billing.access.context import Context
 from billwright.billing.access.models import ApiKey, Organization
 from billwright.billing.access.permissions import all_api_permissions, check_api_permissions
 from billwright.billing.kernel.clock import system_now
-from billwright.billing.kernel.db import Session
+from billwright.billing.kernel.db import ACCESS_CHANGED, Session
 from billwright.billing.kernel.errors import NotFound, ValidationFailed
 from billwright.billing.kernel.ids import new_id
 
@@ -144,6 +144,7 @@ async def lock_organization(ctx: Context) -> None:
 async def announce_access_change(ctx: Context) -> None:
     """Tell every process, at commit, to forget what it remembers of the organization's keys and settings."""
     await ctx.session.execute(select(func.pg_notify(ACCESS_CHANNEL, str(ctx.organization_id))))
+    ctx.session.info.setdefault(ACCESS_CHANGED, set()).add(ctx.organization_id)
 
 
 def _active(now: datetime) -> Any:

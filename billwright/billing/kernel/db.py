@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 Session = AsyncSession
 Dispatch = Callable[[list[UUID]], Awaitable[None]]
+ACCESS_CHANGED = "access_changed"
+"""Key of ``session.info``: the ids for ``Database.on_access_change``."""
 
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -27,7 +29,9 @@ class Database:
     """Engine and transactions of one PostgreSQL database.
 
     ``dispatch`` receives the ids of jobs that a committed transaction queued (see ``kernel.outbox``); without one, the
-    sweep of the worker finds them.
+    sweep of the worker finds them. ``on_access_change``: called right after the commit with the id of an organization
+    whose keys, settings or catalogue changed, so that this process never answers from what it remembered before; other
+    processes hear of it from the database.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class Database:
             connect_args={"server_settings": {"application_name": "billwright", "timezone": "UTC"}},
         )
         self.dispatch = dispatch
+        self.on_access_change: list[Callable[[UUID], None]] = []
         self._sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
 
     @asynccontextmanager
@@ -52,6 +57,10 @@ class Database:
             async with session.begin():
                 yield session
             queued: list[UUID] = session.info.pop("queued_jobs", [])
+            changed: set[UUID] = session.info.pop(ACCESS_CHANGED, set())
+        for organization_id in changed:
+            for listener in self.on_access_change:
+                listener(organization_id)
         if queued and self.dispatch is not None:
             await self.dispatch(queued)
 

@@ -107,7 +107,7 @@ def decimal_string(value: Decimal | int) -> str:
     return text + "0" if text.endswith(".") else text
 
 
-_DECIMAL_TEXT = re.compile(r"^\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?\s*$")
+_DECIMAL_TEXT = re.compile(r"^\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?\s*$", re.ASCII)
 
 
 def parse_decimal(text: str) -> Decimal | None:

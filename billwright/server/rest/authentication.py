@@ -53,8 +53,9 @@ class _Entry:
 class KeyCache:
     """Keys of live organizations for event ingestion, kept at most an hour and never past their expiry.
 
-    The database tells every process of a change in the very commit that makes it (``ACCESS_CHANNEL``). Without that
-    line nothing is remembered. Sandboxes are never kept: their clock is part of the organization's row.
+    The database tells every process of a change in the very commit that makes it (``ACCESS_CHANNEL``); the process that
+    makes it knows before it answers. Without that line nothing is remembered. Sandboxes are never kept: their clock is
+    part of the organization's row.
     """
 
     MAX_AGE = timedelta(hours=1)
@@ -67,6 +68,7 @@ class KeyCache:
         self._changes = 0
         self._listening = False
         self._task: asyncio.Task[None] | None = None
+        database.on_access_change.append(self._forget)
 
     async def find(self, value: str) -> tuple[ApiKey, Organization]:
         """The active key that ``value`` opens. Its rows are detached: read them, do not change them."""
@@ -93,6 +95,8 @@ class KeyCache:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        if self._forget in self._database.on_access_change:
+            self._database.on_access_change.remove(self._forget)
         self._forget_all()
 
     def _forget_all(self) -> None:
@@ -100,9 +104,9 @@ class KeyCache:
         self._listening = False
         self._entries.clear()
 
-    def _forget(self, organization_id: str) -> None:
+    def _forget(self, organization_id: UUID) -> None:
         self._changes += 1
-        gone = [value for value, entry in self._entries.items() if str(entry.organization.id) == organization_id]
+        gone = [value for value, entry in self._entries.items() if entry.organization.id == organization_id]
         for value in gone:
             del self._entries[value]
 
@@ -114,7 +118,7 @@ class KeyCache:
                 connection = await asyncpg.connect(
                     asyncpg_url(self._database.url), timeout=10, server_settings={"application_name": "billwright-keys"}
                 )
-                await connection.add_listener(ACCESS_CHANNEL, lambda *heard: self._forget(str(heard[3])))
+                await connection.add_listener(ACCESS_CHANNEL, lambda *heard: self._forget(UUID(str(heard[3]))))
                 self._forget_all()
                 self._listening = True
                 while True:
