@@ -24,11 +24,11 @@ from billwright.graphql.persisted import operations_by_id
 from billwright.server.settings import Settings
 from billwright.ui import csrf, sessions
 
-TOKEN_HEADER = "x-lago-token"
+TOKEN_HEADER = "x-lago-token"  # noqa: S105
 ORGANIZATION_HEADER = "x-lago-organization"
 _GRAPHIQL_POLICY = (
-    "default-src 'self'; script-src 'unsafe-inline' https://unpkg.com; style-src 'self' 'unsafe-inline' https://unpkg.com; "
-    "font-src https://unpkg.com data:; img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'self'; script-src 'unsafe-inline' https://unpkg.com; style-src 'self' 'unsafe-inline' https://unpkg.com; "  # noqa: E501
+    "font-src https://unpkg.com data:; img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"  # noqa: E501
 )
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 

@@ -122,7 +122,9 @@ class Reader:
                 assert answers == [example.status], said
             assert example.status is not None or all(200 <= status < 300 for status in answers), said
             lines = Path(kept.name).read_text().split("\0")
-        self.environment.update(line.split("=", 1) for line in lines if "=" in line and not line.startswith("BASH_FUNC"))
+        self.environment.update(
+            line.split("=", 1) for line in lines if "=" in line and not line.startswith("BASH_FUNC")
+        )
         return done.stdout
 
     def _python(self, example: Example) -> str:
@@ -164,6 +166,8 @@ def _differs(wanted: Any, given: Any, path: str) -> str | None:
         return next((found for n, (one, other) in pairs if (found := _differs(one, other, f"{path}[{n}]"))), None)
     if isinstance(wanted, str) and isinstance(given, str):
         pattern = ".*".join(re.escape(_ID.sub("ID", part)) for part in wanted.split("…"))
-        return None if re.fullmatch(pattern, _ID.sub("ID", given), re.DOTALL) else f"{path} is {given!r}, not {wanted!r}"
+        return (
+            None if re.fullmatch(pattern, _ID.sub("ID", given), re.DOTALL) else f"{path} is {given!r}, not {wanted!r}"
+        )
     same = wanted == given and type(wanted) is type(given)
     return None if same else f"{path} is {given!r}, not {wanted!r}"

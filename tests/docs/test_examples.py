@@ -37,9 +37,7 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(
-    stack: TestStack, module_database_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
+def server(stack: TestStack, module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
     environment = {
         **os.environ,

@@ -49,7 +49,9 @@ def test_every_page_is_reachable() -> None:
         if page in seen:
             continue
         seen.add(page)
-        targets = ((page.parent / unquote(link.partition("#")[0])).resolve() for link in _links(page) if ":" not in link)
+        targets = (
+            (page.parent / unquote(link.partition("#")[0])).resolve() for link in _links(page) if ":" not in link
+        )
         waiting.extend(target for target in targets if target.suffix == ".md" and target.is_file())
     assert sorted(page.relative_to(ROOT).as_posix() for page in set(PAGES) - seen) == []
 

@@ -148,7 +148,7 @@ async def make_plan(
                 charge_model="standard",
                 properties={"amount": "0.05"},
                 **common,
-            )  # fmt: skip
+            )
         )
     return plan
 

@@ -44,22 +44,43 @@ async def plan(runtime: Runtime, organization: Organization, *, pay_in_advance: 
     async with runtime.database.transaction() as session:
         now = organization.clock_now
         row = Plan(
-            id=new_id(), created_at=now, updated_at=now, organization_id=organization.id, name="P", code="p",
-            interval="monthly", amount_cents=3100, amount_currency="EUR", pay_in_advance=pay_in_advance,
+            id=new_id(),
+            created_at=now,
+            updated_at=now,
+            organization_id=organization.id,
+            name="P",
+            code="p",
+            interval="monthly",
+            amount_cents=3100,
+            amount_currency="EUR",
+            pay_in_advance=pay_in_advance,
         )
         session.add(row)
         await session.flush()
         if charge:
             metric = BillableMetric(
-                id=new_id(), created_at=now, updated_at=now, organization_id=organization.id, name="Calls",
-                code="calls", aggregation_type="sum_agg", field_name="n",
+                id=new_id(),
+                created_at=now,
+                updated_at=now,
+                organization_id=organization.id,
+                name="Calls",
+                code="calls",
+                aggregation_type="sum_agg",
+                field_name="n",
             )
             session.add(metric)
             await session.flush()
             session.add(
                 Charge(
-                    id=new_id(), created_at=now, updated_at=now, organization_id=organization.id, plan_id=row.id,
-                    billable_metric_id=metric.id, code="calls", charge_model="standard", properties={"amount": "0.05"},
+                    id=new_id(),
+                    created_at=now,
+                    updated_at=now,
+                    organization_id=organization.id,
+                    plan_id=row.id,
+                    billable_metric_id=metric.id,
+                    code="calls",
+                    charge_model="standard",
+                    properties={"amount": "0.05"},
                 )
             )
         return row
@@ -109,8 +130,12 @@ async def test_usage_becomes_fees(runtime: Runtime) -> None:
     await runtime.event_store.append(
         [
             EventIn(
-                organization_id=organization.id, transaction_id=f"t{day}", code="calls",
-                timestamp=begin + timedelta(days=day), created_at=begin, external_subscription_id="s1",
+                organization_id=organization.id,
+                transaction_id=f"t{day}",
+                code="calls",
+                timestamp=begin + timedelta(days=day),
+                created_at=begin,
+                external_subscription_id="s1",
                 properties={"n": 7},
             )
             for day in range(40)

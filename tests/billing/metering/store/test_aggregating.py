@@ -128,7 +128,9 @@ async def test_c4_prorated_unique(book: Book, reach: Any) -> None:
 
 
 async def test_c4_prorated_unique_added_and_removed_on_one_day(book: Book, reach: Any) -> None:
-    await reach(A.UNIQUE, book.event("2024-06-03 10:00", "u"), book.event("2024-06-03 12:00", "u", operation_type="remove"))
+    await reach(
+        A.UNIQUE, book.event("2024-06-03 10:00", "u"), book.event("2024-06-03 12:00", "u", operation_type="remove")
+    )
     assert (await book.one(june(book))).value == Fraction(1, 30)
 
 
@@ -176,7 +178,9 @@ async def test_window_edges_to_the_microsecond(book: Book, reach: Any, kind: Agg
     tick = timedelta(microseconds=1)
     inside = [lower, lower + tick, at("2024-06-03 10:15"), at("2024-06-10"), at("2024-06-20 11:15"), upper - tick]
     outside = [lower - tick, upper, upper + tick]
-    await reach(kind, *(book.event(when, index) for index, when in enumerate(inside)), *(book.event(w, 99) for w in outside))
+    await reach(
+        kind, *(book.event(when, index) for index, when in enumerate(inside)), *(book.event(w, 99) for w in outside)
+    )
     result = await book.one(book.query(kind, lower.isoformat(), upper.isoformat(), days=30))
     expected = {A.COUNT: 6, A.SUM: 15, A.MAX: 5, A.LATEST: 5, A.UNIQUE: 6}
     assert result.events_count == 6
@@ -271,7 +275,9 @@ async def test_example_3_one_bucket_per_event(book: Book, reach: Any) -> None:
     for index, (_, bucket) in enumerate(cases):
         expected[(bucket, ())] = expected.get((bucket, ()), 0) + 10**index
     assert {key: result.value for key, result in results.items()} == expected
-    assert await book.store.seen_buckets(book.query(A.SUM, "2024-06-01", "2024-07-01", buckets=buckets)) == set(expected)
+    assert await book.store.seen_buckets(book.query(A.SUM, "2024-06-01", "2024-07-01", buckets=buckets)) == set(
+        expected
+    )
 
 
 async def test_example_4_crossing_filters(book: Book, reach: Any) -> None:
@@ -324,7 +330,10 @@ async def test_group_filter_and_ungrouping(book: Book, reach: Any) -> None:
     assert await values() == {
         ("gold", ("eu",)): 1, ("gold", ("us",)): 4, ("gold", (None,)): 8, (None, ("eu", "free")): 2,
     }  # fmt: skip
-    assert await values(match={"region": "eu"}, ungroup=frozenset({"region"})) == {("gold", ()): 1, (None, ("free",)): 2}
+    assert await values(match={"region": "eu"}, ungroup=frozenset({"region"})) == {
+        ("gold", ()): 1,
+        (None, ("free",)): 2,
+    }
     assert await values(match={"region": None}) == {("gold", (None,)): 8}
     assert await values(skip_grouping=True) == {("gold", ()): 13, (None, ()): 2}
 
@@ -350,9 +359,7 @@ async def test_a_crowded_quarter_spills_and_stays_exact(book: Book, reach: Any) 
     events = [book.event("2024-06-05 10:00", 1, user=f"u{i}") for i in range(1_005)]
     events += [book.event("2024-06-05 11:00", 1, user="u1"), book.event("2024-06-05 11:00", 1, user="u2")]
     await reach(A.SUM, *events, dims=("user",))
-    results = await book.store.aggregate(
-        book.query(A.SUM, "2024-06-01", "2024-07-01", buckets=(spec(None, "user"),))
-    )
+    results = await book.store.aggregate(book.query(A.SUM, "2024-06-01", "2024-07-01", buckets=(spec(None, "user"),)))
     assert len(results) == 1_005
     assert results[(None, ("u1",))].value == 2
     assert (await book.one(book.query(A.SUM, "2024-06-01", "2024-07-01"))).value == 1_007
@@ -418,14 +425,17 @@ async def test_prorated_entries_of_sums(book: Book, reach: Any) -> None:
     """02 §6.3: September of the table, then October with 75 carried over."""
     await reach(
         A.SUM,
-        *(book.event(f"2024-09-{day} 12:00", v) for day, v in ((10, 2), (16, 5), (20, -6), (25, 10), (26, 4), (30, 60))),
+        *(
+            book.event(f"2024-09-{day} 12:00", v)
+            for day, v in ((10, 2), (16, 5), (20, -6), (25, 10), (26, 4), (30, 60))
+        ),
         book.event("2024-10-17 12:00", 20),
     )
 
     def month(lower: str, upper: str, days: int) -> Any:
         return book.query(
             A.SUM, lower, upper, recurring=True, days=days, prorated_entries=True,
-            proration=Proration(timezone="UTC", start_day=at(lower).date(), end_day=at(upper).date() - timedelta(days=1)),
+            proration=Proration(timezone="UTC", start_day=at(lower).date(), end_day=at(upper).date() - timedelta(days=1)),  # noqa: E501
         )  # fmt: skip
 
     september = await book.one(month("2024-09-01", "2024-10-01", 30))
@@ -459,7 +469,7 @@ async def test_prorated_entries_of_unique_counts(book: Book, reach: Any) -> None
         (12, "12"), (Decimal("12.5"), "12.5"), (-3, "-3"), (Decimal("1e3"), "1000"), ("12", "12"), ("12.50", "12.5"),
         ("-0.5", "-0.5"), ("007", "7"), ("", None), (" 12", None), ("+5", None), (".5", None), ("5.", None),
         ("1e3", None), ("1,000", None), ("12 GB", None), ("NaN", None), (True, None), ([1], None), ("12\n", None),
-        ("9" * 40, "9" * 40), ("0." + "0" * 45 + "1", "0." + "0" * 45 + "1"), ("-" + "8" * 30 + ".125", "-" + "8" * 30 + ".125"),
+        ("9" * 40, "9" * 40), ("0." + "0" * 45 + "1", "0." + "0" * 45 + "1"), ("-" + "8" * 30 + ".125", "-" + "8" * 30 + ".125"),  # noqa: E501
         ("1" * 1001, None),
     ],
 )  # fmt: skip
@@ -475,7 +485,9 @@ async def test_what_is_numeric(book: Book, value: Any, number: str | None) -> No
 
 
 async def test_streams_and_the_last_event(book: Book) -> None:
-    await book.send(*(book.event(f"2024-06-0{day}", tx=f"{day}", region="eu" if day % 2 else "us") for day in (3, 1, 2)))
+    await book.send(
+        *(book.event(f"2024-06-0{day}", tx=f"{day}", region="eu" if day % 2 else "us") for day in (3, 1, 2))
+    )
     await book.send(book.event("2024-06-02", tx="tie"))
     buckets = (spec("eu", region=["eu"]), spec())
     query = book.query(A.CUSTOM, "2024-06-01", "2024-07-01", field=None, buckets=buckets)

@@ -35,7 +35,12 @@ async def test_first_copy_wins_whatever_else_differs(book: Book) -> None:
         book.event("2024-09-15", 1, tx="x"),
         book.event("2024-06-01", 1, tx="x", code="other"),
     ]
-    assert await book.send(*again, book.event("2024-06-01", 2, tx="x", sub="another")) == [None, None, None, first[0] + 1]
+    assert await book.send(*again, book.event("2024-06-01", 2, tx="x", sub="another")) == [
+        None,
+        None,
+        None,
+        first[0] + 1,
+    ]
     assert await book.send(book.event("2024-06-01", tx="x", sub=None)) != [None]
     assert await book.send(book.event("2024-06-01", tx="x", sub=None)) == [None]
     with pytest.raises(DuplicateEvents):
@@ -78,7 +83,9 @@ async def test_a_batch_request_is_all_or_nothing_and_hurts_no_neighbour(book: Bo
     assert [type(each) for each in failures] == [DuplicateEvents, DuplicateEvents]
     assert [each.indices for each in failures] == [[1, 3], [1]]  # type: ignore[attr-defined]
     assert await stored(book) == 1 + 100
-    assert not [seq for seq in await book.send(*(book.event("2024-06-01", tx=tx) for tx in ("n1", "n2", "m1"))) if seq is None]
+    assert not [
+        seq for seq in await book.send(*(book.event("2024-06-01", tx=tx) for tx in ("n1", "n2", "m1"))) if seq is None
+    ]
 
 
 async def test_requests_of_one_group_that_share_a_key_are_settled_one_after_the_other(book: Book) -> None:
@@ -98,7 +105,8 @@ async def test_racing_duplicates_are_stored_once(book: Book) -> None:
         won = 0
         for start in range(0, 60, 15):
             won += sum(
-                seq is not None for seq in await book.send(*(book.event("2024-06-01", tx=tx) for tx in order[start : start + 15]))
+                seq is not None
+                for seq in await book.send(*(book.event("2024-06-01", tx=tx) for tx in order[start : start + 15]))
             )
         return won
 
@@ -260,7 +268,9 @@ async def test_closing_commits_what_waits(book: Book) -> None:
 
 async def test_reading_one_and_lists(book: Book) -> None:
     later = timedelta(seconds=1)
-    for number, (tx, when) in enumerate([("b", "2024-06-01"), ("a", "2024-06-01"), ("c", "2024-06-03"), ("d", "2024-06-02")]):
+    for number, (tx, when) in enumerate(
+        [("b", "2024-06-01"), ("a", "2024-06-01"), ("c", "2024-06-03"), ("d", "2024-06-02")]
+    ):
         await book.send(book.event(when, tx=tx, created=at("2024-07-01") + number * later))
     await book.send(book.event("2024-06-09", tx="a", sub="other", created="2024-07-02"))
     page = await book.store.list(book.org)
@@ -289,5 +299,7 @@ async def test_list_filters_are_inclusive(book: Book) -> None:
     assert await ids(received_from=at("2024-07-04"), received_before=at("2024-07-06")) == ["4", "5"]
     page = await book.store.list(book.org, EventFilters(code="api"), page=2, per_page=2, with_total=False)
     assert ([each.transaction_id for each in page.events], page.total) == (["3", "2"], None)
-    streamed = [each.transaction_id async for each in book.store.stream_received(book.org, at("2024-07-05"), at("2024-07-07"))]
+    streamed = [
+        each.transaction_id async for each in book.store.stream_received(book.org, at("2024-07-05"), at("2024-07-07"))
+    ]
     assert streamed == ["4", "3"]

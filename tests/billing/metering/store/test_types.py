@@ -143,9 +143,7 @@ async def test_example_11_prorated_sum(book: Any, reach: Any) -> None:
     )
 
     async def value(lower: str, upper: str, first: str, last: str) -> Result:
-        return await book.one(
-            book.query(A.SUM, lower, upper, days=31, recurring=True, proration=days(first, last))
-        )
+        return await book.one(book.query(A.SUM, lower, upper, days=31, recurring=True, proration=days(first, last)))
 
     full = await value("2024-07-01", "2024-08-01", "2024-07-01", "2024-07-31")
     assert (ceil5(full.value), full.full_value, full.carried) == (Decimal("5.09678"), 5, 4)
