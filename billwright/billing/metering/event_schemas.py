@@ -27,7 +27,7 @@ class EventInput(Input):
     transaction_id: str
     external_subscription_id: str | None = None
     code: str
-    timestamp: int | str | None = None
+    timestamp: int | float | str | None = None
     properties: dict[str, Any] | None = None
     precise_total_amount_cents: str | None = None
 
