@@ -433,9 +433,10 @@ async def test_prorated_entries_of_sums(book: Book, reach: Any) -> None:
     )
 
     def month(lower: str, upper: str, days: int) -> Any:
+        last = at(upper).date() - timedelta(days=1)
         return book.query(
             A.SUM, lower, upper, recurring=True, days=days, prorated_entries=True,
-            proration=Proration(timezone="UTC", start_day=at(lower).date(), end_day=at(upper).date() - timedelta(days=1)),  # noqa: E501
+            proration=Proration(timezone="UTC", start_day=at(lower).date(), end_day=last),
         )  # fmt: skip
 
     september = await book.one(month("2024-09-01", "2024-10-01", 30))
@@ -469,7 +470,8 @@ async def test_prorated_entries_of_unique_counts(book: Book, reach: Any) -> None
         (12, "12"), (Decimal("12.5"), "12.5"), (-3, "-3"), (Decimal("1e3"), "1000"), ("12", "12"), ("12.50", "12.5"),
         ("-0.5", "-0.5"), ("007", "7"), ("", None), (" 12", None), ("+5", None), (".5", None), ("5.", None),
         ("1e3", None), ("1,000", None), ("12 GB", None), ("NaN", None), (True, None), ([1], None), ("12\n", None),
-        ("9" * 40, "9" * 40), ("0." + "0" * 45 + "1", "0." + "0" * 45 + "1"), ("-" + "8" * 30 + ".125", "-" + "8" * 30 + ".125"),  # noqa: E501
+        ("9" * 40, "9" * 40), ("0." + "0" * 45 + "1", "0." + "0" * 45 + "1"),
+        ("-" + "8" * 30 + ".125", "-" + "8" * 30 + ".125"),
         ("1" * 1001, None),
     ],
 )  # fmt: skip
