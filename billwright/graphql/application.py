@@ -27,8 +27,9 @@ from billwright.ui import csrf, sessions
 TOKEN_HEADER = "x-lago-token"  # noqa: S105
 ORGANIZATION_HEADER = "x-lago-organization"
 _GRAPHIQL_POLICY = (
-    "default-src 'self'; script-src 'unsafe-inline' https://unpkg.com; style-src 'self' 'unsafe-inline' https://unpkg.com; "  # noqa: E501
-    "font-src https://unpkg.com data:; img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"  # noqa: E501
+    "default-src 'self'; script-src 'unsafe-inline' https://unpkg.com; "
+    "style-src 'self' 'unsafe-inline' https://unpkg.com; font-src https://unpkg.com data:; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 

@@ -1,7 +1,7 @@
 """Advancing a sandbox clock beside the request that asked for it, so that a page can show how far it is.
 
-The walk itself is the domain's (``scheduling.test_clock``) and survives a crash: its target is stored, and whoever
-next looks at a clock whose walker is gone takes the walk up again.
+The walk itself is the domain's (``scheduling.test_clock``) and survives a crash: its target is stored, and a worker
+takes up a walk whose process is gone.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from uuid import UUID
 
 import structlog
 
-from billwright.billing.access.models import Organization
 from billwright.billing.background.runtime import Runtime
-from billwright.billing.kernel.clock import parse_instant, system_now
+from billwright.billing.kernel.clock import parse_instant
 from billwright.billing.scheduling.test_clock import ClockState, advance
 
 log = structlog.get_logger(__name__)
@@ -52,13 +51,6 @@ class ClockAdvances:
         task.add_done_callback(lambda done: self._forget(organization_id, done))
         return task
 
-    async def resume_if_abandoned(self, organization: Organization) -> None:
-        """Take up a walk that nobody holds any more."""
-        lease = organization.clock_lease_until
-        if organization.clock_target is not None and (lease is None or lease < system_now()):
-            known = await self.last(organization.id)
-            await self.start(organization.id, known.started_from or organization.clock_now or system_now())
-
     async def last(self, organization_id: UUID) -> Walk:
         """What is known of the organization's last walk."""
         raw = await self._client.get(_name(organization_id))
@@ -67,7 +59,7 @@ class ClockAdvances:
         return Walk(parse_instant(started) if started else None, kept.get("failed_jobs", []), kept.get("error"))
 
     async def close(self) -> None:
-        """Stop walking; the targets stay stored and the walks are resumed by the next process."""
+        """Stop walking; the targets stay stored and a worker resumes the walks."""
         tasks = [task for task in self._walks.values() if not task.done()]
         for task in tasks:
             task.cancel()

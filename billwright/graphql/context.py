@@ -158,6 +158,7 @@ class RequestContext:
             request_id=self.request_id,
             api_url=settings.api_url,
             app_url=settings.app_url,
+            allow_private_networks=settings.webhook_allow_private_networks,
         )
 
     @asynccontextmanager

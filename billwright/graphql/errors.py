@@ -1,14 +1,13 @@
-"""Failures as GraphQL errors (spec 07 §6.1). One extension maps everything; no error carries a foreign text."""
+"""Failures as GraphQL errors (spec 07 §6.1). ``execution.execute`` maps every one; none carries a foreign text."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLSyntaxError
 from sqlalchemy.exc import DBAPIError
-from strawberry.extensions import SchemaExtension
 
 from billwright.billing.kernel.errors import (
     BadRequest,
@@ -25,6 +24,7 @@ from billwright.server.rest.errors import of_database
 
 log = structlog.get_logger(__name__)
 
+_TOO_MANY_TOKENS = "tokens. Parsing aborted."
 _POLICY_TEXTS = {
     "not_organization_member": "Not in organization",
     "missing_organization": "Missing organization id",
@@ -110,7 +110,8 @@ def mapped(error: GraphQLError, request_id: str | None, *, hide_suggestions: boo
     if cause is None or isinstance(cause, GraphQLError):
         extensions = dict(error.extensions or {})
         extensions.setdefault("status", 400)
-        extensions.setdefault("code", "invalid_query")
+        over = isinstance(error, GraphQLSyntaxError) and error.message.endswith(_TOO_MANY_TOKENS)
+        extensions.setdefault("code", "query_too_complex" if over else "invalid_query")
         message = error.message.partition(" Did you mean")[0] if hide_suggestions else error.message
         return _like(error, message, extensions)
     log.error("graphql_failed", request_id=request_id, path=error.path, exc_info=cause)
@@ -126,17 +127,3 @@ def _like(error: GraphQLError, message: str, extensions: dict[str, Any]) -> Grap
         path=error.path,
         extensions=extensions,
     )
-
-
-class MapErrors(SchemaExtension):
-    """Turns every error of an answer into the form of spec 07 §6.1."""
-
-    async def on_operation(self) -> AsyncIterator[None]:  # type: ignore[override]
-        yield
-        result: Any = self.execution_context.result
-        errors: Sequence[GraphQLError] | None = getattr(result, "errors", None)
-        if errors:
-            context: Any = self.execution_context.context
-            result.errors = [
-                mapped(error, context.request_id, hide_suggestions=context.session_id is None) for error in errors
-            ]

@@ -12,13 +12,13 @@ from starlette.requests import Request
 
 from billwright.billing.kernel.errors import Unauthorized
 from billwright.billing.kernel.ids import parse_id
-from billwright.graphql.attempts import RedisAttempts
 from billwright.graphql.clock import ClockAdvances
 from billwright.graphql.context import RequestContext, Services
-from billwright.graphql.errors import described
+from billwright.graphql.errors import described, mapped
 from billwright.graphql.limits import MAX_CHARACTERS
 from billwright.graphql.persisted import operations
 from billwright.graphql.schema import schema
+from billwright.server.attempts import RedisAttempts
 
 _INTROSPECTION = re.compile(r"\b__(schema|type)\b")
 
@@ -79,7 +79,11 @@ async def execute(
     result: Any = await schema().execute(
         query, variable_values=dict(variables or {}), context_value=context, operation_name=name
     )
-    return Answer(result.data, [_formatted(error) for error in result.errors or []])
+    hide = context.session_id is None
+    return Answer(
+        result.data,
+        [_formatted(mapped(error, context.request_id, hide_suggestions=hide)) for error in result.errors or []],
+    )
 
 
 async def run(context: RequestContext, name: str, variables: Mapping[str, Any] | None = None) -> Answer:

@@ -11,7 +11,6 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 from strawberry.types import ExecutionContext
 
-from billwright.graphql.errors import MapErrors
 from billwright.graphql.limits import MAX_TOKENS, WithinLimits
 from billwright.graphql.mutations.access import AccessMutations
 from billwright.graphql.mutations.customers import CustomerMutations
@@ -33,7 +32,7 @@ Mutation = merge_types("Mutation", (AccessMutations, CustomerMutations, Develope
 
 class _Schema(strawberry.Schema):
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Nothing here: ``MapErrors`` logs what nobody foresaw, with the request's id."""
+        """Nothing here: ``execution.execute`` logs what nobody foresaw, with the request's id."""
 
 
 @cache
@@ -44,7 +43,6 @@ def schema() -> strawberry.Schema:
         mutation=Mutation,
         config=StrawberryConfig(scalar_map=SCALARS),
         extensions=[
-            MapErrors,
             lambda: MaxTokensLimiter(max_token_count=MAX_TOKENS),
             lambda: AddValidationRules([WithinLimits]),
             lambda: ParserCache(maxsize=512),

@@ -25,7 +25,6 @@ from billwright.migrations.metadata import metadata
 _FOLDER = Path(__file__).parent
 VERSIONS = _FOLDER / "versions"
 _LOCK_KEY = 0x62696C6C  # "bill"; session-level advisory lock
-BASELINE = "0001"
 T = TypeVar("T")
 
 
@@ -82,6 +81,7 @@ def config(connection: Connection | None = None) -> Config:
     made = Config()
     made.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     made.attributes["connection"] = connection
+    made.attributes["include_object"] = partial(_is_modelled, metadata())
     return made
 
 

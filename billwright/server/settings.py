@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import PydanticCustomError, PydanticUndefined
 
+from billwright.billing.notifications.signing import load_private_key
 from billwright.server.stack import DataFolder
 
 
@@ -51,6 +52,22 @@ def _long_secret(value: SecretStr) -> SecretStr:
     return value
 
 
+def _rsa_key(value: SecretStr) -> SecretStr:
+    """PEM as it is, with ``\\n`` for its line breaks, or in base64."""
+    text = value.get_secret_value().replace("\\n", "\n").strip()
+    if not text:
+        return SecretStr("")
+    try:
+        if not text.startswith("-----"):
+            text = base64.b64decode(text, validate=True).decode().strip()
+        load_private_key(text)
+    except ValueError:
+        raise PydanticCustomError(
+            "rsa", "must be an RSA private key of at least 2048 bits in PEM, or that in base64 (openssl genrsa 2048)"
+        ) from None
+    return SecretStr(text)
+
+
 WebUrl = Annotated[str, _url("http", "https")]
 Rate = Annotated[int, Field(ge=0, le=1_000_000)]
 
@@ -77,6 +94,23 @@ class Settings(BaseModel):
     )
     encryption_key_previous: Annotated[SecretStr, AfterValidator(_key_bytes)] = Field(
         default=SecretStr(""), description="The key before the present one, while values are re-encrypted."
+    )
+    rsa_private_key: Annotated[SecretStr, AfterValidator(_rsa_key)] = Field(
+        default=SecretStr(""),
+        description="Signs outgoing webhooks with `jwt`: PEM (line breaks may be written `\\n`) or base64 of it, 2048 "
+        "bits or more. Without it the installation makes a key and keeps it, encrypted, in the database.",
+    )
+    webhook_attempts: int = Field(default=3, ge=1, le=10, description="How often a webhook is tried in all.")
+    webhook_timeout_seconds: float = Field(
+        default=30, gt=0, le=120, description="Time allowed to connect to a webhook receiver, to send, and to read."
+    )
+    webhook_concurrency: int = Field(
+        default=10, ge=1, le=100, description="Deliveries under way at once to one webhook endpoint."
+    )
+    webhook_allow_private_networks: bool = Field(
+        default=False,
+        description="Whether webhooks may go to private, loopback and other addresses that are not public: "
+        "for receivers in your own network.",
     )
     api_url: WebUrl = Field(
         default="http://127.0.0.1:8000", description="Public base URL of the API and of incoming webhooks."

@@ -187,7 +187,7 @@ async def test_bodies_that_are_no_operation(world: World) -> None:
         ("{" + " ".join(f"a{n}: currentVersion {{ number }}" for n in range(16)) + "}", "query_too_complex", 400),
         ("{ currentVersion { " + " ".join(f"a{n}: number" for n in range(31)) + " } }", "query_too_complex", 400),
         ("{ currentVersion { " + "number " * 350 + " } }", "query_too_complex", 400),
-        ("{ customers { " + "number " * 5_001 + " } }", "query_too_complex", 413),
+        ("{ customers { " + "n " * 5_001 + "} }", "query_too_complex", 400),
         (
             "mutation {" + " ".join(f"a{n}: logout {{ id }}" for n in range(6)) + "}",
             "query_too_complex",
@@ -211,8 +211,8 @@ async def test_bodies_that_are_no_operation(world: World) -> None:
 async def test_limits(world: World, query: str, code: str, status: int) -> None:
     body = await world.ask(query)
     assert body["data"] is None
-    assert body["errors"][0]["extensions"]["code"] in (code, "query_is_too_large")
-    assert body["errors"][0]["extensions"]["status"] in (status, 400)
+    assert body["errors"][0]["extensions"]["code"] == code
+    assert body["errors"][0]["extensions"]["status"] == status
 
 
 async def test_introspection_is_for_the_signed_in(world: World) -> None:

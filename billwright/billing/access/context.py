@@ -39,6 +39,8 @@ class Context:
     """Public base of the API, without a trailing slash; signed file links start with it."""
     app_url: str = ""
     """Public base of the pages."""
+    allow_private_networks: bool = False
+    """Whether user-given URLs may lead to private addresses (setting ``WEBHOOK_ALLOW_PRIVATE_NETWORKS``)."""
 
     @property
     def organization_id(self) -> UUID:

@@ -50,6 +50,8 @@ class Organization(Record, table=True):
     email_settings: list[str] = jsonb(list)
     authentication_methods: list[str] = jsonb(lambda: ["email_password", "google_oauth"])
     eu_tax_management: bool = False
+    webhook_event_types: list[str] = jsonb(list)
+    """Event types that some webhook endpoint wants, ``*`` for all: what ``notifications.service.emit`` passes on."""
 
     customer_sequence: int = 0
     invoice_sequence: int = 0

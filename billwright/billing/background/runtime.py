@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from billwright.billing.kernel.db import Database
+from billwright.billing.kernel.encryption import SecretBox
+from billwright.billing.notifications.options import WebhookOptions
 
 if TYPE_CHECKING:
     from billwright.billing.metering.store.protocol import EventStore
@@ -13,7 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """The database and the event store of this process."""
+    """The database and the event store of this process, public addresses, and how it reaches the outside.
+
+    ``api_url`` and ``app_url`` have no trailing slash; ``box`` opens stored secrets.
+    """
 
     database: Database
     event_store: EventStore
+    api_url: str = ""
+    app_url: str = ""
+    box: SecretBox = field(default_factory=SecretBox)
+    webhooks: WebhookOptions = field(default_factory=WebhookOptions)

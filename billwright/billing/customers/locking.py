@@ -8,7 +8,9 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
+from billwright.billing.access.models import Organization
 from billwright.billing.customers.models import Customer
+from billwright.billing.kernel.db import Session
 
 
 async def lock_customer(ctx: Context, customer_id: UUID, *, skip_locked: bool = False) -> Customer | None:
@@ -23,3 +25,18 @@ async def lock_customer(ctx: Context, customer_id: UUID, *, skip_locked: bool = 
         .execution_options(populate_existing=True)
     )
     return (await ctx.session.scalars(statement)).first()
+
+
+async def lock_customer_with_organization(
+    session: Session, organization_id: UUID, customer_id: UUID, *, skip_locked: bool = False
+) -> tuple[Customer, Organization] | None:
+    """The same with the customer's organization, in one statement: how due work begins."""
+    statement = (
+        select(Customer, Organization)
+        .join(Organization, col(Organization.id) == col(Customer.organization_id))
+        .where(col(Customer.id) == customer_id, col(Customer.organization_id) == organization_id)
+        .with_for_update(of=Customer, skip_locked=skip_locked)
+        .execution_options(populate_existing=True)
+    )
+    found = (await session.execute(statement)).first()
+    return None if found is None else (found[0], found[1])

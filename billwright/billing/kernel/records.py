@@ -33,10 +33,10 @@ class Table(SQLModel):
 def key(foreign: str | None = None, *, primary: bool = False, nullable: bool = False, index: bool = False) -> Any:
     """A UUID column; ``foreign`` is ``table.column``."""
     arguments: dict[str, Any] = {"sa_type": PG_UUID(as_uuid=True), "index": index}
-    if primary:
-        return Field(primary_key=True, **arguments)
     if foreign:
         arguments["foreign_key"] = foreign
+    if primary:
+        return Field(primary_key=True, **arguments)
     if nullable:
         return Field(default=None, nullable=True, **arguments)
     return Field(nullable=False, **arguments)

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 import structlog
 
 from billwright.billing.access.context import Context
+from billwright.billing.kernel.outbox import enqueue
+from billwright.billing.notifications.event_types import EVERYTHING
+
+PREPARE_JOB = "webhook.prepare"
 
 log = structlog.get_logger(__name__)
 
 
-async def emit(ctx: Context, event_type: str, object_type: str, object_id: UUID) -> None:
-    """Announce ``event_type`` (such as ``invoice.created``) about one object.
+async def emit(
+    ctx: Context, event_type: str, object_type: str, object_id: UUID, details: Mapping[str, Any] | None = None
+) -> None:
+    """Announce ``event_type`` (such as ``invoice.created``) about one object (spec 06 §16.7).
 
-    Recorded in the structured log; webhook endpoints are served from here when an organization has any.
+    After commit, a job turns the object (``notifications.payloads``) into a payload under the key ``object_type`` for
+    each webhook endpoint that wants the type. ``details`` (JSON values) are merged into the object; for keys without an
+    object of their own, such as ``payment_provider_error``, they are the whole of it.
+
+    Costs nothing where no endpoint wants the type: the organization's row says so.
     """
     log.info(
         "domain event",
@@ -23,3 +35,10 @@ async def emit(ctx: Context, event_type: str, object_type: str, object_id: UUID)
         object_id=str(object_id),
         organization_id=str(ctx.organization_id),
     )
+    wanted = ctx.organization.webhook_event_types
+    if event_type not in wanted and EVERYTHING not in wanted:
+        return
+    arguments: dict[str, Any] = {"event_type": event_type, "object_type": object_type, "object_id": str(object_id)}
+    if details is not None:
+        arguments["details"] = dict(details)
+    await enqueue(ctx.session, ctx.organization_id, PREPARE_JOB, arguments)

@@ -11,9 +11,8 @@ import structlog
 from sqlalchemy import text
 
 from billwright.billing.access.context import Context
-from billwright.billing.access.models import Organization
 from billwright.billing.background.runtime import Runtime
-from billwright.billing.customers.locking import lock_customer
+from billwright.billing.customers.locking import lock_customer_with_organization
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.scheduling.passes import next_pass
 
@@ -134,18 +133,19 @@ async def run_customer(
     Without ``wait`` a customer locked by somebody else is left to them.
     """
     done = 0
-    while True:
+    more = True
+    while more:
         async with runtime.database.transaction() as session:
-            organization = await session.get(Organization, organization_id)
-            if organization is None:
+            locked = await lock_customer_with_organization(session, organization_id, customer_id, skip_locked=not wait)
+            if locked is None:
                 return done
+            customer, organization = locked
             ctx = Context(session, organization, event_store=runtime.event_store)
-            customer = await lock_customer(ctx, customer_id, skip_locked=not wait)
-            if customer is None:
-                return done
             found = await next_pass(ctx, customer, until)
             if found is None:
                 return done
             instant, chosen = found
             await chosen.run(ctx, customer, instant)
+            more = await next_pass(ctx, customer, until) is not None
         done += 1
+    return done

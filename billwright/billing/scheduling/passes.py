@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select, text
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
@@ -91,29 +91,26 @@ FINALIZATION = Pass(7, "finalize drafts", _finalize, None)
 PASSES = (ACTIVATION, ENDING, BILLING, TRIALS, FINALIZATION)
 
 
+_COLUMNS = tuple(item for item in PASSES if item.due_column is not None)
+_EARLIEST = text(
+    f"""
+    select {", ".join(f"min({item.due_column})" for item in _COLUMNS)},
+      (select min(finalization_due_at) from invoices
+        where organization_id = :org and customer_id = :customer and status = 'draft')
+    from subscriptions where organization_id = :org and customer_id = :customer and due_at <= :until
+    """  # noqa: S608 - column names of this module
+)
+
+
 async def next_pass(ctx: Context, customer: Customer, until: datetime) -> tuple[datetime, Pass] | None:
     """The customer's earliest due pass at or before ``until``, by instant, then rank."""
-    columns = [item for item in PASSES if item.due_column is not None]
+    await ctx.session.flush()
     row = (
-        await ctx.session.execute(
-            select(*(func.min(getattr(Subscription, str(item.due_column))) for item in columns)).where(
-                col(Subscription.organization_id) == ctx.organization_id,
-                col(Subscription.customer_id) == customer.id,
-                col(Subscription.due_at) <= until,
-            )
-        )
+        await ctx.session.execute(_EARLIEST, {"org": ctx.organization_id, "customer": customer.id, "until": until})
     ).one()
-    drafts = (
-        await ctx.session.execute(
-            select(func.min(col(Invoice.finalization_due_at))).where(
-                col(Invoice.organization_id) == ctx.organization_id,
-                col(Invoice.customer_id) == customer.id,
-                col(Invoice.status) == "draft",
-            )
-        )
-    ).scalar_one()
-    candidates = [(instant, item) for instant, item in zip(row, columns, strict=True) if instant is not None]
-    if drafts is not None:
-        candidates.append((drafts, FINALIZATION))
-    due = [(instant, item) for instant, item in candidates if instant <= until]
+    due = [
+        (instant, item)
+        for instant, item in zip(row, (*_COLUMNS, FINALIZATION), strict=True)
+        if instant is not None and instant <= until
+    ]
     return min(due, key=lambda found: (found[0], found[1].rank), default=None)

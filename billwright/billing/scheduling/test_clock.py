@@ -208,6 +208,9 @@ async def _walk(runtime: Runtime, organization_id: UUID, failed: list[dict[str, 
         if instant >= target:
             async with runtime.database.transaction() as session:
                 organization = await _locked(session, organization_id)
+                due = await next_due(Context(session, organization), stuck)
+                if due is not None and due <= target:
+                    continue  # the jobs of the last instant have made more work due
                 organization.clock_target = None
                 organization.clock_lease_until = None
             return

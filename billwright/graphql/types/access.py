@@ -131,8 +131,8 @@ class Membership:
     def roles(self, root: ChoiceRow) -> list[MembershipRoleEnum]:
         return root.membership.roles  # type: ignore[return-value]
 
-    @strawberry.field(description="What the roles allow.")
-    def permissions(self, root: ChoiceRow) -> Permissions:
+    @strawberry.field(description="What the roles allow.", graphql_type=Permissions)
+    def permissions(self, root: ChoiceRow) -> Any:
         return permissions(root.membership.roles)
 
     @strawberry.field(description="Whether the session's way of signing in opens this organization.")
@@ -161,11 +161,10 @@ class CurrentUser:
 
 
 async def clock_of(info: Inf) -> TestClock:
-    """The sandbox clock; takes up an advance whose process is gone. Raises ``Forbidden("not_a_sandbox")``."""
+    """The sandbox clock. Raises ``Forbidden("not_a_sandbox")``."""
     clocks = info.context.services.clocks
     async with info.context.reading() as ctx:
         state = await clock_state(ctx)
-        await clocks.resume_if_abandoned(ctx.organization)
         period_end = await ctx.session.scalar(
             select(func.min(col(Subscription.next_billing_at))).where(
                 col(Subscription.organization_id) == ctx.organization_id, col(Subscription.status) == "active"

@@ -216,6 +216,7 @@ class Call:
             request_id=self.request_id,
             api_url=self._setting("api_url"),
             app_url=self._setting("app_url"),
+            allow_private_networks=self._setting("webhook_allow_private_networks") == "True",
         )
 
     def _setting(self, name: str) -> str:
