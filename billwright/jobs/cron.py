@@ -18,6 +18,8 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from billwright.billing.background.jobs import discard_finished
 from billwright.billing.kernel.clock import system_now
+from billwright.billing.notifications.delivery import deliver_due
+from billwright.billing.notifications.log import discard_old_deliveries
 from billwright.billing.scheduling.engine import tick
 from billwright.billing.scheduling.marks import run_all_marked
 from billwright.billing.scheduling.test_clock import resume_advances
@@ -83,6 +85,14 @@ async def _sweep(resources: Resources) -> int:
     return await sweep(resources.runtime)
 
 
+async def _webhooks(resources: Resources) -> int:
+    return await deliver_due(resources.runtime)
+
+
+async def _webhook_log(resources: Resources) -> int:
+    return await discard_old_deliveries(resources.runtime.database)
+
+
 async def _seal(resources: Resources) -> int:
     return await resources.store.seal(system_now())
 
@@ -115,13 +125,16 @@ TIMETABLE: Sequence[Pass] = (
     Pass("marks", _marks, at={"minute": set(range(0, 60, 5)), "second": 30}, single=True),
     Pass("sweep", _sweep, every=2.0),
     Pass("clocks", _clocks, every=5.0),
+    Pass("webhooks", _webhooks, every=0.5),
     Pass("seal", _seal, every=15.0, single=True),
     Pass("roll", _roll, every=2.0),
     Pass("partitions", _partitions, at={"hour": 0, "minute": 10}, single=True),
     Pass("tidy", _tidy, at={"hour": 1, "minute": 0}, single=True, at_start=False),
+    Pass("webhook_log", _webhook_log, at={"hour": 1, "minute": 0}, single=True, at_start=False),
     Pass("last_use", _last_use, at={"minute": 15}, single=True, at_start=False),
 )
-"""The tick, the sweep, the clocks and the rolling share their work among workers; the single ones are one at a time."""
+"""The tick, the sweep, the clocks, the webhooks and the rolling share their work among workers; the single ones are one
+at a time."""
 
 
 async def keep_running(item: Pass, resources: Resources) -> None:

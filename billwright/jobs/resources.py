@@ -14,6 +14,8 @@ from billwright.billing.background.runtime import Runtime
 from billwright.billing.kernel.db import Database, asyncpg_url
 from billwright.billing.metering.store.postgres.store import PostgresEventStore
 from billwright.jobs.dispatch import Dispatcher, open_queue
+from billwright.server.runtime import open_runtime
+from billwright.server.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,9 @@ class Resources:
 
 
 @asynccontextmanager
-async def open_resources(database_url: str, redis_url: str, *, pool_size: int = 10) -> AsyncIterator[Resources]:
+async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     """Connect to PostgreSQL (raises when it does not answer) and prepare Redis, which may be down."""
+    database_url, redis_url, pool_size = settings.database_url, settings.redis_url, settings.database_pool_size
     dispatcher = Dispatcher(open_queue(redis_url))
     database = Database(database_url, pool_size=pool_size, max_overflow=pool_size, dispatch=dispatcher)
     client = redis.asyncio.Redis.from_url(redis_url, socket_connect_timeout=2, socket_timeout=10)
@@ -43,7 +46,8 @@ async def open_resources(database_url: str, redis_url: str, *, pool_size: int = 
         async with opened as pool:
             store = PostgresEventStore(pool)
             try:
-                yield Resources(Runtime(database, store), store, pool, client, redis_url)
+                async with open_runtime(settings, database, store) as runtime:
+                    yield Resources(runtime, store, pool, client, redis_url)
             finally:
                 await store.close()
     finally:

@@ -68,9 +68,7 @@ async def work(settings: Settings) -> None:
     """The worker in a running loop, until a signal."""
     handlers = register_handlers()
     stop = _stop_on_signals()
-    async with open_resources(
-        settings.database_url, settings.redis_url, pool_size=settings.database_pool_size
-    ) as resources:
+    async with open_resources(settings) as resources:
         log.info("worker_started", jobs=sorted(handlers))
         passes = [asyncio.create_task(keep_running(item, resources), name=item.name) for item in TIMETABLE]
         queue = asyncio.create_task(consume(resources, stop), name="queue")

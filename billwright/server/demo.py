@@ -33,6 +33,7 @@ from billwright.billing.subscriptions.service import create_subscription
 from billwright.billing.taxes.schemas import TaxCreate
 from billwright.billing.taxes.service import create_tax
 from billwright.server.organizations import LOGIN_DOMAIN, new_password
+from billwright.server.runtime import open_runtime
 from billwright.server.settings import Settings
 
 _EMAIL_TAKEN = text("select 1 from users where email = :email")
@@ -211,7 +212,8 @@ async def create_demo(settings: Settings) -> dict[str, str]:
     )
     store = PostgresEventStore(pool)
     try:
-        return await _create(Runtime(database, store))
+        async with open_runtime(settings, database, store) as runtime:
+            return await _create(runtime)
     finally:
         await store.close()
         await pool.close()

@@ -9,11 +9,11 @@ import asyncpg
 import redis.asyncio
 from starlette.applications import Starlette
 
-from billwright.billing.background.runtime import Runtime
 from billwright.billing.kernel.db import Database, asyncpg_url
 from billwright.billing.metering.store.postgres.store import PostgresEventStore
 from billwright.jobs.dispatch import Dispatcher, open_queue
 from billwright.jobs.registration import register_handlers
+from billwright.server.runtime import open_runtime
 from billwright.server.settings import Settings
 
 
@@ -44,4 +44,4 @@ async def open_resources(app: Starlette, settings: Settings, resources: AsyncExi
     event_store = PostgresEventStore(pool)
     resources.push_async_callback(event_store.close)
     app.state.event_store = event_store
-    app.state.runtime = Runtime(database, event_store)
+    app.state.runtime = await resources.enter_async_context(open_runtime(settings, database, event_store))

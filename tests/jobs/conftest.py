@@ -13,11 +13,21 @@ from billwright.billing.background import jobs
 from billwright.billing.background.jobs import JobCall
 from billwright.billing.kernel.outbox import enqueue
 from billwright.jobs.resources import Resources, open_resources
+from billwright.server.settings import Settings
 
 
 @pytest.fixture
 async def resources(database_url: str, redis_url: str) -> AsyncIterator[Resources]:
-    async with open_resources(database_url, redis_url, pool_size=5) as opened:
+    settings = Settings.model_validate(
+        {
+            "database_url": database_url,
+            "redis_url": redis_url,
+            "secret_key": "k" * 40,
+            "encryption_key": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+            "database_pool_size": 5,
+        }
+    )
+    async with open_resources(settings) as opened:
         yield opened
 
 

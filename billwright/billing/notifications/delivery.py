@@ -3,6 +3,9 @@
 Rows of ``webhooks`` are their own queue, apart from the jobs, so that a slow receiver holds back neither jobs nor other
 receivers. A claim is known by its ``lease_until``: who lost it to another process can no longer change the row. A crash
 after the post lets the lease expire, and the delivery is repeated under the same unique key.
+
+While more than half of a process's places are taken, an endpoint gets no second place, so that many receivers that do
+not answer cannot take all of them from the others.
 """
 
 from __future__ import annotations
@@ -109,7 +112,8 @@ async def _deliver(runtime: Runtime, organization_id: UUID | None) -> int:
     try:
         while True:
             free = options.in_flight - len(running)
-            claims = await _claim(runtime, organization_id, free) if free > 0 else []
+            at_once = options.at_once if free * 2 > options.in_flight else 1
+            claims = await _claim(runtime, organization_id, at_once, free) if free > 0 else []
             running |= {asyncio.create_task(_attempt(runtime, claim)) for claim in claims}
             if not running:
                 return done
@@ -121,11 +125,11 @@ async def _deliver(runtime: Runtime, organization_id: UUID | None) -> int:
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _claim(runtime: Runtime, organization_id: UUID | None, limit: int) -> list[Claim]:
+async def _claim(runtime: Runtime, organization_id: UUID | None, at_once: int, limit: int) -> list[Claim]:
     options = runtime.webhooks
     now = options.now()
     lease = now + timedelta(seconds=options.longest_seconds) + _LEASE_MARGIN
-    values = {"now": now, "lease": lease, "at_once": options.at_once, "limit": limit}
+    values = {"now": now, "lease": lease, "at_once": at_once, "limit": limit}
     async with runtime.database.transaction() as session:
         await session.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         if organization_id is None:

@@ -41,13 +41,13 @@ class WebhookSender(Protocol):
 @dataclass(frozen=True, slots=True)
 class WebhookOptions:
     """``attempts`` in all; ``at_once`` deliveries per endpoint, ``in_flight`` per process; ``longest_seconds`` bounds
-    one attempt. Without a ``sender`` nothing is delivered. ``now`` is the system clock.
+    one attempt, whatever the sender does. Without a ``sender`` nothing is delivered. ``now`` is the system clock.
     """
 
     keys: WebhookKeys = field(default_factory=lambda: WebhookKeys(SecretBox()))
     sender: WebhookSender | None = None
     attempts: int = 3
     at_once: int = 10
-    in_flight: int = 100
+    in_flight: int = 400
     longest_seconds: float = 100.0
     now: Callable[[], datetime] = system_now

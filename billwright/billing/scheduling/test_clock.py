@@ -21,6 +21,7 @@ from billwright.billing.background.runtime import Runtime
 from billwright.billing.kernel.clock import iso, system_now
 from billwright.billing.kernel.db import Session
 from billwright.billing.kernel.errors import Forbidden, NotAllowed, NotFound, ValidationFailed
+from billwright.billing.notifications.delivery import deliver_first_attempts
 from billwright.billing.scheduling.engine import next_due, run_due_in
 from billwright.billing.scheduling.marks import run_marked
 
@@ -121,8 +122,8 @@ async def advance(runtime: Runtime, organization_id: UUID) -> ClockState:
     """Walk an advancing clock to its target, running everything due on the way, then the jobs it queued.
 
     Visits only instants at which something is due. A customer whose work fails stays due and is left out from then
-    on; the clock still reaches the target. Returns when all of it, background jobs included, has ended. Safe
-    to run again after a crash: it resumes from the stored clock.
+    on; the clock still reaches the target. Returns when all of it, background jobs and first attempts of webhooks
+    included, has ended. Safe to run again after a crash: it resumes from the stored clock.
     """
     failed: list[dict[str, str]] = []
     async with _kept_lease(runtime, organization_id):
@@ -206,6 +207,7 @@ async def _walk(runtime: Runtime, organization_id: UUID, failed: list[dict[str, 
         failed.extend({"name": f"billing of customer {who}", "error": error} for who, error in errors.items())
         await settle_jobs(runtime, organization_id, failed)
         if instant >= target:
+            await deliver_first_attempts(runtime, organization_id)
             async with runtime.database.transaction() as session:
                 organization = await _locked(session, organization_id)
                 due = await next_due(Context(session, organization), stuck)

@@ -1,0 +1,45 @@
+"""What the settings give to background work: secrets, public addresses, and the way to webhook receivers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from billwright.billing.background.runtime import Runtime
+from billwright.billing.kernel.db import Database
+from billwright.billing.kernel.encryption import SecretBox
+from billwright.billing.metering.custom_aggregation import close_sandbox
+from billwright.billing.metering.store.protocol import EventStore
+from billwright.billing.notifications.keys import WebhookKeys
+from billwright.billing.notifications.options import WebhookOptions
+from billwright.integrations.outbound import OutboundHttp
+from billwright.integrations.webhooks import HttpWebhookSender
+from billwright.server.settings import Settings
+
+
+def secret_box(settings: Settings) -> SecretBox:
+    """Seals and opens stored secrets with the installation's keys."""
+    return SecretBox(settings.encryption_key.get_secret_value(), settings.encryption_key_previous.get_secret_value())
+
+
+@asynccontextmanager
+async def open_runtime(settings: Settings, database: Database, event_store: EventStore) -> AsyncIterator[Runtime]:
+    """The runtime of a process; at the end its connections and the processes of custom aggregators are closed."""
+    box = secret_box(settings)
+    sender = HttpWebhookSender(
+        OutboundHttp(allow_private=settings.webhook_allow_private_networks, timeout=settings.webhook_timeout_seconds)
+    )
+    webhooks = WebhookOptions(
+        keys=WebhookKeys(box, settings.rsa_private_key.get_secret_value()),
+        sender=sender,
+        attempts=settings.webhook_attempts,
+        at_once=settings.webhook_concurrency,
+        longest_seconds=3 * settings.webhook_timeout_seconds + 10,
+    )
+    try:
+        yield Runtime(
+            database, event_store, api_url=settings.api_url, app_url=settings.app_url, box=box, webhooks=webhooks
+        )
+    finally:
+        await sender.close()
+        await close_sandbox()
