@@ -35,6 +35,12 @@ def _blank_is_null(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _not_blank(value: Any) -> Any:
+    if isinstance(value, str) and not value.strip():
+        raise refuse("value_is_mandatory")
+    return value
+
+
 def _prefix(value: str) -> str:
     text = value.strip().upper()
     if not text:
@@ -56,7 +62,7 @@ def _email_settings(value: Any) -> Any:
 
 NullableCountry = Annotated[CountryCode | None, BeforeValidator(_blank_is_null)]
 NullableEmail = Annotated[EmailAddress | None, BeforeValidator(_blank_is_null)]
-NullableUrl = Annotated[WebAddress | None, BeforeValidator(_blank_is_null)]
+RequiredUrl = Annotated[WebAddress, BeforeValidator(_not_blank)]
 Prefix = Annotated[Text, AfterValidator(_prefix), Field(json_schema_extra={"minLength": 1, "maxLength": 10})]
 EmailSettings = Annotated[
     list[str],
@@ -97,7 +103,7 @@ class OrganizationUpdate(Input):
         "align_with_finalization_date"
     )
     email_settings: EmailSettings = []
-    webhook_url: NullableUrl = None
+    webhook_url: RequiredUrl = ""
     billing_configuration: OrganizationBillingConfiguration | None = None
 
     @classmethod

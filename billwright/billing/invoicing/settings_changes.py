@@ -16,12 +16,18 @@ from billwright.billing.customers.locking import lock_customer
 from billwright.billing.invoicing.drafts import finalize_due_drafts, redate_drafts
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.kernel.outbox import enqueue
+from billwright.billing.notifications.endpoints import set_first_url
 from billwright.billing.subscriptions.rescheduling import customers_on_organization_zone, reschedule_by_id
 
 
 async def change_settings(ctx: Context, inp: OrganizationUpdate) -> OrganizationChange:
-    """Update the organization; jobs then re-date the drafts of customers that inherit and move their due instants."""
+    """Update the organization; jobs then re-date the drafts of customers that inherit and move their due instants.
+
+    ``webhook_url`` is that of its first webhook endpoint (spec 06 §16.1).
+    """
     change = await update_organization(ctx, inp)
+    if inp.given("webhook_url"):
+        await set_first_url(ctx, inp.webhook_url)
     if change.moves_drafts:
         await enqueue(ctx.session, ctx.organization_id, "organization.redate_drafts")
     if change.moves_due_dates:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from billwright.billing.access.schemas import OrganizationOut, OrganizationUpdate, organization_object
 from billwright.billing.invoicing.settings_changes import change_settings
+from billwright.billing.notifications.endpoints import webhook_urls
 from billwright.billing.taxes.queries import default_tax_objects
 from billwright.billing.taxes.schemas import TaxOut
 from billwright.server.rest.envelope import one
@@ -18,7 +19,8 @@ class OrganizationWithTaxes(OrganizationOut):
 
 async def _answer(call: Call) -> OrganizationWithTaxes:
     ctx = call.context
-    return {**organization_object(ctx.organization), "taxes": await default_tax_objects(ctx)}
+    urls = await webhook_urls(ctx)
+    return {**organization_object(ctx.organization, urls), "taxes": await default_tax_objects(ctx)}
 
 
 async def find_organization(call: Call) -> OrganizationWithTaxes:
@@ -46,7 +48,10 @@ OPERATIONS = [
         root="organization",
         answer=one("organization", OrganizationWithTaxes),
         summary="Change your organization's settings",
-        description="Only the attributes sent change; null clears those that may be null.",
+        description=(
+            "Only the attributes sent change; null clears those that may be null. `webhook_url` is the address of the "
+            "oldest webhook endpoint."
+        ),
         example={
             "legal_name": "Hooli Inc.",
             "country": "US",
