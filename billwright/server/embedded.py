@@ -318,7 +318,7 @@ def _same_major_version(home: Path) -> None:
     if have != wanted:
         raise StackError(
             f"{home} was made by PostgreSQL {have}, this installation brings {wanted}; "
-            "dump it with the old version and restore it (docs/guides/upgrade.md)"
+            "dump it with the old version and restore it (docs/guides/operations.md)"
         )
 
 
