@@ -14,7 +14,8 @@ from billwright.billing.access.context import Context
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.settings import finalizes_empty_invoices
 from billwright.billing.invoicing.computing import Computation, compute
-from billwright.billing.invoicing.dates import dates_at_generation
+from billwright.billing.invoicing.credits import apply_credits, run_waterfall, store_credits
+from billwright.billing.invoicing.dates import InvoiceDates, dates_at_generation
 from billwright.billing.invoicing.issuing import issue
 from billwright.billing.invoicing.models import Invoice, InvoiceError
 from billwright.billing.invoicing.numbering import draft_number
@@ -23,6 +24,7 @@ from billwright.billing.invoicing.writing import apply_totals, insert_fees, inse
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.kernel.outbox import enqueue
+from billwright.billing.kernel.transient import is_transient
 from billwright.billing.notifications.service import emit
 
 log = structlog.get_logger(__name__)
@@ -40,9 +42,9 @@ async def bill(
 
     Becomes a draft when a grace period applies, ``closed`` when it is empty and such invoices are skipped, else
     finalized. If computing fails, the invoice is stored ``generating`` with its rows and retried by a job that reuses
-    them; the life-cycle change of the caller is kept (spec 03 §8.4 point 6).
+    them; the life-cycle change of the caller is kept (spec 03 §8.4 point 6). A database that fails (``is_transient``)
+    fails the whole transaction instead: what is due stays due.
     """
-    now = ctx.now()
     dates = dates_at_generation(
         customer,
         ctx.organization,
@@ -51,15 +53,44 @@ async def bill(
         periodic=any(row.windows.recurring for row in rows),
         tz=tz,
     )
-    invoice = Invoice(
+    invoice = new_invoice(ctx, customer, dates, currency=rows[0].plan.amount_currency, t=t, tz=tz)
+    for row in rows:
+        remember_billed(row)
+    try:
+        async with ctx.session.begin_nested():
+            computed = await compute(ctx, customer, rows)
+    except Exception as failure:
+        if is_transient(failure):
+            raise
+        log.exception("invoice computation failed", customer_id=str(customer.id))
+        await _keep_generating(ctx, invoice, rows)
+        return invoice
+    await settle(ctx, customer, invoice, computed, rows=rows)
+    return invoice
+
+
+def new_invoice(
+    ctx: Context,
+    customer: Customer,
+    dates: InvoiceDates,
+    *,
+    currency: str,
+    t: datetime,
+    tz: str,
+    invoice_type: str = "subscription",
+) -> Invoice:
+    """An invoice of billing instant ``t`` that has neither amounts nor a number yet and is not stored."""
+    now = ctx.now()
+    return Invoice(
         id=new_id(),
         created_at=now,
         updated_at=now,
         organization_id=ctx.organization_id,
         customer_id=customer.id,
         live=ctx.organization.kind == "live",
+        invoice_type=invoice_type,
         number=draft_number(ctx.organization.document_number_prefix),
-        currency=rows[0].plan.amount_currency,
+        currency=currency,
         timezone=tz,
         timestamp=t,
         issuing_date=dates.issuing_date,
@@ -69,36 +100,38 @@ async def bill(
         finalization_due_at=dates.finalization_due_at,
         applied_grace_period=dates.grace_period,
     )
-    for row in rows:
-        remember_billed(row)
-    try:
-        async with ctx.session.begin_nested():
-            computed = await compute(ctx, customer, rows)
-    except Exception:
-        log.exception("invoice computation failed", customer_id=str(customer.id))
-        await _keep_generating(ctx, invoice, rows)
-        return invoice
-    await settle(ctx, customer, invoice, computed, rows=rows)
-    return invoice
 
 
 async def settle(
-    ctx: Context, customer: Customer, invoice: Invoice, computed: Computation, *, rows: Sequence[Row] = ()
+    ctx: Context,
+    customer: Customer,
+    invoice: Invoice,
+    computed: Computation,
+    *,
+    rows: Sequence[Row] = (),
+    issued_at: datetime | None = None,
 ) -> None:
-    """Give a computed invoice its status and store it; ``rows`` are those not stored yet."""
-    apply_totals(invoice, computed.totals)
-    if invoice.expected_finalization_date is not None:
+    """Give a computed invoice its credits and its status and store it; ``rows`` are those not stored yet.
+
+    ``issued_at``: the instant of issue where it is not the billing instant (an event that came late).
+    """
+    drafted = invoice.expected_finalization_date is not None
+    flow = await run_waterfall(ctx, customer, invoice, computed.fees, computed.totals, final=not drafted)
+    apply_totals(invoice, flow.totals)
+    apply_credits(invoice, flow)
+    if drafted:
         invoice.status = "draft"
         await emit(ctx, "invoice.drafted", "invoice", invoice.id)
-    elif computed.totals.fees_amount_cents == 0 and not finalizes_empty_invoices(customer, ctx.organization):
+    elif flow.totals.fees_amount_cents == 0 and not finalizes_empty_invoices(customer, ctx.organization):
         invoice.status = "closed"
     else:
-        await issue(ctx, customer, invoice, invoice.timestamp)
+        await issue(ctx, customer, invoice, issued_at or invoice.timestamp)
     ctx.session.add(invoice)
     await ctx.session.flush()
     if rows:
         await insert_rows(ctx, invoice, rows, invoice.created_at)
-    await insert_fees(ctx, invoice, computed.fees, computed.totals)
+    await insert_fees(ctx, invoice, flow.fees, flow.totals)
+    await store_credits(ctx, flow)
 
 
 async def _keep_generating(ctx: Context, invoice: Invoice, rows: Sequence[Row]) -> None:

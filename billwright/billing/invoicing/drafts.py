@@ -15,7 +15,8 @@ from billwright.billing.customers import settings
 from billwright.billing.customers.locking import lock_customer
 from billwright.billing.customers.models import Customer
 from billwright.billing.invoicing.billing import settle
-from billwright.billing.invoicing.computing import Computation, compute
+from billwright.billing.invoicing.computing import compute
+from billwright.billing.invoicing.credits import Waterfall, apply_credits, run_waterfall, store_credits
 from billwright.billing.invoicing.dates import dates_at_generation, finalization_instant
 from billwright.billing.invoicing.issuing import issue
 from billwright.billing.invoicing.models import Invoice, InvoiceSubscription
@@ -67,13 +68,21 @@ async def rows_of(ctx: Context, invoice: Invoice) -> list[Row]:
     ]
 
 
-async def _recompute(ctx: Context, customer: Customer, invoice: Invoice) -> Computation:
+async def _recompute(ctx: Context, customer: Customer, invoice: Invoice, *, final: bool) -> Waterfall:
     computed = await compute(ctx, customer, await rows_of(ctx, invoice), invoice_id=invoice.id)
     await delete_fees(ctx, invoice.id)
-    apply_totals(invoice, computed.totals)
+    flow = await run_waterfall(ctx, customer, invoice, computed.fees, computed.totals, final=final)
+    apply_totals(invoice, flow.totals)
+    apply_credits(invoice, flow)
     invoice.ready_to_be_refreshed = False
     invoice.updated_at = ctx.now()
-    return computed
+    return flow
+
+
+async def _store(ctx: Context, flow: Waterfall) -> None:
+    await ctx.session.flush()
+    await insert_fees(ctx, flow.invoice, flow.fees, flow.totals)
+    await store_credits(ctx, flow)
 
 
 async def refresh_invoice(ctx: Context, invoice_id: UUID) -> Invoice:
@@ -86,9 +95,7 @@ async def refresh_invoice(ctx: Context, invoice_id: UUID) -> Invoice:
         raise Forbidden("feature_unavailable")
     if invoice.status != "draft":
         return invoice
-    computed = await _recompute(ctx, customer, invoice)
-    await ctx.session.flush()
-    await insert_fees(ctx, invoice, computed.fees, computed.totals)
+    await _store(ctx, await _recompute(ctx, customer, invoice, final=False))
     return invoice
 
 
@@ -104,18 +111,17 @@ async def finalize_invoice(ctx: Context, invoice_id: UUID) -> Invoice:
 async def finalize_draft(ctx: Context, customer: Customer, invoice: Invoice) -> None:
     """Recompute a locked draft, date it with today, number and issue it, or close it when empty and skipped."""
     now = ctx.now()
-    computed = await _recompute(ctx, customer, invoice)
+    flow = await _recompute(ctx, customer, invoice, final=True)
     if settings.issuing_date_adjustment(customer, ctx.organization) != "keep_anchor":
         invoice.issuing_date = local_date(now, settings.applicable_timezone(customer, ctx.organization))
     invoice.payment_due_date = invoice.issuing_date + timedelta(days=invoice.net_payment_term)
-    empty = computed.totals.fees_amount_cents == 0
+    empty = flow.totals.fees_amount_cents == 0
     if empty and not settings.finalizes_empty_invoices(customer, ctx.organization):
         invoice.status = "closed"
         invoice.finalization_due_at = None
     else:
         await issue(ctx, customer, invoice, now)
-    await ctx.session.flush()
-    await insert_fees(ctx, invoice, computed.fees, computed.totals)
+    await _store(ctx, flow)
 
 
 async def finish_generation(ctx: Context, invoice_id: UUID) -> None:

@@ -20,7 +20,8 @@ from billwright.billing.subscriptions.models import Subscription
 class FeeDraft:
     """One fee (spec 02 §7). ``amount_cents``, ``precise_amount_cents`` and ``discount`` in minor units.
 
-    ``precise_unit_amount`` in currency units. ``discount`` becomes ``precise_coupons_amount_cents``. ``taxes`` are the
+    ``precise_unit_amount`` in currency units. ``discount`` becomes ``precise_coupons_amount_cents``,
+    ``credit_notes`` (its share of the credit notes used) ``precise_credit_notes_amount_cents``. ``taxes`` are the
     taxes of the first non-empty level (spec 05 A2). ``item`` is the snapshot stored with the fee.
     """
 
@@ -49,6 +50,7 @@ class FeeDraft:
     invoice_display_name: str | None = None
     explanation: dict[str, Any] = field(default_factory=dict[str, Any])
     discount: Decimal = Decimal(0)
+    credit_notes: Decimal = Decimal(0)
     true_up_parent: FeeDraft | None = None
     id: UUID = field(default_factory=new_id)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -119,7 +118,7 @@ def _fee_values(invoice: Invoice, fee: FeeDraft, position: int, totals: Totals) 
         "events_count": fee.events_count,
         "precise_unit_amount": fee.precise_unit_amount,
         "precise_coupons_amount_cents": fee.discount,
-        "precise_credit_notes_amount_cents": Decimal(0),
+        "precise_credit_notes_amount_cents": fee.credit_notes,
         "taxes_amount_cents": taxed.taxes_amount_cents,
         "taxes_precise_amount_cents": taxed.taxes_precise_amount_cents,
         "taxes_rate": taxed.taxes_rate,
