@@ -22,20 +22,21 @@ class FeeDraft:
 
     ``precise_unit_amount`` in currency units. ``discount`` becomes ``precise_coupons_amount_cents``,
     ``credit_notes`` (its share of the credit notes used) ``precise_credit_notes_amount_cents``. ``taxes`` are the
-    taxes of the first non-empty level (spec 05 A2). ``item`` is the snapshot stored with the fee.
+    taxes of the first non-empty level (spec 05 A2). ``item`` is the snapshot stored with the fee. Fees of add-ons have
+    no subscription and no charges window.
     """
 
     fee_type: str
-    subscription: Subscription
+    subscription: Subscription | None
     amount_cents: int
     precise_amount_cents: Decimal
     units: Decimal
     precise_unit_amount: Decimal
     from_datetime: datetime
     to_datetime: datetime
-    charges_from_datetime: datetime
-    charges_to_datetime: datetime
-    charges_duration: int
+    charges_from_datetime: datetime | None
+    charges_to_datetime: datetime | None
+    charges_duration: int | None
     timestamp: datetime
     item: dict[str, Any]
     taxes: tuple[TaxRate, ...] = ()
@@ -44,8 +45,11 @@ class FeeDraft:
     amount_details: dict[str, Any] = field(default_factory=dict[str, Any])
     charge_id: UUID | None = None
     charge_filter_id: UUID | None = None
+    add_on_id: UUID | None = None
+    description: str | None = None
     grouped_by: dict[str, str | None] = field(default_factory=dict[str, str | None])
     pay_in_advance: bool = False
+    event_transaction_id: str | None = None
     invoiceable: bool = True
     invoice_display_name: str | None = None
     explanation: dict[str, Any] = field(default_factory=dict[str, Any])

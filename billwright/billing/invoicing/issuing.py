@@ -10,6 +10,7 @@ from billwright.billing.customers.models import Customer
 from billwright.billing.customers.settings import display_name
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.numbering import next_number
+from billwright.billing.invoicing.overdue import await_payment
 from billwright.billing.kernel.outbox import enqueue
 from billwright.billing.notifications.service import emit
 
@@ -35,6 +36,7 @@ async def issue(ctx: Context, customer: Customer, invoice: Invoice, at: datetime
     invoice.updated_at = now
     invoice.finalization_due_at = None
     invoice.ready_to_be_refreshed = False
+    await_payment(invoice, now)
     invoice.issued_parties = {"seller": seller_of(ctx.organization), "buyer": buyer_of(customer)}
     await emit(ctx, _ISSUED.get(invoice.invoice_type, "invoice.created"), "invoice", invoice.id)
     await queue_document(ctx, invoice)

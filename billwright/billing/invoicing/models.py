@@ -66,12 +66,13 @@ class Invoice(Record, table=True):
             postgresql_where=text("status = 'draft' and ready_to_be_refreshed"),
         ),
         Index(
-            "ix_invoices_overdue_due",
-            "payment_due_date",
-            postgresql_where=text(
-                "status = 'finalized' and payment_status <> 'succeeded' and not payment_overdue"
-                " and payment_dispute_lost_at is null"
-            ),
+            "ix_invoices_overdue_due", "overdue_due_at", postgresql_where=text("overdue_due_at is not null and live")
+        ),
+        Index(
+            "ix_invoices_organization_overdue",
+            "organization_id",
+            "overdue_due_at",
+            postgresql_where=text("overdue_due_at is not null"),
         ),
         CheckConstraint("total_amount_cents >= 0", name="total"),
     )
@@ -112,6 +113,8 @@ class Invoice(Record, table=True):
     total_amount_cents: int = cents()
     total_paid_amount_cents: int = cents()
     payment_overdue: bool = False
+    overdue_due_at: datetime | None = instant(nullable=True)
+    """When the overdue pass takes the invoice; null while nothing can make it overdue (spec 04 §13)."""
     payment_dispute_lost_at: datetime | None = instant(nullable=True)
     ready_to_be_refreshed: bool = False
     skip_automatic_payment: bool = False
@@ -206,6 +209,7 @@ class Fee(Record, table=True):
         ),
         Index("ix_fees_invoice", "invoice_id"),
         Index("ix_fees_subscription", "subscription_id", "fee_type"),
+        Index("ix_fees_add_on", "add_on_id", postgresql_where=text("add_on_id is not null")),
         Index("ix_fees_list", "organization_id", "created_at", "id"),
     )
 
@@ -216,6 +220,7 @@ class Fee(Record, table=True):
     external_subscription_id: str | None = None
     charge_id: uuid.UUID | None = key("charges.id", nullable=True)
     charge_filter_id: uuid.UUID | None = key("charge_filters.id", nullable=True)
+    add_on_id: uuid.UUID | None = key("add_ons.id", nullable=True)
     true_up_parent_fee_id: uuid.UUID | None = key("fees.id", nullable=True)
     fee_type: str
     position: int = 0

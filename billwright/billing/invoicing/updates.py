@@ -12,6 +12,7 @@ from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.invoicing.models import Fee, Invoice, InvoiceMetadata
+from billwright.billing.invoicing.overdue import await_payment
 from billwright.billing.invoicing.queries import PAYMENT_STATUSES, find_invoice
 from billwright.billing.invoicing.schemas import InvoiceMetadataEntry, InvoiceUpdate
 from billwright.billing.kernel.errors import NotAllowed, ValidationFailed
@@ -56,6 +57,7 @@ async def set_payment_status(ctx: Context, invoice: Invoice, status: str) -> boo
     invoice.updated_at = now
     if status == "succeeded":
         invoice.payment_overdue = False
+    await_payment(invoice, now)
     await ctx.session.execute(
         update(Fee)
         .where(

@@ -27,6 +27,9 @@ _DUE_LIVE = text(
       union all
       select organization_id, customer_id, finalization_due_at from invoices
        where status = 'draft' and live and finalization_due_at <= :now
+      union all
+      select organization_id, customer_id, overdue_due_at from invoices
+       where overdue_due_at is not null and live and overdue_due_at <= :now
     ) as work group by 1, 2 order by 3, 2 limit :limit
     """
 )
@@ -38,6 +41,9 @@ _DUE_IN_ORGANIZATION = text(
       union all
       select organization_id, customer_id, finalization_due_at from invoices
        where status = 'draft' and organization_id = :org and finalization_due_at <= :now
+      union all
+      select organization_id, customer_id, overdue_due_at from invoices
+       where overdue_due_at is not null and organization_id = :org and overdue_due_at <= :now
     ) as work group by 1, 2 order by 3, 2 limit :limit
     """
 )
@@ -47,14 +53,20 @@ _NEXT_DUE = text(
       (select min(due_at) from subscriptions
         where organization_id = :org and due_at is not null and customer_id <> all(cast(:skip as uuid[]))),
       (select min(finalization_due_at) from invoices
-        where organization_id = :org and status = 'draft' and customer_id <> all(cast(:skip as uuid[]))))
+        where organization_id = :org and status = 'draft' and customer_id <> all(cast(:skip as uuid[]))),
+      (select min(overdue_due_at) from invoices where not cast(:announced as boolean)
+          and organization_id = :org and overdue_due_at is not null and customer_id <> all(cast(:skip as uuid[]))))
     """
 )
 
 
-async def next_due(ctx: Context, skip: Iterable[UUID] = ()) -> datetime | None:
-    """The earliest due instant of the organization's announced passes, customers in ``skip`` left out."""
-    found = await ctx.session.execute(_NEXT_DUE, {"org": ctx.organization_id, "skip": list(skip)})
+async def next_due(ctx: Context, skip: Iterable[UUID] = (), *, announced: bool = False) -> datetime | None:
+    """The organization's earliest due instant, customers in ``skip`` left out.
+
+    ``announced``: of those passes only that change subscriptions and invoices by themselves (spec 03 §8.1).
+    """
+    parameters = {"org": ctx.organization_id, "skip": list(skip), "announced": announced}
+    found = await ctx.session.execute(_NEXT_DUE, parameters)
     return found.scalar_one()
 
 

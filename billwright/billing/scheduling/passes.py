@@ -1,7 +1,7 @@
 """The passes of the timetable that act on one customer at one due instant (spec 03 §8.1).
 
-Each pass names its rank, finds what is due for a customer, and runs it under the customer's lock. All passes are
-"announced": they change subscriptions and invoices by themselves.
+Each pass names its rank, finds what is due for a customer, and runs it under the customer's lock. All but the overdue
+pass are "announced": they change subscriptions and invoices by themselves.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from billwright.billing.access.context import Context
 from billwright.billing.customers.models import Customer
 from billwright.billing.invoicing.drafts import finalize_draft
 from billwright.billing.invoicing.models import Invoice
+from billwright.billing.invoicing.overdue import flag_overdue
 from billwright.billing.subscriptions.calendar.starts import StartDay
 from billwright.billing.subscriptions.life_cycle import bill_periodic, end_trial, start, terminate
 from billwright.billing.subscriptions.models import Subscription
@@ -26,7 +27,7 @@ Run = Callable[[Context, Customer, datetime], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """``due_column`` is the subscription column that holds the due instant; ``None`` for drafts."""
+    """``due_column`` is the subscription column that holds the due instant; ``None`` for what is due on invoices."""
 
     rank: int
     name: str
@@ -88,7 +89,8 @@ ENDING = Pass(2, "terminate ended subscriptions", _end, "ending_due_at")
 BILLING = Pass(3, "periodic billing", _bill, "next_billing_at")
 TRIALS = Pass(4, "end of trials", _end_trials, "trial_due_at")
 FINALIZATION = Pass(7, "finalize drafts", _finalize, None)
-PASSES = (ACTIVATION, ENDING, BILLING, TRIALS, FINALIZATION)
+OVERDUE = Pass(8, "flag overdue invoices", flag_overdue, None)
+PASSES = (ACTIVATION, ENDING, BILLING, TRIALS, FINALIZATION, OVERDUE)
 
 
 _COLUMNS = tuple(item for item in PASSES if item.due_column is not None)
@@ -96,7 +98,9 @@ _EARLIEST = text(
     f"""
     select {", ".join(f"min({item.due_column})" for item in _COLUMNS)},
       (select min(finalization_due_at) from invoices
-        where organization_id = :org and customer_id = :customer and status = 'draft')
+        where organization_id = :org and customer_id = :customer and status = 'draft'),
+      (select min(overdue_due_at) from invoices
+        where organization_id = :org and customer_id = :customer and overdue_due_at is not null)
     from subscriptions where organization_id = :org and customer_id = :customer and due_at <= :until
     """  # noqa: S608 - column names of this module
 )
@@ -110,7 +114,7 @@ async def next_pass(ctx: Context, customer: Customer, until: datetime) -> tuple[
     ).one()
     due = [
         (instant, item)
-        for instant, item in zip(row, (*_COLUMNS, FINALIZATION), strict=True)
+        for instant, item in zip(row, (*_COLUMNS, FINALIZATION, OVERDUE), strict=True)
         if instant is not None and instant <= until
     ]
     return min(due, key=lambda found: (found[0], found[1].rank), default=None)

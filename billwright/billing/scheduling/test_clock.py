@@ -67,7 +67,7 @@ async def clock_state(ctx: Context) -> ClockState:
         now=ctx.now(),
         status="advancing" if advancing else "ready",
         target=organization.clock_target,
-        next_due_at=await next_due(ctx),
+        next_due_at=await next_due(ctx, announced=True),
     )
 
 

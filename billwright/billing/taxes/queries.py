@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
+from billwright.billing.add_ons.models import AddOn, AddOnTax
 from billwright.billing.catalog.models import Charge, ChargeTax, Plan, PlanTax
 from billwright.billing.customers.models import Customer, CustomerTax
 from billwright.billing.kernel.errors import NotFound
@@ -70,13 +71,14 @@ async def default_tax_objects(ctx: Context) -> list[TaxOut]:
 
 
 async def tax_counts(ctx: Context, tax_ids: Sequence[UUID]) -> dict[UUID, TaxCounts]:
-    """Live customers, plans (subscriptions' overrides left out) and charges of each tax, in three queries."""
+    """Live customers, plans (subscriptions' overrides left out), charges and add-ons of each tax, in four queries."""
     customers = await _count(ctx, CustomerTax.customer_id, CustomerTax.tax_id, Customer, tax_ids)
     plans = await _count(ctx, PlanTax.plan_id, PlanTax.tax_id, Plan, tax_ids, col(Plan.parent_id).is_(None))
     charges = await _count(ctx, ChargeTax.charge_id, ChargeTax.tax_id, Charge, tax_ids, col(Charge.parent_id).is_(None))
+    add_ons = await _count(ctx, AddOnTax.add_on_id, AddOnTax.tax_id, AddOn, tax_ids)
     return {
         tax_id: {
-            "add_ons_count": 0,
+            "add_ons_count": add_ons.get(tax_id, 0),
             "customers_count": customers.get(tax_id, 0),
             "plans_count": plans.get(tax_id, 0),
             "charges_count": charges.get(tax_id, 0),

@@ -191,7 +191,7 @@ async def books(sandbox: Sandbox) -> Sandbox:
         ("issuing_date_from=2024-02-01&issuing_date_to=2024-03-01", ["a 03-01", "a 02-01"]),
         ("amount_from=1700&amount_to=1700", ["a 01-15"]),
         ("amount_from=1701", ["a 03-01", "a 02-01"]),
-        ("payment_overdue=true", []),
+        ("payment_overdue=true", ["a 01-15"]),
         ("payment_overdue=false&status=draft", ["b 03-06"]),
         ("payment_dispute_lost=true", []),
         ("payment_dispute_lost=false&status=draft", ["b 03-06"]),
