@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from billwright.billing.invoicing.models import Fee, FeeTax, Invoice, InvoiceErr
 from billwright.billing.invoicing.rows import Row, row_values
 from billwright.billing.invoicing.totals import Totals
 from billwright.billing.kernel.ids import new_id
+from billwright.billing.taxes.computation import FeeTaxes
 
 
 async def insert_rows(ctx: Context, invoice: Invoice, rows: Sequence[Row], created_at: datetime) -> None:
@@ -26,30 +28,15 @@ async def insert_rows(ctx: Context, invoice: Invoice, rows: Sequence[Row], creat
 
 async def insert_fees(ctx: Context, invoice: Invoice, fees: Sequence[FeeDraft], totals: Totals) -> None:
     """Store fees with their taxes and the invoice's taxes. Fees keep the invoice's ``created_at`` (spec 04 §8.1)."""
-    if fees:
-        await ctx.session.execute(
-            insert(Fee), [_fee_values(invoice, fee, position, totals) for position, fee in enumerate(fees)]
-        )
-    fee_rows = [
-        {
-            "id": new_id(),
-            "organization_id": invoice.organization_id,
-            "fee_id": fee.id,
-            "tax_id": applied.tax.id,
-            "tax_code": applied.tax.code,
-            "tax_name": applied.tax.name,
-            "tax_description": applied.tax.description,
-            "tax_rate": applied.tax.rate,
-            "amount_cents": applied.amount_cents,
-            "precise_amount_cents": applied.precise_amount_cents,
-            "currency": invoice.currency,
-            "created_at": invoice.created_at,
-        }
-        for fee, taxed in zip(fees, totals.fee_taxes, strict=True)
-        for applied in taxed.applied
-    ]
-    if fee_rows:
-        await ctx.session.execute(insert(FeeTax), fee_rows)
+    owner = FeeOwner(
+        organization_id=invoice.organization_id,
+        customer_id=invoice.customer_id,
+        invoice_id=invoice.id,
+        currency=invoice.currency,
+        created_at=invoice.created_at,
+        updated_at=invoice.updated_at,
+    )
+    await store_fees(ctx, owner, fees, totals.fee_taxes, totals.payment_status)
     invoice_rows = [
         {
             "id": new_id(),
@@ -69,6 +56,51 @@ async def insert_fees(ctx: Context, invoice: Invoice, fees: Sequence[FeeDraft], 
     ]
     if invoice_rows:
         await ctx.session.execute(insert(InvoiceTax), invoice_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class FeeOwner:
+    """What the stored fees of one invoice, or standalone ones (``invoice_id`` null), have in common."""
+
+    organization_id: UUID
+    customer_id: UUID
+    invoice_id: UUID | None
+    currency: str
+    created_at: datetime
+    updated_at: datetime
+
+
+async def store_fees(
+    ctx: Context, owner: FeeOwner, fees: Sequence[FeeDraft], taxes: Sequence[FeeTaxes], payment_status: str
+) -> None:
+    """Store fees in their order, each with the taxes at its place in ``taxes``."""
+    if not fees:
+        return
+    values = [
+        _fee_values(owner, fee, position, taxed, payment_status)
+        for position, (fee, taxed) in enumerate(zip(fees, taxes, strict=True))
+    ]
+    await ctx.session.execute(insert(Fee), values)
+    rows = [
+        {
+            "id": new_id(),
+            "organization_id": owner.organization_id,
+            "fee_id": fee.id,
+            "tax_id": applied.tax.id,
+            "tax_code": applied.tax.code,
+            "tax_name": applied.tax.name,
+            "tax_description": applied.tax.description,
+            "tax_rate": applied.tax.rate,
+            "amount_cents": applied.amount_cents,
+            "precise_amount_cents": applied.precise_amount_cents,
+            "currency": owner.currency,
+            "created_at": owner.created_at,
+        }
+        for fee, taxed in zip(fees, taxes, strict=True)
+        for applied in taxed.applied
+    ]
+    if rows:
+        await ctx.session.execute(insert(FeeTax), rows)
 
 
 async def delete_fees(ctx: Context, invoice_id: UUID) -> None:
@@ -94,15 +126,14 @@ def apply_totals(invoice: Invoice, totals: Totals) -> None:
     invoice.payment_status = totals.payment_status
 
 
-def _fee_values(invoice: Invoice, fee: FeeDraft, position: int, totals: Totals) -> dict[str, Any]:
-    taxed = totals.fee_taxes[position]
+def _fee_values(owner: FeeOwner, fee: FeeDraft, position: int, taxed: FeeTaxes, payment_status: str) -> dict[str, Any]:
     return {
         "id": fee.id,
-        "created_at": invoice.created_at,
-        "updated_at": invoice.updated_at,
-        "organization_id": invoice.organization_id,
-        "customer_id": invoice.customer_id,
-        "invoice_id": invoice.id,
+        "created_at": owner.created_at,
+        "updated_at": owner.updated_at,
+        "organization_id": owner.organization_id,
+        "customer_id": owner.customer_id,
+        "invoice_id": owner.invoice_id,
         "subscription_id": fee.subscription.id if fee.subscription else None,
         "external_subscription_id": fee.subscription.external_id if fee.subscription else None,
         "charge_id": fee.charge_id,
@@ -111,7 +142,7 @@ def _fee_values(invoice: Invoice, fee: FeeDraft, position: int, totals: Totals) 
         "true_up_parent_fee_id": fee.true_up_parent.id if fee.true_up_parent else None,
         "fee_type": fee.fee_type,
         "position": position,
-        "currency": invoice.currency,
+        "currency": owner.currency,
         "amount_cents": fee.amount_cents,
         "precise_amount_cents": fee.precise_amount_cents,
         "units": fee.units,
@@ -134,11 +165,11 @@ def _fee_values(invoice: Invoice, fee: FeeDraft, position: int, totals: Totals) 
         "charges_to_datetime": fee.charges_to_datetime,
         "charges_duration": fee.charges_duration,
         "timestamp": fee.timestamp,
-        "event_transaction_id": None,
+        "event_transaction_id": fee.event_transaction_id,
         "invoice_display_name": fee.invoice_display_name,
         "description": fee.description,
         "item": fee.item,
         "explanation": fee.explanation,
-        "payment_status": totals.payment_status,
-        "succeeded_at": invoice.created_at if totals.payment_status == "succeeded" else None,
+        "payment_status": payment_status,
+        "succeeded_at": owner.created_at if payment_status == "succeeded" else None,
     }
