@@ -21,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from billwright.ui import components
+from billwright.ui import gallery_objects as objects
 from billwright.ui import gallery_samples as samples
 from billwright.ui.rendering import CONTENT_SECURITY_POLICY, STATIC, render
 
@@ -48,6 +49,7 @@ def login(failed: bool) -> Context:
         "error": "The e-mail or the password is wrong." if failed else None,
         "methods": {"google": True, "okta": True, "password": True},
         "sign_up": True,
+        "can_reset": True,
     }
 
 
@@ -91,10 +93,32 @@ PAGES: dict[str, tuple[str, str, Callable[[str], Context]]] = {
     "/acme/plans": ("Plans", "catalogue/plans.html", samples.plans),
     "/acme/plans/empty": ("Plans, none", "catalogue/plans.html", lambda url: samples.plans(url, empty=True)),
     "/acme/billable-metrics": ("Billable metrics", "catalogue/metrics.html", samples.metrics),
+    "/acme/plan/1": ("Plan", "catalogue/plan.html", lambda url: objects.plan_page()),
+    "/acme/billable-metric/1": ("Billable metric", "catalogue/metric.html", lambda url: objects.metric_page()),
+    "/acme/create/customer": ("New customer", "customers/form.html", lambda url: objects.customer_form()),
+    "/acme/create/customer/refused": (
+        "New customer, refused",
+        "customers/form.html",
+        lambda url: objects.customer_form(refused=True),
+    ),
+    "/acme/subscriptions": ("Subscriptions", "subscriptions/list.html", objects.subscription_list),
+    "/acme/subscription/1": ("Subscription", "subscriptions/page.html", lambda url: objects.subscription_page()),
+    "/acme/subscription/2": (
+        "Subscription, pending",
+        "subscriptions/page.html",
+        lambda url: objects.subscription_page(pending=True),
+    ),
+    "/acme/customer/1/assign-plan": ("Assign a plan", "subscriptions/form.html", lambda url: objects.assign_form()),
     "/acme/developers/jobs": ("Jobs", "developers/jobs.html", samples.jobs),
     "/acme/developers/api": ("API", "developers/api.html", lambda url: samples.api_docs()),
     "/acme/error/403": ("Error 403", "errors/403.html", lambda url: error(403, "forbidden")),
     "/acme/error/404": ("Error 404", "errors/404.html", lambda url: error(404, "customer_not_found")),
+    "/error/outside": (
+        "Error outside",
+        "errors/outside.html",
+        lambda url: {"title": "Nothing here", "heading": "Nothing lives at this address", "text": "Check the address.",
+                     "status": 404},
+    ),
     "/acme/error/500": ("Error 500", "errors/500.html", lambda url: error(500, "internal_error")),
 }  # fmt: skip
 """Address -> (label, template, context of an address)."""

@@ -33,7 +33,7 @@ def frame(active: str | None, clock: Data | None = None, **changes: Any) -> Data
             },
         ],
         "user": {"name": "Jana Dvořák", "email": "jana@northwind.example", "initials": "JD"},
-        "version": {"number": "0.1.0", "url": "https://example.com/releases/0.1.0"},
+        "version": "0.1.0",
         "navigation": components.navigation("acme", PERMISSIONS),
         "clock": clock,
         "csrf_token": "sample",
@@ -50,6 +50,7 @@ CLOCK: Data = {
     "period_end": "2024-03-31T23:59:59Z",
     "progress": None,
     "error": None,
+    "can_advance": True,
 }
 ADVANCING: Data = {**CLOCK, "status": "advancing", "target": "2024-06-01T02:00:00Z", "progress": 42}
 
@@ -111,7 +112,7 @@ def customer_list(url: str, *, empty: bool = False, search: str = "", filtered: 
     rows = [] if empty else [row for row in customers() if search.lower() in row["name"].lower()]
     chips = [{"key": "currency", "label": "Currency", "value": v, "shown": v} for v in ("USD", "EUR")]
     return {
-        "title": "Customers", "frame": frame("customers", CLOCK), "can": {"create": True, "export": True},
+        "title": "Customers", "frame": frame("customers", CLOCK), "can": {"create": True, "edit": True, "export": True},
         "search": search, "filters": CUSTOMER_FILTERS, "active_filters": chips if filtered else [],
         "customers": rows, "page": page(1204, url),
         "api": calls("POST", "/customers", "query Customers($searchTerm: String) {\n  customers(searchTerm: $searchTerm, "
@@ -192,7 +193,7 @@ def plans(url: str, *, empty: bool = False) -> Data:
     rows = [("Pay as you go", "pay_as_you_go", 0, "USD", "Monthly", 812, 1), ("Team", "team", 49_00, "USD", "Monthly", 344, 4),
             ("Scale", "scale.v2", 990_00, "EUR", "Yearly", 41, 6), ("Enterprise", "enterprise", 1_200_000, "JPY", "Quarterly", 3, 9)]  # fmt: skip
     return {
-        "title": "Plans", "frame": frame("plans"), "can": {"create": True, "update": True, "delete": True}, "search": "",
+        "title": "Plans", "frame": frame("plans"), "can": {"create": True, "edit": True, "delete": True}, "search": "",
         "page": page(4, url),
         "plans": [] if empty else [
             {"id": uid(at), "href": f"{BASE}/plan/{code}", "name": name, "code": code, "amount_cents": cents,
@@ -209,7 +210,7 @@ def metrics(url: str) -> Data:
     rows = [("Search requests", "search_requests", "Sum", "search_requests_volume", False, 2), ("Seats", "seats", "Unique count", "user_id", True, 3),
             ("Storage", "storage_gb", "Weighted sum", "gb", True, 1), ("API calls", "api_calls", "Count", None, False, 4)]  # fmt: skip
     return {
-        "title": "Billable metrics", "frame": frame("metrics"), "can": {"create": True, "update": True, "delete": True},
+        "title": "Billable metrics", "frame": frame("metrics"), "can": {"create": True, "edit": True, "delete": True},
         "search": "", "page": page(4, url),
         "metrics": [{"id": uid(at), "href": f"{BASE}/billable-metric/{code}", "name": name, "code": code, "aggregation": how,
                      "field": field, "recurring": recurring, "plans": count, "created_at": "2024-01-15T23:30:00Z"}
@@ -225,11 +226,11 @@ def jobs(url: str) -> Data:
             ("payments.collect", "failed", 3, "1.2 s", "card_declined: the card has insufficient funds"),
             ("usage.rollup", "queued", 0, "—", None)]  # fmt: skip
     return {
-        "title": "Jobs", "frame": frame("developers"), "section": "jobs", "search": "", "running": False,
+        "title": "Jobs", "frame": frame("developers"), "section": "jobs", "search": "", "running": False, "filtered": False,
         "quick": [{"label": label, "href": f"{BASE}/developers/jobs?status={label.lower()}", "current": label == "All",
                    "count": count} for label, count in (("All", None), ("Running", 1), ("Retrying", 1), ("Failed", 1))],
         "page": page(5, url),
-        "jobs": [{"id": uid(at), "name": name, "subject": {"label": "NOR-0A1B-002-040", "href": f"{BASE}/invoice/1"} if at < 4 else None,
+        "jobs": [{"id": uid(at), "name": name, "subject": {"label": "NOR-0A1B-002-040", "title": uid(40), "href": f"{BASE}/invoice/1"} if at < 4 else None,
                   "status": status, "attempts": attempts, "queued_at": "2024-03-15T14:00:03Z", "ended_at": None, "took": took,
                   "error": error} for at, (name, status, attempts, took, error) in enumerate(rows)],
     }  # fmt: skip
@@ -240,7 +241,7 @@ def api_docs() -> Data:
         "transaction_id": "t-1", "external_subscription_id": "sub_acme", "code": "search_requests",
         "properties": {"search_requests_volume": 120}}})  # fmt: skip
     return {
-        "title": "API", "frame": frame("developers"), "section": "api", "api_url": API, "openapi_url": "/api/v1/openapi.json",
+        "title": "API", "frame": frame("developers"), "section": "api", "api_url": API, "openapi_url": "/api/v1/openapi.json", "docs_url": "/api/v1/docs",
         "graphql_url": "https://billing.example.com/graphql",
         "groups": [
             {"name": "Events", "operations": [
@@ -322,7 +323,8 @@ def customer_page(url: str, tab: str, *, empty: bool = False) -> Data:
                       {"label": "Payments by", "value": "Stripe"}, {"label": "Payment term", "value": "30 days, from organization"},
                       {"label": "Grace period", "value": "3 days"}, {"label": "Taxes", "value": "VAT 20%"}],
             "metadata": [{"label": "segment", "value": "enterprise"}, {"label": "csm", "value": "Rui"}]},
-        "can": {"update": True, "subscribe": True, "coupons": True, "wallets": True, "invoice": True, "request_payment": True},
+        "can": {"edit": True, "subscribe": True, "coupons": True, "wallets": True, "invoice": True, "request_payment": True,
+                "portal": True, "delete": True},
         "figures": [
             {"label": "Gross revenue", "amount_cents": 94_105_500, "currency": "USD", "note": "41 invoices", "tone": None},
             {"label": "Overdue", "amount_cents": 120_400, "currency": "USD", "note": "1 invoice, 12 days", "tone": "negative"},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,10 +38,19 @@ def static_url(name: str) -> str:
     return f"/static/{name}?v={digest}"
 
 
+class _Environment(Environment):
+    """``can.update`` is the entry of that name, never the method of the dict."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]  # pyright: ignore[reportUnknownVariableType]
+        return super().getattr(obj, attribute)
+
+
 @cache
 def environment() -> Environment:
     """The environment of all templates: autoescape on, a missing variable is an error."""
-    env = Environment(
+    env = _Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -107,17 +116,21 @@ def render(
     *,
     status_code: int = 200,
     toast: tuple[str, str] | None = None,
+    events: Sequence[str] = (),
 ) -> HTMLResponse:
     """Answer with ``template`` filled from ``context``, whole or as the partial that the request asks for.
 
     ``block`` forces the partial for any htmx request (a form that swaps itself). ``toast`` is (tone, text), shown by
-    the page after the swap. Templates also see ``url`` (path and query of the request) and ``theme``.
+    the page after the swap; ``events`` are further events of the page then. Templates also see ``url`` (path and query
+    of the request) and ``theme``.
     """
     theme = request.cookies.get("theme", "")
     query = f"?{request.url.query}" if request.url.query else ""
     full = {"url": request.url.path + query, "theme": theme if theme in THEMES else None, **context}
     chosen = partial_block(request, environment().get_template(template), block)
     headers = {"Vary": "HX-Request, HX-Target, Cookie", "Cache-Control": "private, no-store"}
-    if toast is not None:
-        headers["HX-Trigger"] = json.dumps({"toast": {"tone": toast[0], "text": toast[1]}})
+    triggered: dict[str, Any] = {"toast": {"tone": toast[0], "text": toast[1]}} if toast is not None else {}
+    triggered |= dict.fromkeys(events)
+    if triggered:
+        headers["HX-Trigger"] = json.dumps(triggered)
     return HTMLResponse(render_text(template, full, chosen), status_code=status_code, headers=headers)

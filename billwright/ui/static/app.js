@@ -329,6 +329,12 @@
     drawCharts();
   });
 
+  // --- The sandbox clock has arrived: show the page as it is now, unless something is being typed in it ---------------
+  on("clock:arrived", () => {
+    if ($("form[data-guard][data-changed]") || $("dialog[open]")) return;
+    window.htmx.ajax("GET", location.pathname + location.search, { target: "#main", swap: "innerHTML" });
+  });
+
   // --- Charts (uPlot is loaded by the pages that have one) -----------------------------------------------------------
   const drawn = new Map();
   function colour(name) { return getComputedStyle(document.documentElement).getPropertyValue(name).trim(); }

@@ -1,0 +1,118 @@
+"""The back office: its pages at the root of the server, below ``/{organization slug}`` (spec 07 §7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from billwright.billing.access.naming import RESERVED_SLUGS
+from billwright.server.middleware import error_answer
+from billwright.ui.rendering import STATIC
+from billwright.ui.views import (
+    access,
+    catalogue,
+    clock,
+    customers,
+    developers,
+    invoice_page,
+    invoices,
+    search,
+    subscriptions,
+)
+from billwright.ui.views.support import MEMBER, Refused, View, guarded, outside, page
+
+_YEAR = "public, max-age=31536000, immutable"
+
+
+class _Slug(StringConvertor):
+    """The form of an organization's slug (spec 07 §3.1); names of routes are no slugs."""
+
+    regex = rf"(?!(?:{'|'.join(sorted(RESERVED_SLUGS))})(?:/|$))[a-z0-9][a-z0-9-]{{1,38}}[a-z0-9]"
+
+
+register_url_convertor("slug", _Slug())
+
+
+class Assets(StaticFiles):
+    """Files whose address carries a fingerprint may be kept for ever, the others are asked for again each day."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        scope: Scope = args[2] if len(args) > 2 else kwargs["scope"]
+        fingerprinted = scope.get("query_string", b"").startswith(b"v=")
+        response.headers["Cache-Control"] = _YEAR if fingerprinted else "public, max-age=86400"
+        return response
+
+
+def routes() -> list[BaseRoute]:
+    """The routes of this door. The last ones catch what nobody else answers."""
+    below = "/{slug:slug}"
+    return [
+        Mount("/static", GZipMiddleware(Assets(directory=STATIC), minimum_size=1024), name="static"),
+        Route("/", access.home, methods=["GET"]),
+        Route("/login", access.show_login, methods=["GET"]),
+        Route("/login", access.log_in, methods=["POST"]),
+        Route("/logout", access.log_out, methods=["POST"]),
+        Route(below, page(access.organization_home, MEMBER), methods=["GET"]),
+        *(Route(below + path, page(handler, *needs), methods=[method]) for method, path, handler, needs in PAGES),
+        Route(below + "/{rest:path}", page(_missing, MEMBER), methods=["GET"]),
+        Route("/{rest:path}", _outside, methods=["GET"]),
+    ]
+
+
+async def _to_jobs(view: View) -> Response:
+    return RedirectResponse(f"{view.base}/developers/jobs", status_code=303)
+
+
+async def _missing(view: View) -> Response:
+    """Nothing lives below this organization at that address."""
+    raise Refused(404, "resource_not_found")
+
+
+async def _outside(request: Request) -> Response:
+    """An address of nobody: a page for people, the API's envelope for programs."""
+    if "text/html" not in request.headers.get("accept", ""):
+        return guarded(error_answer(404))
+    words = "Check the address, or start from your home page."
+    return outside(request, 404, "Nothing lives at this address", words)
+
+
+PAGES = (
+    ("GET", "/customers", customers.customer_list, ("customers:view",)),
+    ("GET", "/create/customer", customers.new_customer, ("customers:create",)),
+    ("POST", "/create/customer", customers.create_customer, ("customers:create",)),
+    ("GET", "/customer/{customer}", customers.customer_page, ("customers:view",)),
+    ("GET", "/customer/{customer}/edit", customers.edit_customer, ("customers:update",)),
+    ("POST", "/customer/{customer}/edit", customers.update_customer, ("customers:update",)),
+    ("GET", "/customer/{customer}/assign-plan", subscriptions.assign_form, ("subscriptions:create",)),
+    ("POST", "/customer/{customer}/assign-plan", subscriptions.assign, ("subscriptions:create",)),
+    ("GET", "/customer/{customer}/{tab}", customers.customer_page, ("customers:view",)),
+    ("GET", "/subscriptions", subscriptions.subscription_list, ("subscriptions:view",)),
+    ("GET", "/subscription/{subscription}", subscriptions.subscription_page, ("subscriptions:view",)),
+    ("POST", "/subscription/{subscription}/terminate", subscriptions.terminate, ("subscriptions:update",)),
+    ("GET", "/invoices", invoices.invoice_list, ("invoices:view",)),
+    ("GET", "/invoices/{invoice}", invoices.old_address, ("invoices:view",)),
+    ("GET", "/invoice/{invoice}.pdf", invoices.download, ("invoices:view",)),
+    ("GET", "/invoice/{invoice}", invoice_page.show_invoice, ("invoices:view",)),
+    ("POST", "/invoice/{invoice}/refresh", invoices.refresh, ("invoices:update",)),
+    ("POST", "/invoice/{invoice}/finalize", invoices.finalize, ("invoices:update",)),
+    ("GET", "/plans", catalogue.plan_list, ("plans:view",)),
+    ("GET", "/plan/{plan}", catalogue.plan_page, ("plans:view",)),
+    ("GET", "/billable-metrics", catalogue.metric_list, ("billable_metrics:view",)),
+    ("GET", "/billable-metric/{metric}", catalogue.metric_page, ("billable_metrics:view",)),
+    ("GET", "/developers", _to_jobs, ("developers:manage",)),
+    ("GET", "/developers/jobs", developers.job_list, ("developers:manage",)),
+    ("POST", "/developers/jobs/{job}/retry", developers.retry, ("developers:manage",)),
+    ("GET", "/developers/api", developers.api_page, ("developers:manage",)),
+    ("GET", "/clock", clock.show_clock, (MEMBER,)),
+    ("POST", "/clock", clock.advance, ("developers:manage",)),
+    ("GET", "/search", search.search, (MEMBER,)),
+)  # fmt: skip
+"""Method, path below the organization, handler, and the permissions of which one opens it (spec 07 §3.3)."""

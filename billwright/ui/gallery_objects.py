@@ -1,0 +1,103 @@
+# ruff: noqa: E501
+"""Sample data of the gallery: plans, metrics, subscriptions and forms. Development only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from billwright.ui import formatting
+from billwright.ui.gallery_samples import API, BASE, CLOCK, calls, frame, page, uid, usage
+
+Data = dict[str, Any]
+OPERATION = 'query One {\n  one(id: "…") {\n    id\n  }\n}'
+
+
+def plan_page() -> Data:
+    tiers = [{"label": "First 10,000", "value": "$0.00"}, {"label": "10,000 to 1,000,000", "value": "$0.0015"},
+             {"label": "1,000,000 and above", "value": "$0.0012 + $256.26 flat"}]  # fmt: skip
+    return {
+        "title": "Scale", "frame": frame("plans", CLOCK),
+        "plan": {"id": uid(5), "name": "Scale", "code": "scale", "description": "For teams in production", "overridden": False,
+                 "currency": "USD", "facts": [{"label": "Interval", "value": "Monthly"}, {"label": "Billed", "value": "In advance"},
+                                              {"label": "Trial", "value": "14 days"}]},
+        "figures": [{"label": "Fee", "value": "$990.00", "note": "Monthly, in advance"}, {"label": "Active subscriptions", "value": "41"},
+                    {"label": "Customers", "value": "38"}, {"label": "Draft invoices", "value": "0"}],
+        "charges": [
+            {"id": uid(1), "name": "Search requests", "code": "search", "metric": {"name": "Search requests", "href": f"{BASE}/billable-metric/1"},
+             "notes": "Graduated, in arrears", "prices": [{"name": None, "rows": tiers}, {"name": "Region: EU", "rows": tiers[:1]}]},
+            {"id": uid(2), "name": "Seats", "code": "seats", "metric": {"name": "Seats", "href": f"{BASE}/billable-metric/1"},
+             "notes": "Package, in arrears, prorated", "prices": [{"name": None, "rows": [{"label": "Each package of 5", "value": "$49.00"}]}]}],
+        "subscriptions_href": f"{BASE}/subscriptions?plan=scale",
+        "api": calls("GET", "/plans/scale", OPERATION),
+    }  # fmt: skip
+
+
+def metric_page() -> Data:
+    event = {"event": {"transaction_id": "a-unique-id", "external_subscription_id": "your-subscription",
+                       "code": "search_requests", "properties": {"volume": 1}}}  # fmt: skip
+    return {
+        "title": "Search requests", "frame": frame("metrics"),
+        "metric": {"id": uid(6), "name": "Search requests", "code": "search_requests", "description": None,
+                   "created_at": "2024-01-15T23:30:00Z",
+                   "facts": [{"label": "Aggregation", "value": "Sum"}, {"label": "Property", "value": "volume"}]},
+        "sample": formatting.curl("POST", API + "/events", event),
+        "api": calls("GET", "/billable_metrics/search_requests", OPERATION),
+    }  # fmt: skip
+
+
+def customer_form(refused: bool = False) -> Data:
+    values = {"name": "Acme Corporation" if refused else "", "external_id": "acme-001" if refused else "", "currency": "", "timezone": "",
+              "email": "billing@" if refused else ""}  # fmt: skip
+    words = {"external_id": "This external id is taken. Choose another one.",
+             "email": "Write one address, or several separated by commas."} if refused else {}  # fmt: skip
+    return {
+        "title": "New customer", "frame": frame("customers", CLOCK), "heading": "New customer", "action": f"{BASE}/create/customer",
+        "back": f"{BASE}/customers", "submit": "Create customer", "is_new": True, "currency_locked": False, "values": values,
+        "errors": {name: words.get(name) for name in values}, "error": None,
+        "currencies": [{"value": "", "label": "Set by the first plan"}, {"value": "USD", "label": "USD"}],
+        "timezones": [{"value": "", "label": "The organization's: UTC"}, {"value": "Asia/Tokyo", "label": "Asia/Tokyo"}],
+    }  # fmt: skip
+
+
+def subscription_list(url: str) -> Data:
+    rows = [("Production search", "active", "Acme Corporation", "Scale", 99_000, "USD", None),
+            ("Staging", "pending", "Acme Corporation", "Team", 4_900, "USD", "2025-01-31T00:00:00Z"),
+            ("sub_delphi_eu", "active", "Delphi Data", "Enterprise", 1_200_000, "EUR", None)]  # fmt: skip
+    return {
+        "title": "Subscriptions", "frame": frame("subscriptions", CLOCK), "search": "",
+        "filters": [{"key": "status", "label": "Status", "type": "text", "options": [{"value": "active", "label": "Active"}]},
+                    {"key": "plan", "label": "Plan code", "type": "text", "options": None}],
+        "active_filters": [], "page": page(3, url), "api": calls("POST", "/subscriptions", OPERATION),
+        "subscriptions": [
+            {"id": uid(at), "href": f"{BASE}/subscription/1", "name": name, "external_id": f"sub-{at}", "status": status,
+             "customer": {"name": customer, "href": f"{BASE}/customer/1/overview"}, "plan": plan, "overridden": at == 0,
+             "amount_cents": cents, "currency": currency, "interval": "Monthly", "started_at": "2024-01-15T23:30:00Z", "ending_at": ending}
+            for at, (name, status, customer, plan, cents, currency, ending) in enumerate(rows)],
+    }  # fmt: skip
+
+
+def subscription_page(pending: bool = False) -> Data:
+    return {
+        "title": "Production search", "frame": frame("subscriptions", CLOCK),
+        "subscription": {
+            "id": uid(3), "href": f"{BASE}/subscription/1", "name": "Production search", "external_id": "sub_acme",
+            "status": "pending" if pending else "active", "timezone": "Asia/Tokyo",
+            "started_at": None if pending else "2024-01-15T23:30:00Z", "subscription_at": "2024-04-15T23:30:00Z", "ending_at": None,
+            "period_start": None if pending else "2024-03-01T05:00:00Z", "period_end": "2024-04-01T03:59:59Z", "plan": "Scale",
+            "plan_code": "scale", "overridden": True, "next_plan": "team", "next_plan_on": "2024-04-01",
+            "facts": [{"label": "Plan", "value": "Scale"}, {"label": "Fee", "value": "$990.00, monthly"}]},
+        "customer": {"name": "Acme Corporation", "href": f"{BASE}/customer/1", "timezone": "Asia/Tokyo"},
+        "usage": [] if pending else usage(), "can": {"terminate": True, "credit": not pending},
+        "terminate": "It ends now. The final invoice bills the usage so far, $3,482.18 without taxes. This cannot be undone.",
+        "api": calls("GET", "/subscriptions/sub_acme", OPERATION),
+    }  # fmt: skip
+
+
+def assign_form() -> Data:
+    values = {"plan": "", "external_id": "", "name": "", "billing_time": "calendar", "start": ""}
+    return {
+        "title": "Assign a plan", "frame": frame("customers", CLOCK), "customer": {"name": "Acme Corporation", "href": f"{BASE}/customer/1"},
+        "action": f"{BASE}/customer/1/assign-plan", "values": values, "errors": {**dict.fromkeys(values), "plan": "This cannot be empty."},
+        "error": None, "plans": [{"value": "", "label": "Choose a plan"}, {"value": "1", "label": "Scale · $990.00 monthly"}],
+        "plan_hint": "1 plan in another currency left out.", "timezone": "Asia/Tokyo",
+    }  # fmt: skip

@@ -1,0 +1,1 @@
+"""Views of the back office: each runs a named GraphQL operation and fills a template with its answer."""

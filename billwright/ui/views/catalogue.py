@@ -1,0 +1,198 @@
+"""Plans and billable metrics: lists and pages (spec 07 §7.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from billwright.ui import formatting
+from billwright.ui.views.prices import shown_price
+from billwright.ui.views.support import View
+from billwright.ui.views.usage import INTERVALS, MODELS
+
+AGGREGATIONS: Mapping[str, str] = {
+    "count_agg": "Count",
+    "unique_count_agg": "Unique count",
+    "latest_agg": "Latest",
+    "max_agg": "Maximum",
+    "sum_agg": "Sum",
+    "weighted_sum_agg": "Weighted sum",
+    "custom_agg": "Custom",
+}
+_NO_CHANGES = {"create": False, "edit": False, "delete": False}
+
+
+async def plan_list(view: View) -> Response:
+    """``GET /{slug}/plans``."""
+    found = (await view.ask("PlanList", **view.paging(), searchTerm=view.search or None))["plans"]
+    content = {
+        "title": "Plans",
+        "url": view.url,
+        "can": _NO_CHANGES,
+        "search": view.query("search"),
+        "page": view.pager(found["metadata"]),
+        "plans": [
+            {
+                "id": item["id"],
+                "href": f"{view.base}/plan/{item['id']}",
+                "name": item["name"],
+                "code": item["code"],
+                "amount_cents": int(item["amountCents"]),
+                "currency": item["amountCurrency"],
+                "interval": INTERVALS[item["interval"]],
+                "subscriptions": item["activeSubscriptionsCount"],
+                "charges": item["chargesCount"],
+                "created_at": item["createdAt"],
+            }
+            for item in found["collection"]
+        ],
+        "api": view.api(
+            "PlanList", "POST", "/plans",
+            {"plan": {"name": "Team", "code": "team", "interval": "monthly", "amount_cents": 4900,
+                      "amount_currency": "USD", "pay_in_advance": False}},
+        ),
+    }  # fmt: skip
+    return await view.page("catalogue/plans.html", "plans", content)
+
+
+async def plan_page(view: View) -> Response:
+    """``GET /{slug}/plan/{id}``: the settings, and every price."""
+    plan = (await view.ask("PlanPage", id=view.path("plan")))["plan"]
+    currency, fee = plan["amountCurrency"], int(plan["amountCents"])
+    content = {
+        "title": plan["name"],
+        "url": view.url,
+        "plan": {
+            "id": plan["id"],
+            "name": plan["name"],
+            "code": plan["code"],
+            "description": plan["description"],
+            "overridden": plan["isOverridden"],
+            "currency": currency,
+            "facts": _facts(plan),
+        },
+        "figures": [
+            {
+                "label": "Fee",
+                "value": formatting.money_with_currency(fee, currency),
+                "note": f"{INTERVALS[plan['interval']]}, {'in advance' if plan['payInAdvance'] else 'in arrears'}",
+            },
+            {"label": "Active subscriptions", "value": f"{plan['activeSubscriptionsCount']:,}"},
+            {"label": "Customers", "value": f"{plan['customersCount']:,}"},
+            {"label": "Draft invoices", "value": f"{plan['draftInvoicesCount']:,}"},
+        ],
+        "charges": [_charge(view, charge, currency) for charge in plan["charges"]],
+        "subscriptions_href": formatting.url_with(f"{view.base}/subscriptions", plan=plan["code"]),
+        "api": view.api("PlanPage", "GET", f"/plans/{plan['code']}"),
+    }
+    return await view.page("catalogue/plan.html", "plans", content)
+
+
+def _facts(plan: Mapping[str, Any]) -> list[dict[str, str]]:
+    trial = plan["trialPeriod"]
+    facts = [
+        ("Interval", INTERVALS[plan["interval"]]),
+        ("Billed", "In advance" if plan["payInAdvance"] else "In arrears"),
+        ("Usage billed", "Monthly" if plan["billChargesMonthly"] else "With the fee's interval"),
+        ("Trial", f"{formatting.units(trial)} days" if trial and float(trial) else "None"),
+        ("Currency", plan["amountCurrency"]),
+        ("Name on invoices", plan["invoiceDisplayName"] or plan["name"]),
+        ("Taxes", ", ".join(f"{tax['name']} {float(tax['rate']):g}%" for tax in plan["taxes"]) or "Of the customer"),
+    ]
+    return [{"label": label, "value": value} for label, value in facts]
+
+
+def _charge(view: View, charge: Mapping[str, Any], currency: str) -> dict[str, Any]:
+    metric = charge["billableMetric"]
+    notes = [MODELS.get(charge["chargeModel"], charge["chargeModel"])]
+    notes.append("billed at each event" if charge["payInAdvance"] else "in arrears")
+    if charge["prorated"]:
+        notes.append("prorated")
+    if not charge["invoiceable"]:
+        notes.append("without an invoice")
+    if int(charge["minAmountCents"]):
+        notes.append(f"at least {formatting.money_with_currency(charge['minAmountCents'], currency)}")
+    prices = [{"name": None, "rows": shown_price(charge["chargeModel"], charge["properties"], currency)}]
+    for part in charge["filters"]:
+        words = part["invoiceDisplayName"] or ", ".join(
+            f"{key}: {' or '.join(values)}" for key, values in part["values"].items()
+        )
+        prices.append({"name": words, "rows": shown_price(charge["chargeModel"], part["properties"], currency)})
+    return {
+        "id": charge["id"],
+        "name": charge["invoiceDisplayName"] or metric["name"],
+        "code": charge["code"],
+        "metric": {"name": metric["name"], "href": f"{view.base}/billable-metric/{metric['id']}"},
+        "notes": ", ".join(notes),
+        "prices": prices,
+    }
+
+
+async def metric_list(view: View) -> Response:
+    """``GET /{slug}/billable-metrics``."""
+    found = (await view.ask("MetricList", **view.paging(), searchTerm=view.search or None))["billableMetrics"]
+    content = {
+        "title": "Billable metrics",
+        "url": view.url,
+        "can": _NO_CHANGES,
+        "search": view.query("search"),
+        "page": view.pager(found["metadata"]),
+        "metrics": [
+            {
+                "id": item["id"],
+                "href": f"{view.base}/billable-metric/{item['id']}",
+                "name": item["name"],
+                "code": item["code"],
+                "aggregation": AGGREGATIONS.get(item["aggregationType"], item["aggregationType"]),
+                "field": item["expression"] or item["fieldName"],
+                "recurring": item["recurring"],
+                "plans": item["plansCount"],
+                "created_at": item["createdAt"],
+            }
+            for item in found["collection"]
+        ],
+        "api": view.api(
+            "MetricList", "POST", "/billable_metrics",
+            {"billable_metric": {"name": "API calls", "code": "api_calls", "aggregation_type": "count_agg"}},
+        ),
+    }  # fmt: skip
+    return await view.page("catalogue/metrics.html", "metrics", content)
+
+
+async def metric_page(view: View) -> Response:
+    """``GET /{slug}/billable-metric/{id}``, with the event that feeds it."""
+    metric = (await view.ask("MetricPage", id=view.path("metric")))["billableMetric"]
+    event: dict[str, Any] = {
+        "transaction_id": "a-unique-id",
+        "external_subscription_id": "your-subscription",
+        "code": metric["code"],
+    }
+    if metric["fieldName"]:
+        event["properties"] = {metric["fieldName"]: "user-1" if metric["aggregationType"] == "unique_count_agg" else 1}
+    rounding = metric["roundingFunction"]
+    facts = [
+        ("Aggregation", AGGREGATIONS.get(metric["aggregationType"], metric["aggregationType"])),
+        ("Type", "Recurring: units are carried over" if metric["recurring"] else "Metered: units begin at zero"),
+        ("Property", metric["fieldName"]),
+        ("Expression", metric["expression"]),
+        ("Rounding", f"{rounding} to {metric['roundingPrecision'] or 0} decimals" if rounding else None),
+        ("Weighted by", metric["weightedInterval"]),
+        ("On plans", f"{metric['plansCount']:,}"),
+    ]
+    content = {
+        "title": metric["name"],
+        "url": view.url,
+        "metric": {
+            "id": metric["id"],
+            "name": metric["name"],
+            "code": metric["code"],
+            "description": metric["description"],
+            "created_at": metric["createdAt"],
+            "facts": [{"label": label, "value": value} for label, value in facts if value],
+        },
+        "sample": formatting.curl("POST", f"{view.settings.api_url}/api/v1/events", {"event": event}),
+        "api": view.api("MetricPage", "GET", f"/billable_metrics/{metric['code']}"),
+    }
+    return await view.page("catalogue/metric.html", "metrics", content)

@@ -1,0 +1,346 @@
+"""Customers: list, page with its tabs, form (spec 07 §7.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import available_timezones
+
+from starlette.responses import Response
+
+from billwright.billing.kernel.clock import iso_ms, system_now
+from billwright.billing.kernel.money import CURRENCIES
+from billwright.ui.views.invoices import shown_row
+from billwright.ui.views.support import Refused, View
+from billwright.ui.views.usage import INTERVALS, shown_usage
+from billwright.ui.views.words import field_errors, in_words
+
+TABS = {"overview": "CustomerOverview", "subscriptions": "CustomerSubscriptions", "invoices": "CustomerInvoices"}
+FIELDS = {"name": "name", "externalId": "external_id", "currency": "currency", "timezone": "timezone", "email": "email"}
+PROVIDERS = {"stripe": "Stripe", "gocardless": "GoCardless", "adyen": "Adyen"}
+
+
+def present(view: View, frame: Mapping[str, Any]) -> str:
+    """The organization's now: the sandbox clock, else system time."""
+    clock = frame["organization"]["clock"]
+    return clock["now"] if clock else (iso_ms(system_now()) or "")
+
+
+async def load_frame(view: View) -> Mapping[str, Any]:
+    """The frame's data, asked for once."""
+    if not view.frame_data:
+        view.frame_data = await view.ask("Frame")
+    return view.frame_data
+
+
+def shown_name(customer: Mapping[str, Any]) -> str:
+    """The display name, else the external id."""
+    return customer["displayName"] or customer["externalId"]
+
+
+def customer_href(view: View, customer: Mapping[str, Any]) -> str:
+    return f"{view.base}/customer/{customer['id']}"
+
+
+async def customer_list(view: View) -> Response:
+    """``GET /{slug}/customers``."""
+    currencies = [value.upper() for value in view.query_all("currency")]
+    countries = [value.upper() for value in view.query_all("country")]
+    kind = view.query("type") if view.query("type") in ("company", "individual") else None
+    data = await view.ask(
+        "CustomerList",
+        **view.paging(),
+        searchTerm=view.search or None,
+        currencies=currencies or None,
+        countries=countries or None,
+        customerType=kind,
+    )
+    found = data["customers"]
+    active = [
+        *(
+            {"key": "currency", "label": "Currency", "value": value, "shown": value.upper()}
+            for value in view.query_all("currency")
+        ),
+        *(
+            {"key": "country", "label": "Country", "value": value, "shown": value.upper()}
+            for value in view.query_all("country")
+        ),
+        *([{"key": "type", "label": "Type", "value": kind, "shown": kind.capitalize()}] if kind else []),
+    ]
+    content = {
+        "title": "Customers",
+        "url": view.url,
+        "can": {
+            "create": view.may("customers:create"), "edit": view.may("customers:update"), "export": False,
+        },
+        "search": view.query("search"),
+        "filters": [
+            {"key": "currency", "label": "Currency", "type": "text",
+             "options": [{"value": code, "label": code} for code in _common_currencies(currencies)]},
+            {"key": "country", "label": "Country", "type": "text", "options": None},
+            {"key": "type", "label": "Type", "type": "text",
+             "options": [{"value": "company", "label": "Company"}, {"value": "individual", "label": "Individual"}]},
+        ],
+        "active_filters": active,
+        "customers": [_row(view, item) for item in found["collection"]],
+        "page": view.pager(found["metadata"]),
+        "api": view.api(
+            "CustomerList", "POST", "/customers",
+            {"customer": {"external_id": "acme-001", "name": "Acme Corporation", "currency": "USD"}},
+        ),
+    }  # fmt: skip
+    return await view.page("customers/list.html", "customers", content)
+
+
+def _common_currencies(chosen: list[str]) -> list[str]:
+    return list(dict.fromkeys(["USD", "EUR", "GBP", "CHF", "JPY", "CAD", "AUD", *chosen]))
+
+
+def _row(view: View, item: Mapping[str, Any]) -> dict[str, Any]:
+    currency = item["currency"]
+    overdue = _in_currency(item["overdueBalances"], currency)
+    return {
+        "id": item["id"],
+        "href": customer_href(view, item),
+        "name": shown_name(item),
+        "external_id": item["externalId"],
+        "email": item["email"],
+        "country": item["country"],
+        "currency": currency or (overdue[1] if overdue else None),
+        "active_subscriptions": item["activeSubscriptionsCount"],
+        "overdue_cents": overdue[0] if overdue else 0,
+        "gross_cents": (_in_currency(item["grossRevenues"], currency) or (None,))[0],
+        "provider": PROVIDERS.get(item["paymentProvider"] or ""),
+        "created_at": item["createdAt"],
+    }
+
+
+def _in_currency(balances: list[Mapping[str, Any]] | None, currency: str | None) -> tuple[int, str] | None:
+    for balance in balances or []:
+        if currency is None or balance["currency"] == currency:
+            return int(balance["amountCents"]), balance["currency"]
+    return None
+
+
+async def customer_page(view: View) -> Response:
+    """``GET /{slug}/customer/{id}[/{tab}]``."""
+    tab = view.request.path_params.get("tab") or "overview"
+    if tab not in TABS:
+        raise Refused(404, "not_found")
+    paging = view.paging() if tab == "invoices" else {}
+    customer = (await view.ask(TABS[tab], id=view.path("customer"), **paging))["customer"]
+    now = present(view, await load_frame(view))
+    href = customer_href(view, customer)
+    usage = [
+        shown
+        for item in (customer.get("subscriptions") or [] if tab == "overview" else [])
+        if (shown := shown_usage(item, view.base, now)) is not None
+    ]
+    content: dict[str, Any] = {
+        "title": shown_name(customer),
+        "url": view.url,
+        "tab": tab,
+        "customer": _head(customer, href),
+        "can": {
+            "edit": view.may("customers:update"),
+            "subscribe": view.may("subscriptions:create"),
+            "coupons": False, "wallets": False, "invoice": False, "request_payment": False, "portal": False,
+            "delete": False,
+        },
+        "figures": _figures(customer, usage),
+        "tabs": _tabs(customer, href, tab),
+        "usage": usage,
+        "coupons": [],
+        "wallet": None,
+        "revenue": None,
+        "subscriptions": [_subscription(view, item) for item in customer.get("subscriptions") or []]
+        if tab == "subscriptions"
+        else [],
+        "drafts": [],
+        "invoices": [],
+        "page": None,
+        "api": view.api(TABS[tab], "GET", f"/customers/{customer['externalId']}"),
+    }  # fmt: skip
+    if tab == "invoices":
+        content["drafts"] = [shown_row(view, item) for item in (customer["drafts"] or {"collection": []})["collection"]]
+        listed = customer["invoices"]
+        content["invoices"] = [shown_row(view, item) for item in listed["collection"]] if listed else []
+        content["page"] = view.pager(listed["metadata"]) if listed else None
+    return await view.page("customers/page.html", "customers", content)
+
+
+def _head(customer: Mapping[str, Any], href: str) -> dict[str, Any]:
+    facts: list[tuple[str, str | None]] = [
+        ("Legal name", customer["legalName"]),
+        ("Tax ID", customer["taxIdentificationNumber"]),
+        ("Country", customer["country"]),
+        ("Currency", customer["currency"]),
+        ("Time zone", customer["timezone"] or f"{customer['applicableTimezone']}, from organization"),
+        ("Payments by", PROVIDERS.get(customer["paymentProvider"] or "", "No provider")),
+        ("Payment term", _days(customer["applicableNetPaymentTerm"], inherited=customer["netPaymentTerm"] is None)),
+        (
+            "Grace period",
+            _days(customer["applicableInvoiceGracePeriod"], inherited=customer["invoiceGracePeriod"] is None),
+        ),
+        ("Taxes", ", ".join(f"{tax['name']} {float(tax['rate']):g}%" for tax in customer["taxes"]) or None),
+    ]
+    return {
+        "id": customer["id"],
+        "href": href,
+        "name": shown_name(customer),
+        "external_id": customer["externalId"],
+        "type": customer["customerType"],
+        "email": customer["email"],
+        "timezone": customer["applicableTimezone"],
+        "currency": customer["currency"],
+        "created_at": customer["createdAt"],
+        "facts": [{"label": label, "value": value} for label, value in facts if value],
+        "metadata": [{"label": item["key"], "value": item["value"]} for item in customer["metadata"]],
+        "overdue_cents": sum(int(item["amountCents"]) for item in customer["overdueBalances"] or []),
+    }
+
+
+def _days(count: int, *, inherited: bool) -> str:
+    return f"{count} day{'' if count == 1 else 's'}{', from organization' if inherited else ''}"
+
+
+def _figures(customer: Mapping[str, Any], usage: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    figures: list[dict[str, Any]] = []
+    for label, key, tone in (("Gross revenue", "grossRevenues", None), ("Overdue", "overdueBalances", "negative")):
+        for balance in customer[key] or []:
+            count = balance["invoicesCount"]
+            figures.append(
+                {
+                    "label": label,
+                    "amount_cents": int(balance["amountCents"]),
+                    "currency": balance["currency"],
+                    "note": f"{count} invoice{'' if count == 1 else 's'}",
+                    "tone": tone,
+                }
+            )
+    if usage:
+        currency = usage[0]["currency"]
+        same = [item for item in usage if item["currency"] == currency]
+        figures.append(
+            {
+                "label": "Usage this period",
+                "amount_cents": sum(item["total_cents"] for item in same),
+                "currency": currency,
+                "note": f"{len(same)} subscription{'' if len(same) == 1 else 's'}",
+                "tone": None,
+            }
+        )
+    return figures
+
+
+def _tabs(customer: Mapping[str, Any], href: str, current: str) -> list[dict[str, Any]]:
+    return [
+        {"label": "Overview", "href": f"{href}/overview", "current": current == "overview"},
+        {"label": "Subscriptions", "href": f"{href}/subscriptions", "current": current == "subscriptions",
+         "count": customer["subscriptionsCount"]},
+        {"label": "Invoices", "href": f"{href}/invoices", "current": current == "invoices",
+         "count": customer["invoicesCount"]},
+    ]  # fmt: skip
+
+
+def _subscription(view: View, item: Mapping[str, Any]) -> dict[str, Any]:
+    plan = item["plan"]
+    change = item["nextPlanCode"] and item["downgradePlanDate"]
+    return {
+        "id": item["id"],
+        "href": f"{view.base}/subscription/{item['id']}",
+        "name": item["name"] or item["externalId"],
+        "plan": plan["name"],
+        "status": item["status"],
+        "overridden": plan["isOverridden"],
+        "interval": INTERVALS[plan["interval"]],
+        "started_at": item["startedAt"],
+        "ending_at": item["terminatedAt"] or item["endingAt"],
+        "amount_cents": int(plan["amountCents"]),
+        "currency": plan["amountCurrency"],
+        "next_plan": {"name": item["nextPlanCode"], "at": f"{item['downgradePlanDate']}T00:00:00Z"} if change else None,
+    }
+
+
+# --- form ----------------------------------------------------------------------------------------------------------
+
+
+async def new_customer(view: View) -> Response:
+    """``GET /{slug}/create/customer``."""
+    if not view.may("customers:create"):
+        raise Refused(403, "forbidden")
+    return await _form(view, None, dict.fromkeys(FIELDS.values(), ""), {})
+
+
+async def create_customer(view: View) -> Response:
+    """``POST /{slug}/create/customer``."""
+    values = {name: view.posted(name) for name in FIELDS.values()}
+    outcome = await view.change("CreateCustomer", **_input(values))
+    if not outcome.ok:
+        return await _form(view, None, values, outcome.fields, code=outcome.code)
+    made = outcome.data["createCustomer"]
+    return view.redirect(customer_href(view, made), ("positive", f"{shown_name(made)} created"))
+
+
+async def edit_customer(view: View) -> Response:
+    """``GET /{slug}/customer/{id}/edit``."""
+    if not view.may("customers:update"):
+        raise Refused(403, "forbidden")
+    customer = (await view.ask("CustomerForm", id=view.path("customer")))["customer"]
+    return await _form(view, customer, {form: customer[name] or "" for name, form in FIELDS.items()}, {})
+
+
+async def update_customer(view: View) -> Response:
+    """``POST /{slug}/customer/{id}/edit``."""
+    customer = (await view.ask("CustomerForm", id=view.path("customer")))["customer"]
+    values = {**{name: view.posted(name) for name in FIELDS.values()}, "external_id": customer["externalId"]}
+    sent = _input(values)
+    sent.pop("externalId")
+    if not customer["canEditAttributes"]:
+        sent.pop("currency")
+        values["currency"] = customer["currency"] or ""
+    outcome = await view.change("UpdateCustomer", id=customer["id"], **sent)
+    if not outcome.ok:
+        return await _form(view, customer, values, outcome.fields, code=outcome.code)
+    return view.redirect(customer_href(view, customer), ("positive", "Saved"))
+
+
+def _input(values: Mapping[str, str]) -> dict[str, Any]:
+    """Form values as the mutation's input: empty ones are null."""
+    found: dict[str, Any] = {name: values[form] or None for name, form in FIELDS.items()}
+    return {**found, "externalId": values["external_id"]}
+
+
+async def _form(
+    view: View,
+    customer: Mapping[str, Any] | None,
+    values: Mapping[str, str],
+    fields: Mapping[str, list[str]],
+    code: str | None = None,
+) -> Response:
+    organization = (await load_frame(view))["organization"]
+    known = set(FIELDS)
+    errors = field_errors(fields)
+    base_error = next((text for name, text in errors.items() if name not in known), None)
+    content = {
+        "title": f"Edit {shown_name(customer)}" if customer else "New customer",
+        "url": view.url,
+        "heading": f"Edit {shown_name(customer)}" if customer else "New customer",
+        "action": view.request.url.path,
+        "back": customer_href(view, customer) if customer else f"{view.base}/customers",
+        "values": values,
+        "errors": {form: errors.get(name) for name, form in FIELDS.items()},
+        "error": base_error or (in_words(code) if code and not errors else None),
+        "is_new": customer is None,
+        "currency_locked": customer is not None and not customer["canEditAttributes"],
+        "currencies": [{"value": "", "label": "Set by the first plan"}]
+        + [{"value": code, "label": code} for code in sorted(CURRENCIES)],
+        "timezones": _timezones(organization["timezone"]),
+        "submit": "Save" if customer else "Create customer",
+    }
+    return await view.page("customers/form.html", "customers", content, status_code=422 if errors or code else 200)
+
+
+def _timezones(inherited: str) -> list[dict[str, str]]:
+    zones = sorted(zone for zone in available_timezones() if "/" in zone or zone == "UTC")
+    return [{"value": "", "label": f"The organization's: {inherited}"}, *({"value": z, "label": z} for z in zones)]

@@ -1,0 +1,133 @@
+"""Current usage as ``customers/usage.html`` shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from billwright.ui import formatting
+
+MODELS: Mapping[str, str] = {
+    "standard": "Standard",
+    "graduated": "Graduated",
+    "graduated_percentage": "Graduated percentage",
+    "package": "Package",
+    "percentage": "Percentage",
+    "volume": "Volume",
+    "dynamic": "Dynamic",
+    "custom": "Custom",
+}
+INTERVALS: Mapping[str, str] = {
+    "weekly": "Weekly",
+    "monthly": "Monthly",
+    "quarterly": "Quarterly",
+    "semiannual": "Twice a year",
+    "yearly": "Yearly",
+}
+
+
+def shown_usage(subscription: Mapping[str, Any], base: str, now: str) -> dict[str, Any] | None:
+    """One subscription's usage, ``None`` without any. ``now`` is the organization's present."""
+    usage = subscription["currentUsage"]
+    if usage is None:
+        return None
+    total = int(usage["amountCents"])
+    plan = subscription["plan"]
+    return {
+        "id": subscription["id"],
+        "name": subscription["name"] or subscription["externalId"],
+        "href": f"{base}/subscription/{subscription['id']}",
+        "plan": f"{plan['name']}, {INTERVALS[plan['interval']].lower()}",
+        "currency": usage["currency"],
+        "from": usage["fromDatetime"],
+        "to": usage["toDatetime"],
+        "left": _left(usage["toDatetime"], now),
+        "as_of": now,
+        "total_cents": total,
+        "projected_cents": _projected(total, usage["fromDatetime"], usage["toDatetime"], now),
+        "measure": None,
+        "charges": [_charge(item, total) for item in usage["chargesUsage"]],
+    }
+
+
+def _left(end: str, now: str) -> str:
+    days = (datetime.fromisoformat(end) - datetime.fromisoformat(now)).total_seconds() / 86400
+    if days < 0:
+        return "ended"
+    whole = int(days)
+    return "less than a day left" if whole < 1 else f"{whole} day{'' if whole == 1 else 's'} left"
+
+
+def _projected(total: int, start: str, end: str, now: str) -> int | None:
+    """The total at this pace at the end of the period; none before a tenth of it has passed."""
+    begin, finish, present = (datetime.fromisoformat(text) for text in (start, end, now))
+    whole, passed = (finish - begin).total_seconds(), (present - begin).total_seconds()
+    if total <= 0 or passed <= whole / 10 or passed >= whole:
+        return None
+    return int(Decimal(total) * int(whole) / max(1, int(passed)))
+
+
+def _charge(item: Mapping[str, Any], total: int) -> dict[str, Any]:
+    amount = int(item["amountCents"])
+    percent = formatting.share(amount, total)
+    charge, metric = item["charge"], item["billableMetric"]
+    return {
+        "id": charge["id"],
+        "name": charge["invoiceDisplayName"] or metric["name"],
+        "code": metric["code"],
+        "model": MODELS.get(charge["chargeModel"], charge["chargeModel"]),
+        "units": item["units"],
+        "amount_cents": amount,
+        "measure": {
+            "percent": float(percent),
+            "label": f"{percent}% of this period's usage" if amount else "Nothing used",
+            "over": False,
+        },
+        "filters": _parts(item),
+    }
+
+
+def _parts(item: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """By filter, or by group where there are no filters; groups of a filter stand below it."""
+    groups: list[Mapping[str, Any]] = item["groupedUsage"]
+    if not item["filters"]:
+        return [
+            {"name": group_name(group["groupedBy"]), "units": group["units"], "amount_cents": int(group["amountCents"]),
+             "groups": []}
+            for group in groups
+        ]  # fmt: skip
+    parts: list[dict[str, Any]] = []
+    for index, part in enumerate(item["filters"]):
+        parts.append(
+            {
+                "name": filter_name(part),
+                "units": part["units"],
+                "amount_cents": int(part["amountCents"]),
+                "groups": [
+                    {
+                        "name": group_name(group["groupedBy"]),
+                        "units": group["filters"][index]["units"],
+                        "amount_cents": int(group["filters"][index]["amountCents"]),
+                    }
+                    for group in groups
+                    if index < len(group["filters"])
+                ],
+            }
+        )
+    return parts
+
+
+def group_name(values: Mapping[str, str | None]) -> str:
+    """``region: eu, model: none``."""
+    return ", ".join(f"{key}: {value if value not in (None, '') else 'none'}" for key, value in values.items()) or "All"
+
+
+def filter_name(part: Mapping[str, Any]) -> str:
+    """The bucket's own name, else its values."""
+    if part["values"] is None:
+        return "All other values"
+    if part["invoiceDisplayName"]:
+        return part["invoiceDisplayName"]
+    return ", ".join(f"{key}: {' or '.join(values)}" for key, values in part["values"].items())

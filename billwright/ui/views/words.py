@@ -1,0 +1,49 @@
+"""The server's codes in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+_FIELD_WORDS: Mapping[tuple[str, str], str] = {
+    ("externalId", "value_already_exist"): "This external id is taken. Choose another one.",
+    ("currency", "currencies_does_not_match"): "The currency is fixed once a plan or an invoice exists.",
+    ("planCode", "unsupported_value"): "A running subscription cannot change its plan yet.",
+}
+_WORDS: Mapping[str, str] = {
+    "value_is_mandatory": "This cannot be empty.",
+    "value_already_exist": "This is taken already.",
+    "value_is_invalid": "This is not a valid value.",
+    "value_is_too_long": "This is too long.",
+    "value_is_too_short": "This is too short.",
+    "value_is_out_of_range": "This is out of range.",
+    "invalid_timezone": "Choose a time zone from the list.",
+    "invalid_email_format": "Write one address, or several separated by commas.",
+    "invalid_date": "This is not a date that can be used here.",
+    "currencies_does_not_match": "The currencies do not match.",
+    "incorrect_login_or_password": "The e-mail or the password is wrong.",
+    "login_method_not_authorized": "Your organization does not allow signing in by password.",
+    "rate_limited": "Too many attempts. Wait fifteen minutes and try again.",
+    "clock_is_advancing": "The clock is being advanced already. Wait until it has arrived.",
+    "is_not_failed": "Only failed jobs can be retried.",
+    "is_queued": "The same work is queued already.",
+    "concurrency_conflict": "Somebody changed this at the same moment. Try again.",
+    "lock_acquisition_failed": "Somebody is changing this. Try again in a moment.",
+    "not_found": "This no longer exists.",
+    "feature_unavailable": "This cannot be done with this kind of invoice.",
+}
+
+
+def in_words(code: str, field: str = "") -> str:
+    """A code for people; an unknown one by its own name rather than hidden."""
+    return _FIELD_WORDS.get((field, code)) or _WORDS.get(code) or code.replace("_", " ").capitalize() + "."
+
+
+def field_errors(fields: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """One sentence per field."""
+    return {name: " ".join(in_words(code, name) for code in codes) for name, codes in fields.items()}
+
+
+def toast_words(code: str | None, fields: Mapping[str, Iterable[str]]) -> str:
+    """One sentence for everything that went wrong, where no field stands beside it."""
+    details = field_errors(fields)
+    return next(iter(details.values()), None) or in_words(code or "internal_error")
