@@ -14,6 +14,7 @@ from billwright.billing.access.context import Context
 from billwright.billing.background.runtime import Runtime
 from billwright.billing.customers.locking import lock_customer_with_organization
 from billwright.billing.kernel.clock import system_now
+from billwright.billing.kernel.transient import retrying
 from billwright.billing.scheduling.passes import next_pass
 
 log = structlog.get_logger(__name__)
@@ -142,22 +143,32 @@ async def run_customer(
 ) -> int:
     """Run a customer's due passes in order up to ``until``, one transaction each; returns how many.
 
-    Without ``wait`` a customer locked by somebody else is left to them.
+    Without ``wait`` a customer locked by somebody else is left to them. A transaction that collides with another
+    (deadlock, serialization failure) is run again.
     """
     done = 0
     more = True
     while more:
-        async with runtime.database.transaction() as session:
-            locked = await lock_customer_with_organization(session, organization_id, customer_id, skip_locked=not wait)
-            if locked is None:
-                return done
-            customer, organization = locked
-            ctx = Context(session, organization, event_store=runtime.event_store)
-            found = await next_pass(ctx, customer, until)
-            if found is None:
-                return done
-            instant, chosen = found
-            await chosen.run(ctx, customer, instant)
-            more = await next_pass(ctx, customer, until) is not None
-        done += 1
+        ran, more = await retrying(
+            lambda: _run_next(runtime, organization_id, customer_id, until, wait), customer_id=str(customer_id)
+        )
+        done += ran
     return done
+
+
+async def _run_next(
+    runtime: Runtime, organization_id: UUID, customer_id: UUID, until: datetime, wait: bool
+) -> tuple[bool, bool]:
+    """Run the customer's earliest due pass; whether there was one, and whether another is due."""
+    async with runtime.database.transaction() as session:
+        locked = await lock_customer_with_organization(session, organization_id, customer_id, skip_locked=not wait)
+        if locked is None:
+            return False, False
+        customer, organization = locked
+        ctx = Context(session, organization, event_store=runtime.event_store)
+        found = await next_pass(ctx, customer, until)
+        if found is None:
+            return False, False
+        instant, chosen = found
+        await chosen.run(ctx, customer, instant)
+        return True, await next_pass(ctx, customer, until) is not None
