@@ -95,6 +95,11 @@ class Charge(Record, table=True):
     __table_args__ = (
         Index("uq_charges_code", "plan_id", "code", unique=True, postgresql_where=LIVE),
         Index("ix_charges_billable_metric_id", "billable_metric_id"),
+        Index(
+            "ix_charges_in_advance",
+            "billable_metric_id",
+            postgresql_where=text("pay_in_advance and deleted_at is null"),
+        ),
         Index("ix_charges_plan_id", "plan_id"),
     )
 

@@ -194,7 +194,8 @@ class Fee(Record, table=True):
             unique=True,
             postgresql_nulls_not_distinct=True,
             postgresql_where=text(
-                "invoice_id is not null and fee_type in ('charge', 'subscription') and deleted_at is null"
+                "invoice_id is not null and deleted_at is null"
+                " and (fee_type = 'subscription' or (fee_type = 'charge' and not pay_in_advance))"
             ),
         ),
         Index(
@@ -206,6 +207,29 @@ class Fee(Record, table=True):
             unique=True,
             postgresql_nulls_not_distinct=True,
             postgresql_where=text("event_transaction_id is not null and deleted_at is null"),
+        ),
+        Index(
+            "uq_fees_renewal",
+            "subscription_id",
+            "charge_id",
+            "charge_filter_id",
+            "group_key",
+            "charges_from_datetime",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+            postgresql_where=text("fee_type = 'charge' and pay_in_advance and event_transaction_id is null"),
+        ),
+        Index(
+            "ix_fees_event",
+            "organization_id",
+            "event_transaction_id",
+            postgresql_where=text("event_transaction_id is not null"),
+        ),
+        Index(
+            "ix_fees_paid_in_advance",
+            "organization_id",
+            "external_subscription_id",
+            postgresql_where=text("invoice_id is null and payment_status = 'succeeded' and deleted_at is null"),
         ),
         Index("ix_fees_invoice", "invoice_id"),
         Index("ix_fees_subscription", "subscription_id", "fee_type"),
