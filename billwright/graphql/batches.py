@@ -14,8 +14,8 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
-from billwright.billing.catalog.models import BillableMetric, Charge, Plan, PlanTax
-from billwright.billing.catalog.queries import PlanView, plan_views
+from billwright.billing.catalog.models import BillableMetric, BillableMetricFilter, Charge, Plan, PlanTax
+from billwright.billing.catalog.queries import PlanView, metric_views, plan_views
 from billwright.billing.customers.models import Customer, CustomerMetadata, CustomerTax
 from billwright.billing.invoicing.models import (
     VISIBLE_STATUSES,
@@ -72,6 +72,12 @@ async def subscriptions(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, Subscri
 
 async def metrics(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, BillableMetric]:
     return await _by_id(ctx, BillableMetric, ids)
+
+
+async def filters_of_metric(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[BillableMetricFilter]]:
+    """Filters of metrics, by key."""
+    found = await metrics(ctx, ids)
+    return {view.metric.id: list(view.filters) for view in await metric_views(ctx, list(found.values()))}
 
 
 async def invoices(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, Invoice]:

@@ -13,6 +13,7 @@ from strawberry.types import ExecutionContext
 
 from billwright.graphql.limits import MAX_TOKENS, WithinLimits
 from billwright.graphql.mutations.access import AccessMutations
+from billwright.graphql.mutations.catalog import CatalogMutations
 from billwright.graphql.mutations.customers import CustomerMutations
 from billwright.graphql.mutations.developers import DeveloperMutations
 from billwright.graphql.mutations.invoices import InvoiceMutations
@@ -27,7 +28,9 @@ from billwright.graphql.scalars import SCALARS
 Query = merge_types(
     "Query", (AccessQueries, CatalogQueries, CustomerQueries, DeveloperQueries, InvoiceQueries, SearchQueries)
 )
-Mutation = merge_types("Mutation", (AccessMutations, CustomerMutations, DeveloperMutations, InvoiceMutations))
+Mutation = merge_types(
+    "Mutation", (AccessMutations, CatalogMutations, CustomerMutations, DeveloperMutations, InvoiceMutations)
+)
 
 
 class _Schema(strawberry.Schema):

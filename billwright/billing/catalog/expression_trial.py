@@ -29,14 +29,14 @@ def evaluate_expression(ctx: Context, inp: ExpressionTrial) -> str:
     try:
         event = SampleEvent.parse({} if inp.event is None else inp.event)
         value = parsed.evaluate(
-            expressions.ExpressionEvent(event.code or "", _instant(ctx, event.timestamp), event.properties or {})
+            expressions.ExpressionEvent(event.code or "", sample_instant(ctx, event.timestamp), event.properties or {})
         )
     except (ValidationFailed, expressions.ExpressionError):
         raise ValidationFailed(event="invalid_event") from None
     return expressions.wire_value(value)
 
 
-def _instant(ctx: Context, timestamp: Any) -> datetime:
+def sample_instant(ctx: Context, timestamp: Any) -> datetime:
     """Unix seconds as number or text, truncated to microseconds; absent means now (spec 01 §2.3)."""
     if timestamp is None:
         return ctx.now()

@@ -145,6 +145,19 @@ async def find_metric(ctx: Context, code: str, *, lock: bool = False) -> Billabl
     return found
 
 
+async def metric_by_id(ctx: Context, metric_id: UUID) -> BillableMetric:
+    """The live metric with this internal id. Raises ``NotFound("billable_metric")``."""
+    statement = select(BillableMetric).where(
+        col(BillableMetric.id) == metric_id,
+        col(BillableMetric.organization_id) == ctx.organization_id,
+        col(BillableMetric.deleted_at).is_(None),
+    )
+    found = (await ctx.session.scalars(statement)).first()
+    if found is None:
+        raise NotFound("billable_metric")
+    return found
+
+
 async def is_metric_in_use(ctx: Context, metric_id: UUID) -> bool:
     """A live charge on a live plan, overridden plans included (spec 01 §1.3)."""
     return (await ctx.session.scalars(plans_using(metric_id).limit(1))).first() is not None

@@ -8,12 +8,13 @@ from typing import Any
 import strawberry
 
 from billwright.graphql.enums import (
+    BillableMetricAggregationTypeEnum,
     CustomerCustomerTypeEnum,
     SubscriptionBillingTimeEnum,
     SubscriptionOnTerminationCreditNoteEnum,
     SubscriptionOnTerminationInvoiceEnum,
 )
-from billwright.graphql.scalars import ISO8601DateTime
+from billwright.graphql.scalars import ISO8601DateTime, JsonObject
 
 
 def i(description: str) -> Any:
@@ -195,4 +196,68 @@ class TerminateSubscriptionInput:
         "What happens to the unused part of a fee paid in advance."
     )
     on_termination_invoice: SubscriptionOnTerminationInvoiceEnum | None = i("Whether it gets a final invoice.")
+    client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
+
+
+@strawberry.input(description="A property of events that charges may price separately.")
+class BillableMetricFilterInput:
+    key: str = m("Property of the events.")
+    values: list[str] = m("Its values that can be priced.")
+
+
+@strawberry.input(description="Attributes of a new billable metric.")
+class CreateBillableMetricInput:
+    name: str = m("Name shown to people.")
+    code: str = m("Code that events carry, unique in the organization.")
+    aggregation_type: BillableMetricAggregationTypeEnum = m("How events become units.")
+    field_name: str | None = i("Property of the events that is aggregated.")
+    description: str | None = i("What is measured.")
+    expression: str | None = i("Expression that computes the property.")
+    recurring: bool | None = i("Whether units are carried over into the next period.")
+    rounding_function: str | None = i("How units are rounded: round, ceil, floor.")
+    rounding_precision: int | None = i("Decimals that remain; may be negative.")
+    weighted_interval: str | None = i("Interval of a weighted sum: seconds.")
+    custom_aggregator: str | None = i("Source of a custom aggregation.")
+    filters: list[BillableMetricFilterInput] | None = i("Properties that charges may price separately; replaces all.")
+    client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
+
+
+@strawberry.input(
+    description="Attributes to change; while a charge uses the metric, only name, description and filters."
+)
+class UpdateBillableMetricInput:
+    id: strawberry.ID = m("Internal id of the metric.")
+    name: str | None = i("Name shown to people.")
+    code: str | None = i("Code that events carry.")
+    aggregation_type: BillableMetricAggregationTypeEnum | None = i("How events become units.")
+    field_name: str | None = i("Property of the events that is aggregated.")
+    description: str | None = i("What is measured.")
+    expression: str | None = i("Expression that computes the property.")
+    recurring: bool | None = i("Whether units are carried over into the next period.")
+    rounding_function: str | None = i("How units are rounded: round, ceil, floor.")
+    rounding_precision: int | None = i("Decimals that remain; may be negative.")
+    weighted_interval: str | None = i("Interval of a weighted sum: seconds.")
+    custom_aggregator: str | None = i("Source of a custom aggregation.")
+    filters: list[BillableMetricFilterInput] | None = i("Properties that charges may price separately; replaces all.")
+    client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
+
+
+@strawberry.input(description="Names one object.")
+class DestroyBillableMetricInput:
+    id: strawberry.ID = m("Internal id of the metric; its charges go with it.")
+    client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
+
+
+@strawberry.input(description="An event that is not stored.")
+class SampleEventInput:
+    code: str | None = i("Code of the event.")
+    timestamp: str | None = i("Unix seconds, with decimals if needed; now when left out.")
+    properties: JsonObject | None = i("Properties of the event.")
+
+
+@strawberry.input(description="A custom aggregator and what to try it on.")
+class TestCustomAggregatorInput:
+    custom_aggregator: str = m("The source.")
+    events: list[SampleEventInput] = m("At most 100 events; they are folded in order of time.")
+    custom_properties: JsonObject | None = i("What the charge would hand to the code.")
     client_mutation_id: str | None = i(CLIENT_MUTATION_ID)

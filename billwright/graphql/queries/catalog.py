@@ -6,6 +6,7 @@ from typing import Annotated
 
 import strawberry
 
+from billwright.billing.catalog.expression_trial import evaluate_expression
 from billwright.billing.catalog.queries import (
     MetricFilters,
     PlanFilters,
@@ -13,13 +14,15 @@ from billwright.billing.catalog.queries import (
     plan_by_id,
     plans_statement,
 )
+from billwright.billing.catalog.schemas import ExpressionTrial
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.ids import parse_id
 from billwright.billing.kernel.pagination import paginate
 from billwright.graphql import batches
 from billwright.graphql.enums import BillableMetricAggregationTypeEnum
+from billwright.graphql.mutations.inputs import SampleEventInput, sent
 from billwright.graphql.permissions import HasPermission
-from billwright.graphql.types.catalog import BillableMetric, Plan
+from billwright.graphql.types.catalog import BillableMetric, ExpressionResult, Plan
 from billwright.graphql.types.common import (
     Collection,
     IdArgument,
@@ -84,3 +87,17 @@ class CatalogQueries:
         if found is None or found.deleted_at is not None:
             raise NotFound("billable_metric")
         return found
+
+    @strawberry.field(
+        description="What an expression makes of a sample event; nothing is stored.",
+        permission_classes=[HasPermission("billable_metrics:view")],
+    )
+    async def evaluate_billable_metric_expression(
+        self,
+        info: Inf,
+        expression: Annotated[str, strawberry.argument(description="The expression.")],
+        event: Annotated[SampleEventInput, strawberry.argument(description="What to try it on.")],
+    ) -> ExpressionResult:
+        async with info.context.reading() as ctx:
+            value = evaluate_expression(ctx, ExpressionTrial.parse({"expression": expression, "event": sent(event)}))
+        return ExpressionResult(value=value)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import strawberry
 
 from billwright.billing.catalog import models
 from billwright.billing.catalog.queries import ChargeView, PlanView
+from billwright.billing.metering.custom_aggregation import State
 from billwright.graphql import batches
 from billwright.graphql.enums import BillableMetricAggregationTypeEnum, PlanIntervalEnum
 from billwright.graphql.scalars import BigInt, DecimalText, ISO8601DateTime, JsonObject
 from billwright.graphql.types.common import Inf, f
 from billwright.graphql.types.taxes import Tax
+
+
+@strawberry.type(description="A property of events that charges may price separately.")
+class BillableMetricFilter:
+    key: str = f("Property of the events.")
+    values: list[str] = f("Its values that can be priced.")
 
 
 @strawberry.type(description="How events of one code become units.")
@@ -28,8 +36,13 @@ class BillableMetric:
     rounding_function: str | None = f("How units are rounded: round, ceil, floor.")
     rounding_precision: int | None = f("Decimals that remain; may be negative.")
     weighted_interval: str | None = f("Interval of a weighted sum.")
+    custom_aggregator: str | None = f("Source of a custom aggregation.")
     created_at: ISO8601DateTime = f("When it was made.")
     updated_at: ISO8601DateTime = f("When it was last changed.")
+
+    @strawberry.field(description="Properties that charges may price separately, with their values.")
+    async def filters(self, root: strawberry.Parent[models.BillableMetric], info: Inf) -> list[BillableMetricFilter]:
+        return await info.context.load(batches.filters_of_metric, root.id, [])
 
     @strawberry.field(description="Live plans with a charge on this metric.")
     async def plans_count(self, root: strawberry.Parent[models.BillableMetric], info: Inf) -> int:
@@ -141,3 +154,31 @@ class Plan:
     @strawberry.field(description="Draft invoices that bill the plan.")
     async def draft_invoices_count(self, root: strawberry.Parent[models.Plan], info: Inf) -> int:
         return await info.context.load(batches.draft_invoices_by_plan, root.id, 0)
+
+
+@strawberry.type(description="State of a custom aggregation.")
+class CustomAggregatorState:
+    total_units: DecimalText = f("Units so far.")
+    amount: DecimalText = f("Amount so far, in currency units.")
+
+    @strawberry.field(description="What the code keeps for itself.")
+    def memo(self, root: strawberry.Parent[State]) -> JsonObject | None:
+        return JsonObject(json.loads(root.memo))
+
+
+@strawberry.type(description="Something wrong with a source.")
+class CustomAggregatorProblem:
+    line: int = f("Line, from 1; 0 for the source as a whole.")
+    message: str = f("What is wrong there.")
+
+
+@strawberry.type(description="What a custom aggregator made of sample events.")
+class CustomAggregatorTrial:
+    states: list[CustomAggregatorState] = f("State after each event, in order of time; empty when something is wrong.")
+    problems: list[CustomAggregatorProblem] = f("Why the source cannot be saved.")
+    failure: str | None = f("Why the code failed on an event.")
+
+
+@strawberry.type(description="What an expression made of a sample event.")
+class ExpressionResult:
+    value: str = f("The value as text.")
