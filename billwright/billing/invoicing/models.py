@@ -110,6 +110,8 @@ class Invoice(Record, table=True):
     prepaid_credit_amount_cents: int = cents()
     prepaid_granted_credit_amount_cents: int | None = cents(nullable=True)
     prepaid_purchased_credit_amount_cents: int | None = cents(nullable=True)
+    offset_amount_cents: int = cents()
+    """What finalized credit notes took off the amount due of this very invoice (spec 05 C1)."""
     total_amount_cents: int = cents()
     total_paid_amount_cents: int = cents()
     payment_overdue: bool = False
@@ -324,6 +326,48 @@ class InvoiceTax(Table, table=True):
     amount_cents: int = cents()
     currency: str
     created_at: datetime = instant()
+
+
+class Credit(Record, table=True):
+    """What reduced an invoice: a coupon, a credit note, or a progressive invoice of the same period (spec 04 §1.3).
+
+    Exactly one source; each reduces an invoice at most once. ``before_taxes``: false for credit notes.
+    """
+
+    __tablename__ = "credits"
+    __table_args__ = (
+        Index(
+            "uq_credits_source",
+            "invoice_id",
+            "applied_coupon_id",
+            "credit_note_id",
+            "progressive_billing_invoice_id",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+        ),
+        Index("ix_credits_applied_coupon", "applied_coupon_id", postgresql_where=text("applied_coupon_id is not null")),
+        Index("ix_credits_credit_note", "credit_note_id", postgresql_where=text("credit_note_id is not null")),
+        Index(
+            "ix_credits_progressive_invoice",
+            "progressive_billing_invoice_id",
+            postgresql_where=text("progressive_billing_invoice_id is not null"),
+        ),
+        CheckConstraint(
+            "num_nonnulls(applied_coupon_id, credit_note_id, progressive_billing_invoice_id) = 1", name="source"
+        ),
+        CheckConstraint("amount_cents >= 0", name="amount"),
+    )
+
+    organization_id: uuid.UUID = key("organizations.id")
+    invoice_id: uuid.UUID = key("invoices.id")
+    applied_coupon_id: uuid.UUID | None = key("applied_coupons.id", nullable=True)
+    credit_note_id: uuid.UUID | None = key("credit_notes.id", nullable=True)
+    progressive_billing_invoice_id: uuid.UUID | None = key("invoices.id", nullable=True)
+    position: int = 0
+    """Order of use on the invoice."""
+    amount_cents: int = cents()
+    currency: str
+    before_taxes: bool
 
 
 class InvoiceMetadata(Record, table=True):

@@ -1,0 +1,1 @@
+"""Coupons: discounts before tax, and their applications to customers (spec 05 B)."""
