@@ -43,7 +43,7 @@ _KINDS = {
     httpcore.ConnectError: "could not connect",
     httpcore.ReadError: "the connection broke while waiting for the answer",
     httpcore.WriteError: "the connection broke while sending",
-    httpcore.RemoteProtocolError: "the answer is not HTTP",
+    httpcore.RemoteProtocolError: "no HTTP answer",
 }
 
 

@@ -4,8 +4,8 @@ Rows of ``webhooks`` are their own queue, apart from the jobs, so that a slow re
 receivers. A claim is known by its ``lease_until``: who lost it to another process can no longer change the row. A crash
 after the post lets the lease expire, and the delivery is repeated under the same unique key.
 
-While more than half of a process's places are taken, an endpoint gets no second place, so that many receivers that do
-not answer cannot take all of them from the others.
+Half of a process's places are for endpoints that have no attempt under way, so that a few receivers that do not answer
+cannot take all of them from the others.
 """
 
 from __future__ import annotations
@@ -111,9 +111,7 @@ async def _deliver(runtime: Runtime, organization_id: UUID | None) -> int:
     done = 0
     try:
         while True:
-            free = options.in_flight - len(running)
-            at_once = options.at_once if free * 2 > options.in_flight else 1
-            claims = await _claim(runtime, organization_id, at_once, free) if free > 0 else []
+            claims = await _claim_for(runtime, organization_id, len(running))
             running |= {asyncio.create_task(_attempt(runtime, claim)) for claim in claims}
             if not running:
                 return done
@@ -123,6 +121,17 @@ async def _deliver(runtime: Runtime, organization_id: UUID | None) -> int:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _claim_for(runtime: Runtime, organization_id: UUID | None, running: int) -> list[Claim]:
+    """What to begin while ``running`` attempts are under way here."""
+    options = runtime.webhooks
+    common = max(1, options.in_flight // 2)
+    if running < common:
+        return await _claim(runtime, organization_id, options.at_once, common - running)
+    if running < options.in_flight:
+        return await _claim(runtime, organization_id, 1, options.in_flight - running)
+    return []
 
 
 async def _claim(runtime: Runtime, organization_id: UUID | None, at_once: int, limit: int) -> list[Claim]:

@@ -28,7 +28,7 @@ async def emit(
 
     Costs nothing where no endpoint wants the type: the organization's row says so.
     """
-    log.info(
+    log.debug(
         "domain event",
         event_type=event_type,
         object_type=object_type,
