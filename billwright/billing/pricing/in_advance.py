@@ -31,7 +31,8 @@ class InAdvanceEvent:
     ``earlier_count``, ``earlier_units``: number of earlier events of the period, and the sum of their billable units
     (percentage model; count metrics need only the number).
     ``earlier_values``: these billable units one by one in order, for percentage charges on sum and unique count with
-    free units; a prefix is enough: until the fold is no longer ``open``.
+    free units; a prefix is enough: until the fold is no longer ``open``. ``earlier_fold``, already fed with all of
+    them, stands for them.
     ``precise_total_amount_cents``: the event's own amount, minor units (dynamic model).
     ``custom_amount``: what the fold of this event added to ``state.amount`` (custom model).
     ``proration``: (days from the event to the period's end, D), prorated standard charges only.
@@ -42,6 +43,7 @@ class InAdvanceEvent:
     earlier_count: int = 0
     earlier_units: Decimal = ZERO
     earlier_values: Iterable[Decimal] = field(default=())
+    earlier_fold: PercentageFold | None = None
     precise_total_amount_cents: Decimal = ZERO
     custom_amount: Decimal | None = None
     proration: tuple[int, int] | None = None
@@ -155,6 +157,8 @@ def _percentage_delta(
     if aggregation_type == v.COUNT:
         earlier_units = Decimal(event.earlier_count)
         fold.add(Decimal(1), event.earlier_count)
+    elif event.earlier_fold is not None:
+        fold = event.earlier_fold
     elif terms.has_free_units:
         fold.extend(event.earlier_values)
         if fold.open and fold.seen != event.earlier_count:

@@ -77,11 +77,11 @@ class PercentageFold:
         self.terms = terms
         self.seen = 0
         """Events fed so far."""
-        self.free_units = ZERO
+        self.free_units: Decimal = ZERO
         """Free amount consumed so far."""
         self.free_events = 0
         """Fully free events so far."""
-        self.cost = ZERO
+        self.cost: Decimal = ZERO
         """Sum of the costs of the paid events fed so far, limits applied."""
 
     @property
