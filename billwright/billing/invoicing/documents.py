@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from billwright.billing.customers.metadata import metadata_of
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.settings import document_locale
 from billwright.billing.documents.invoice_document import (
+    AddOnLine,
     Address,
     AppliedTax,
     FeeKind,
@@ -128,6 +129,7 @@ async def invoice_document(ctx: Context, invoice: Invoice) -> InvoiceDocument:
         totals=_totals(invoice),
         net_payment_term=invoice.net_payment_term,
         subscriptions=await _sections(ctx, invoice),
+        add_ons=await _add_on_lines(ctx, invoice),
     )
 
 
@@ -209,6 +211,27 @@ async def _sections(ctx: Context, invoice: Invoice) -> tuple[SubscriptionSection
             )
         )
     return tuple(sections)
+
+
+async def _add_on_lines(ctx: Context, invoice: Invoice) -> tuple[AddOnLine, ...]:
+    """The rows of a one-off invoice; their boundaries are UTC dates (spec 04 §14)."""
+    if invoice.invoice_type != "one_off":
+        return ()
+    fees = await fees_of(ctx, invoice)
+    taxes = await taxes_of_fees(ctx, [fee.id for fee in fees])
+    return tuple(
+        AddOnLine(
+            name=fee.invoice_display_name or str(fee.item.get("invoice_display_name") or fee.item.get("name") or ""),
+            units=fee.units,
+            precise_unit_amount=fee.precise_unit_amount,
+            amount_cents=fee.amount_cents,
+            from_date=(fee.from_datetime or fee.timestamp).astimezone(UTC).date(),
+            to_date=(fee.to_datetime or fee.timestamp).astimezone(UTC).date(),
+            description=fee.description,
+            taxes=_fee_taxes(taxes.get(fee.id, [])),
+        )
+        for fee in fees
+    )
 
 
 def _first_charges_day(fees: Sequence[Fee], tz: str) -> Any:

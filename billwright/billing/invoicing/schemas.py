@@ -221,7 +221,7 @@ def applied_invoice_tax(row: InvoiceTax) -> AppliedTaxOut:
 
 
 def _day_text(instant: datetime | None, tz: str, clock: str) -> str | None:
-    """``from_date`` and ``to_date`` are local days written with ``+00:00`` (spec 02 §11.1)."""
+    """``from_date`` and ``to_date`` are days of zone ``tz`` written with ``+00:00`` (spec 02 §11.1)."""
     return None if instant is None else f"{local_date(instant, tz).isoformat()}T{clock}+00:00"
 
 
@@ -236,6 +236,7 @@ def fee_object(
     """A fee on the wire. ``tz``: the zone of its invoice, or the customer's for standalone fees."""
     places = exponent(fee.currency)
     is_charge = fee.fee_type == "charge"
+    day_zone = "UTC" if fee.fee_type == "add_on" else tz
     since = fee.charges_from_datetime if is_charge else fee.from_datetime
     until = fee.charges_to_datetime if is_charge else fee.to_datetime
     net = fee.precise_amount_cents - fee.precise_coupons_amount_cents
@@ -277,8 +278,8 @@ def fee_object(
         "pay_in_advance": fee.pay_in_advance,
         "invoiceable": fee.invoiceable,
         "self_billed": False,
-        "from_date": _day_text(since, tz, "00:00:00"),
-        "to_date": _day_text(until, tz, "23:59:59"),
+        "from_date": _day_text(since, day_zone, "00:00:00"),
+        "to_date": _day_text(until, day_zone, "23:59:59"),
         "payment_status": fee.payment_status,
         "created_at": iso(fee.created_at) or "",
         "succeeded_at": iso(fee.succeeded_at),

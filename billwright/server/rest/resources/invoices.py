@@ -8,6 +8,8 @@ from billwright.billing.customers.queries import get_customer
 from billwright.billing.invoicing.documents import request_document
 from billwright.billing.invoicing.drafts import finalize_invoice, refresh_invoice
 from billwright.billing.invoicing.models import VISIBLE_STATUSES, Invoice
+from billwright.billing.invoicing.one_off import create_one_off_invoice
+from billwright.billing.invoicing.one_off_schemas import OneOffInvoiceCreate
 from billwright.billing.invoicing.presenting import invoice_detail, invoice_list_objects
 from billwright.billing.invoicing.queries import PAYMENT_STATUSES, InvoiceFilters, find_invoice, list_invoices
 from billwright.billing.invoicing.schemas import InvoiceOut, InvoiceUpdate
@@ -61,6 +63,10 @@ def _id(lago_id: str) -> UUID:
 
 async def _answer(call: Call, invoice: Invoice) -> InvoiceOut:
     return await invoice_detail(call.context, invoice)
+
+
+async def create_invoice(call: Call, inp: OneOffInvoiceCreate) -> InvoiceOut:
+    return await _answer(call, await create_one_off_invoice(call.context, inp))
 
 
 async def find_one_invoice(call: Call, lago_id: str) -> InvoiceOut:
@@ -121,6 +127,31 @@ _DOWNLOAD = (
 )
 
 OPERATIONS = [
+    operation(
+        "POST",
+        "/invoices",
+        permission="invoice:write",
+        body=OneOffInvoiceCreate,
+        root="invoice",
+        nulls="drop_deep",
+        answer=_ONE,
+        summary="Issue a one-off invoice",
+        description="Bills add-ons outside any subscription, at once. Taxes of a fee: its `tax_codes`, else the "
+        "add-on's, else the customer's, else the organization's. `skip_psp` leaves out the automatic payment.",
+        example={
+            "external_customer_id": "customer_1",
+            "currency": "EUR",
+            "fees": [
+                {
+                    "add_on_code": "setup_fee",
+                    "units": "2.5",
+                    "unit_amount_cents": 1200,
+                    "description": "Onboarding in May",
+                    "tax_codes": ["vat_fr_20"],
+                }
+            ],
+        },
+    )(create_invoice),
     operation(
         "GET",
         "/invoices",
