@@ -209,3 +209,30 @@ async def test_a_filter_shows_its_own_name_or_its_values() -> None:
     assert _filter_label(derived) == FilterLabel(display_name=None, values=stored)
     assert _filter_label(own) == FilterLabel(display_name="Western", values=stored)
     assert _filter_label({"filters": None}) is None
+
+
+async def test_04_19_3_a_one_off_invoice(sandbox: Sandbox) -> None:
+    await sandbox.tax("vat", "20")
+    await sandbox.customer("c1", currency="EUR", timezone="America/Los_Angeles")
+    for code, name, shown in (("setup", "Setup", "Set-up fee"), ("day", "Consulting day", None)):
+        body = {"name": name, "code": code, "amount_cents": 33300, "amount_currency": "EUR"}
+        await sandbox.call("POST", "add_ons", {"add_on": {**body, "invoice_display_name": shown}})
+    fees = [
+        {"add_on_code": "setup", "description": "On site\nin Lyon"},
+        {"add_on_code": "day", "units": "2.5", "from_datetime": "2024-01-01", "to_datetime": "2024-01-12T23:30:00Z"},
+        {"add_on_code": "day", "invoice_display_name": "A day", "tax_codes": []},
+    ]
+    body = {"invoice": {"external_customer_id": "c1", "fees": fees}}
+    invoice = (await sandbox.call("POST", "invoices", body))["invoice"]
+    made = await document(sandbox, invoice["lago_id"])
+    assert made.invoice_type == "one_off"
+    assert made.subscriptions == ()
+    assert [(line.name, line.units, line.amount_cents, line.description) for line in made.add_ons] == [
+        ("Set-up fee", 1, 33300, "On site\nin Lyon"),
+        ("Consulting day", Decimal("2.5"), 83250, None),
+        ("A day", 1, 33300, None),
+    ]
+    assert (made.add_ons[1].from_date, made.add_ons[1].to_date) == (date(2024, 1, 1), date(2024, 1, 12))
+    assert (made.add_ons[0].from_date, made.add_ons[0].precise_unit_amount) == (date(2024, 1, 15), 333)
+    assert made.add_ons[0].taxes == (FeeTax(name="VAT", rate=Decimal(20)),)
+    assert made.totals.total_amount_cents == 179820
