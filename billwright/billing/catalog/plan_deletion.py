@@ -20,7 +20,7 @@ from billwright.billing.invoicing.drafts import finalize_draft
 from billwright.billing.invoicing.models import Invoice, InvoiceSubscription
 from billwright.billing.kernel.outbox import enqueue
 from billwright.billing.notifications.service import emit
-from billwright.billing.subscriptions.life_cycle import cancel, terminate
+from billwright.billing.subscriptions.life_cycle import wind_up
 from billwright.billing.subscriptions.models import Subscription
 
 WIND_UP_JOB = "catalog.plan_wind_up"
@@ -128,11 +128,7 @@ async def _end_for_customer(runtime: Runtime, organization_id: UUID, plan_id: UU
             .order_by(col(Subscription.created_at), col(Subscription.id))
         )
         for subscription in subscriptions.all():
-            if subscription.status == "pending":
-                await cancel(ctx, subscription)
-                continue
-            skipped = subscription.on_termination_invoice == "skip"
-            await terminate(ctx, customer, subscription, ctx.now(), generate_invoice=not skipped)
+            await wind_up(ctx, customer, subscription, plan_id=plan_id)
         await session.flush()
         concerned = (
             select(col(InvoiceSubscription.invoice_id))

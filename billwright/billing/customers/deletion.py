@@ -17,7 +17,7 @@ from billwright.billing.customers.queries import get_customer
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.outbox import enqueue
-from billwright.billing.subscriptions.life_cycle import cancel, terminate
+from billwright.billing.subscriptions.life_cycle import wind_up as wind_up_subscription
 from billwright.billing.subscriptions.models import Subscription
 
 FINALIZATION_DELAY = timedelta(minutes=5)
@@ -64,11 +64,7 @@ async def wind_up(call: JobCall) -> None:
         )
         now = ctx.now()
         for subscription in rows.all():
-            if subscription.status == "pending":
-                await cancel(ctx, subscription)
-                continue
-            skipped = subscription.on_termination_invoice == "skip"
-            await terminate(ctx, customer, subscription, now, generate_invoice=not skipped)
+            await wind_up_subscription(ctx, customer, subscription)
         await session.flush()
         await session.execute(
             update(Invoice)

@@ -24,9 +24,8 @@ from billwright.billing.kernel.errors import NotAllowed, NotFound
 from billwright.billing.metering.usage_schemas import CustomerUsageOut, charge_usage
 from billwright.billing.subscriptions.calendar.timezones import local_date
 from billwright.billing.subscriptions.calendar.windows import Case, Windows, windows
-from billwright.billing.subscriptions.life_cycle import plan_of
 from billwright.billing.subscriptions.models import Subscription
-from billwright.billing.subscriptions.terms import terms_of
+from billwright.billing.subscriptions.terms import plan_of, terms_of
 from billwright.billing.taxes.computation import TaxableFee, invoice_taxes
 
 

@@ -19,8 +19,10 @@ from billwright.billing.invoicing.drafts import finalize_draft
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.overdue import flag_overdue
 from billwright.billing.subscriptions.calendar.starts import StartDay
-from billwright.billing.subscriptions.life_cycle import bill_periodic, end_trial, start, terminate
+from billwright.billing.subscriptions.life_cycle import start, terminate
 from billwright.billing.subscriptions.models import Subscription
+from billwright.billing.subscriptions.periodic_billing import bill_periodic
+from billwright.billing.subscriptions.trials import end_trial
 
 Run = Callable[[Context, Customer, datetime], Awaitable[None]]
 

@@ -1,39 +1,30 @@
-"""Transitions of a subscription, the invoices they cause and their webhooks (spec 03 §5, §6.4-§6.7, §7, §8).
+"""Start and end of a subscription, the invoices they cause and their webhooks (spec 03 §6.4, §6.6, §6.7, §7).
 
-Every function expects the customer row to be locked and runs inside the caller's transaction.
+Plan changes are in ``plan_changes.py`` and ``successors.py``, periodic billing in ``periodic_billing.py``, ends of
+trials in ``trials.py``. Every function expects the customer row to be locked and runs inside the caller's transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlmodel import col
-
 from billwright.billing.access.context import Context
-from billwright.billing.catalog.snapshot import PlanSnapshot, plan_snapshots
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.settings import applicable_timezone
 from billwright.billing.invoicing.billing import bill
-from billwright.billing.invoicing.models import Fee, Invoice
+from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.rows import new_row
 from billwright.billing.notifications.service import emit
-from billwright.billing.subscriptions.calendar.due import billing_days, is_due
 from billwright.billing.subscriptions.calendar.starts import StartDay, bills_at_start
 from billwright.billing.subscriptions.calendar.termination import unbilled_at
-from billwright.billing.subscriptions.calendar.timezones import start_of_day
 from billwright.billing.subscriptions.calendar.trial import ended_at_creation
 from billwright.billing.subscriptions.calendar.windows import Case
 from billwright.billing.subscriptions.models import Subscription
-from billwright.billing.subscriptions.terms import refresh_due, terms_of, trial_of
-
-
-async def plan_of(ctx: Context, subscription: Subscription) -> PlanSnapshot:
-    """The subscription's plan as it is now."""
-    found = await plan_snapshots(ctx.session, ctx.organization.catalog_revision, [subscription.plan_id])
-    return found[subscription.plan_id]
+from billwright.billing.subscriptions.periodic_billing import catch_up
+from billwright.billing.subscriptions.successors import cancel, cancel_successor
+from billwright.billing.subscriptions.termination_credits import credit_unused_period
+from billwright.billing.subscriptions.terms import plan_of, refresh_due, terms_of, trial_of
 
 
 async def start(
@@ -67,29 +58,27 @@ async def start(
 async def terminate(
     ctx: Context, customer: Customer, subscription: Subscription, at: datetime, *, generate_invoice: bool = True
 ) -> Invoice | None:
-    """End an active subscription at ``at`` with its final invoice, unless that is skipped (spec 03 §6.7).
+    """End an active subscription at ``at``: its pending downgrade is canceled, the unused days of a plan in advance are
+    credited, and the final invoice is made unless it is skipped (spec 03 §6.7).
 
-    Billing days before the day of ``at`` that were missed are billed first (spec 03 §8.5).
+    Billing days before the day of ``at`` that were missed are billed first (spec 03 §8.5); if one of them was a
+    downgrade's switch, it is the successor that ends.
     """
     tz = applicable_timezone(customer, ctx.organization)
+    subscription = await catch_up(ctx, customer, subscription, at)
     plan = await plan_of(ctx, subscription)
     terms = terms_of(subscription, plan, tz)
-    missed = list(
-        billing_days(
-            terms,
-            before=terms.local(at),
-            created_at=subscription.created_at,
-            ending_at=subscription.ending_at,
-            last_billed_on=subscription.last_billed_on,
-        )
-    )
-    for day in missed:
-        await bill_periodic(ctx, customer, [subscription], start_of_day(day, tz))
     unbilled = unbilled_at(terms, at, created_at=subscription.created_at, last_billed_on=subscription.last_billed_on)
+    await cancel_successor(ctx, subscription)
     subscription.status = "terminated"
     subscription.terminated_at = at
     subscription.updated_at = ctx.now()
+    if plan.pay_in_advance and subscription.on_termination_credit_note is None:
+        subscription.on_termination_credit_note = "credit"
     await ctx.session.flush()
+    await credit_unused_period(
+        ctx, customer, subscription, plan, at, option=subscription.on_termination_credit_note or "credit"
+    )
     invoice = None
     if generate_invoice:
         row = await new_row(ctx, subscription, plan, Case.terminating, at, tz, unbilled=unbilled)
@@ -99,95 +88,18 @@ async def terminate(
     return invoice
 
 
-async def cancel(ctx: Context, subscription: Subscription) -> None:
-    """Cancel a pending subscription."""
-    now = ctx.now()
-    subscription.status = "canceled"
-    subscription.canceled_at = now
-    subscription.updated_at = now
-    subscription.activation_due_at = subscription.due_at = None
-
-
-async def end_trial(ctx: Context, customer: Customer, subscription: Subscription) -> Invoice | None:
-    """Stamp the end of a trial; a plan in advance gets its first invoice, with ``t`` = the trial's end (spec 03 §5)."""
-    tz = applicable_timezone(customer, ctx.organization)
-    plan = await plan_of(ctx, subscription)
-    trial = await trial_of(ctx, subscription, plan)
-    if trial.end is None or subscription.trial_ended_at is not None:
-        await refresh_due(ctx, subscription, plan, tz)
-        return None
-    invoice = None
-    started_at = subscription.started_at or subscription.subscription_at
-    billed = await _fee_billed_for_period(ctx, subscription, plan, trial.end, tz)
-    if trial.bills_at_end(pay_in_advance=plan.pay_in_advance, started_at=started_at, fee_billed=billed):
-        row = await new_row(ctx, subscription, plan, Case.starting, trial.end, tz)
-        invoice = await bill(ctx, customer, [row], trial.end, tz)
-    subscription.trial_ended_at = trial.end
-    subscription.updated_at = ctx.now()
-    await refresh_due(ctx, subscription, plan, tz)
-    await emit(ctx, "subscription.trial_ended", "subscription", subscription.id)
-    return invoice
-
-
-async def _fee_billed_for_period(
-    ctx: Context, subscription: Subscription, plan: PlanSnapshot, at: datetime, tz: str
-) -> bool:
-    period = terms_of(subscription, plan, tz).fee_period(terms_of(subscription, plan, tz).local(at))
-    found = await ctx.session.scalars(
-        select(col(Fee.id))
-        .join(Invoice, col(Invoice.id) == col(Fee.invoice_id))
-        .where(
-            col(Fee.organization_id) == ctx.organization_id,
-            col(Fee.subscription_id) == subscription.id,
-            col(Fee.fee_type) == "subscription",
-            col(Invoice.status) != "voided",
-            col(Fee.to_datetime) > start_of_day(period.start, tz),
-        )
-        .limit(1)
-    )
-    return found.first() is not None
-
-
-async def bill_periodic(
-    ctx: Context, customer: Customer, subscriptions: Sequence[Subscription], t: datetime
-) -> list[Invoice]:
-    """Bill those of ``subscriptions`` that are due at ``t``, grouped as spec 03 §8.3 says; others only get their due
-    instants recomputed. Running it twice bills once.
+async def wind_up(ctx: Context, customer: Customer, subscription: Subscription, *, plan_id: UUID | None = None) -> None:
+    """End ``subscription`` because its customer or its plan (``plan_id``) is deleted: an active one is terminated with
+    its stored options, a pending one canceled without a webhook (spec 03 §1.5, §2.3). What has ended, or left the plan
+    by a downgrade that was due, is left alone.
     """
-    tz = applicable_timezone(customer, ctx.organization)
-    plans = await plan_snapshots(
-        ctx.session, ctx.organization.catalog_revision, {item.plan_id for item in subscriptions}
-    )
-    due = [
-        item
-        for item in sorted(subscriptions, key=lambda item: (item.created_at, item.id))
-        if item.status == "active"
-        and is_due(
-            terms_of(item, plans[item.plan_id], tz),
-            t,
-            created_at=item.created_at,
-            ending_at=item.ending_at,
-            last_billed_on=item.last_billed_on,
-        )
-    ]
-    invoices: list[Invoice] = []
-    for group in billing_groups(due, plans):
-        rows = [await new_row(ctx, item, plans[item.plan_id], Case.periodic, t, tz) for item in group]
-        invoices.append(await bill(ctx, customer, rows, t, tz))
-    for item in subscriptions:
-        await refresh_due(ctx, item, plans[item.plan_id], tz)
-    return invoices
-
-
-def billing_groups(due: Sequence[Subscription], plans: Mapping[UUID, PlanSnapshot]) -> list[list[Subscription]]:
-    """Subscriptions that share an invoice: by currency and purchase order, then those billed on their own."""
-    shared: dict[tuple[str, str | None], list[Subscription]] = {}
-    single: list[list[Subscription]] = []
-    for item in due:
-        plan = plans[item.plan_id]
-
-        if item.consolidate_invoice:
-            shared.setdefault((plan.amount_currency, item.purchase_order_number), []).append(item)
-        else:
-            single.append([item])
-    return [*shared.values(), *single]
+    if subscription.status == "pending":
+        await cancel(ctx, subscription)
+        await ctx.session.flush()
+    if subscription.status != "active":
+        return
+    now = ctx.now()
+    current = await catch_up(ctx, customer, subscription, now)
+    if current.status == "active" and plan_id in (None, current.plan_id):
+        skipped = current.on_termination_invoice == "skip"
+        await terminate(ctx, customer, current, now, generate_invoice=not skipped)

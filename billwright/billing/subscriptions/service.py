@@ -19,11 +19,12 @@ from billwright.billing.kernel.errors import NotFound, Problems, ValidationFaile
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.notifications.service import emit
 from billwright.billing.subscriptions.calendar.starts import StartDay, start_day, started_at
-from billwright.billing.subscriptions.life_cycle import cancel, plan_of, start, terminate
+from billwright.billing.subscriptions.life_cycle import start, terminate
 from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.subscriptions.queries import find_subscription
 from billwright.billing.subscriptions.schemas import SubscriptionCreate, SubscriptionUpdate, TerminationOptions
-from billwright.billing.subscriptions.terms import refresh_due
+from billwright.billing.subscriptions.successors import cancel
+from billwright.billing.subscriptions.terms import plan_of, refresh_due
 
 BILLING_TIMES = ("calendar", "anniversary")
 CREDIT_NOTE_OPTIONS = ("credit", "refund", "offset", "skip")

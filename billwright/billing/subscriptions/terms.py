@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
+from billwright.billing.catalog.snapshot import PlanSnapshot, plan_snapshots
 from billwright.billing.subscriptions.calendar.due import next_billing_at
 from billwright.billing.subscriptions.calendar.periods import BillingTime, Interval
 from billwright.billing.subscriptions.calendar.starts import activation_at, ending_instant
@@ -30,6 +31,12 @@ class PlanTerms(Protocol):
     def bill_charges_monthly(self) -> bool | None: ...
     @property
     def trial_period(self) -> Decimal | None: ...
+
+
+async def plan_of(ctx: Context, subscription: Subscription) -> PlanSnapshot:
+    """The subscription's plan as it is now."""
+    found = await plan_snapshots(ctx.session, ctx.organization.catalog_revision, [subscription.plan_id])
+    return found[subscription.plan_id]
 
 
 def terms_of(subscription: Subscription, plan: PlanTerms, tz: str) -> Terms:
