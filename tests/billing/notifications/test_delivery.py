@@ -19,6 +19,8 @@ from billwright.billing.notifications.endpoints import delete_endpoint, update_e
 from billwright.billing.notifications.log import discard_old_deliveries, find_delivery, send_again
 from billwright.billing.notifications.preparing import prepare
 from billwright.billing.notifications.schemas import EndpointInput
+from billwright.integrations.outbound import OutboundHttp
+from billwright.integrations.webhooks import HttpWebhookSender
 from tests.billing.notifications.conftest import API_URL, Desk
 from tests.support.webhook_receiver import CLOSE, DRIP, HANG, Receiver, plain_answer
 from tests.support.webhook_receiver import receiver as listening
@@ -363,3 +365,19 @@ async def test_old_deliveries_are_discarded(desk: Desk, receiver: Receiver, monk
     assert await discard_old_deliveries(database, now=last + timedelta(days=89)) == 0
     assert await discard_old_deliveries(database, now=last + timedelta(days=90, seconds=1)) == 10
     assert await desk.rows() == []
+
+
+async def test_a_private_address_is_refused_at_once(desk: Desk, receiver: Receiver) -> None:
+    """spec 06 §16.6: ``failed`` without a retry; the setting is that of the moment of sending."""
+    await desk.endpoint(f"http://localhost:{receiver.port}/")
+    await desk.announce()
+    strict = desk.another(sender=HttpWebhookSender(OutboundHttp(timeout=2)))
+    assert await deliver_due(strict) == 1
+    row = await desk.row()
+    assert (row.status, row.retries, row.http_status, row.due_at) == ("failed", 1, None, None)
+    assert row.response == "address not allowed"
+    assert not receiver.requests
+    async with desk.context() as ctx:
+        await send_again(ctx, row.id)
+    assert await deliver_due(desk.runtime) == 1
+    assert (await desk.row()).status == "succeeded"
