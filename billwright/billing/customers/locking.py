@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
@@ -40,3 +41,16 @@ async def lock_customer_with_organization(
     )
     found = (await session.execute(statement)).first()
     return None if found is None else (found[0], found[1])
+
+
+Scope = Literal["coupon", "credit_note", "prepaid_credit"]
+
+
+async def lock_scope(ctx: Context, scope: Scope, customer_id: UUID) -> None:
+    """One of the three advisory locks per customer, held to the end of the transaction (spec 05, conventions).
+
+    Taken after the customer's row, in the order coupon, credit note, prepaid credit; rows are read afresh after it.
+    """
+    await ctx.session.execute(
+        text("select pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"{scope}:{customer_id}"}
+    )

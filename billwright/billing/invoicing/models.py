@@ -48,6 +48,7 @@ class Invoice(Record, table=True):
             postgresql_where=text("status in ('draft', 'finalized', 'voided', 'failed', 'pending')"),
         ),
         Index("ix_invoices_customer", "customer_id", text("issuing_date desc"), text("created_at desc")),
+        Index("ix_invoices_generating", "created_at", postgresql_where=text("status = 'generating'")),
         Index("ix_invoices_number", "organization_id", "number"),
         Index(
             "ix_invoices_finalization_due",
@@ -125,6 +126,13 @@ class Invoice(Record, table=True):
     issued_parties: dict[str, Any] | None = jsonb(nullable=True)
     """Seller and buyer as printed, fixed at finalization (spec 04 §19.2)."""
     file_id: uuid.UUID | None = key("stored_files.id", nullable=True)
+
+    @property
+    def total_due_amount_cents(self) -> int:
+        """What is still owed: nothing once voided, else the total less payments and offsets (spec 04 §1.2)."""
+        if self.status == "voided":
+            return 0
+        return self.total_amount_cents - self.total_paid_amount_cents - self.offset_amount_cents
 
 
 class InvoiceSubscription(Record, table=True):

@@ -14,6 +14,7 @@ from billwright.billing.access.context import Context
 from billwright.billing.access.naming import billing_entity_code
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import customer_objects, customers_by_id
+from billwright.billing.invoicing.credit_lines import credits_of_invoice
 from billwright.billing.invoicing.models import (
     VISIBLE_STATUSES,
     Fee,
@@ -124,7 +125,7 @@ async def invoice_detail(ctx: Context, invoice: Invoice) -> InvoiceOut:
     ]
     answer["subscriptions"] = list(await subscription_objects(ctx, ordered))
     answer["fees"] = await fee_objects_of(ctx, invoice)
-    answer["credits"] = []
+    answer["credits"] = await credits_of_invoice(ctx, invoice.id)
     answer["error_details"] = [error_detail_object(row) for row in errors]
     answer["applied_invoice_custom_sections"] = []
     return answer

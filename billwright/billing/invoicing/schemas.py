@@ -313,7 +313,6 @@ def invoice_object(
     invoice: Invoice, *, billing_entity_code: str, file_url: str | None, web_url: str | None
 ) -> InvoiceOut:
     """The invoice's own fields; nested objects are added by ``presenting``."""
-    due = 0 if invoice.status == "voided" else invoice.total_amount_cents - invoice.total_paid_amount_cents
     return {
         "lago_id": invoice.id,
         "billing_entity_code": billing_entity_code,
@@ -340,8 +339,8 @@ def invoice_object(
         "progressive_billing_credit_amount_cents": invoice.progressive_billing_credit_amount_cents,
         "total_amount_cents": invoice.total_amount_cents,
         "total_paid_amount_cents": invoice.total_paid_amount_cents,
-        "total_due_amount_cents": due,
-        "total_offsetted_credit_note_amount_cents": 0,
+        "total_due_amount_cents": invoice.total_due_amount_cents,
+        "total_offsetted_credit_note_amount_cents": invoice.offset_amount_cents,
         "version_number": VERSION_NUMBER,
         "self_billed": False,
         "purchase_order_number": None,

@@ -1,0 +1,80 @@
+"""An invoice on its way from fees to the amount due (spec 04 §3.1): what the steps of ``credits`` work on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from billwright.billing.access.context import Context
+from billwright.billing.customers.models import Customer
+from billwright.billing.invoicing.fee_drafts import FeeDraft
+from billwright.billing.invoicing.models import Credit, Invoice
+from billwright.billing.invoicing.totals import Totals
+from billwright.billing.kernel.ids import new_id
+from billwright.billing.kernel.records import Table
+
+
+@dataclass(slots=True)
+class Waterfall:
+    """Amounts in minor units of ``invoice.currency``.
+
+    Steps before taxes raise ``FeeDraft.discount`` by exactly what they add to ``progressive_cents`` or
+    ``coupons_cents``. Steps after taxes raise ``FeeDraft.credit_notes`` where they spread what they take. ``totals``
+    are those of the bare fees before taxes, and of the discounted fees after (``fee_taxes`` aligned with ``fees``).
+    ``final``: the invoice is being issued; false on drafts, where nothing is consumed. ``now``: on the organization's
+    clock. ``rows``: what to store once the invoice's row exists, in order.
+    """
+
+    invoice: Invoice
+    fees: Sequence[FeeDraft]
+    totals: Totals
+    final: bool
+    now: datetime
+    progressive_cents: int = 0
+    coupons_cents: int = 0
+    credit_notes_cents: int = 0
+    prepaid_cents: int = 0
+    rows: list[Table] = field(default_factory=list[Table])
+
+    @property
+    def sub_total_excluding_taxes_cents(self) -> int:
+        """What is left of the fees before taxes."""
+        return self.totals.fees_amount_cents - self.progressive_cents - self.coupons_cents
+
+    @property
+    def due_cents(self) -> int:
+        """What is left of the total; meaningful after taxes."""
+        return self.totals.sub_total_including_taxes_amount_cents - self.credit_notes_cents - self.prepaid_cents
+
+    def credit(
+        self,
+        amount_cents: int,
+        *,
+        before_taxes: bool,
+        applied_coupon_id: UUID | None = None,
+        credit_note_id: UUID | None = None,
+        progressive_billing_invoice_id: UUID | None = None,
+    ) -> None:
+        """Note one line of the invoice's ``credits``; exactly one source is given."""
+        self.rows.append(
+            Credit(
+                id=new_id(),
+                created_at=self.now,
+                updated_at=self.now,
+                organization_id=self.invoice.organization_id,
+                invoice_id=self.invoice.id,
+                applied_coupon_id=applied_coupon_id,
+                credit_note_id=credit_note_id,
+                progressive_billing_invoice_id=progressive_billing_invoice_id,
+                position=len(self.rows),
+                amount_cents=amount_cents,
+                currency=self.invoice.currency,
+                before_taxes=before_taxes,
+            )
+        )
+
+
+Step = Callable[[Context, Customer, Waterfall], Awaitable[None]]
+"""One reduction: lowers what it may lower. The customer is locked."""
