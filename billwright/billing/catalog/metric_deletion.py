@@ -13,6 +13,7 @@ from billwright.billing.background.jobs import JobCall, job
 from billwright.billing.catalog.changes import publish
 from billwright.billing.catalog.models import BillableMetric, BillableMetricFilter, Charge, ChargeFilter
 from billwright.billing.catalog.queries import MetricView, find_metric, metric_views, plans_using
+from billwright.billing.catalog.schemas import billable_metric_object
 from billwright.billing.kernel.outbox import enqueue
 from billwright.billing.notifications.service import emit
 from billwright.billing.subscriptions.models import Subscription
@@ -44,7 +45,8 @@ async def delete_metric(ctx: Context, code: str) -> MetricView:
         {"metric_id": str(metric.id)},
         unique_key=f"{TIDY_JOB}:{metric.id}",
     )
-    await emit(ctx, "billable_metric.deleted", "billable_metric", metric.id)
+    shown = billable_metric_object(view)["filters"]  # which the job may delete before the announcement is prepared
+    await emit(ctx, "billable_metric.deleted", "billable_metric", metric.id, {"filters": shown})
     return view
 
 

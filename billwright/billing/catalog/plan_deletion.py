@@ -46,7 +46,7 @@ async def delete_plan(ctx: Context, code: str) -> PlanView:
         unique_key=f"{WIND_UP_JOB}:{plan.id}",
     )
     if not again:
-        await emit(ctx, "plan.deleted", "plan", plan.id)
+        await emit(ctx, "plan.deleted", "plan", plan.id, {"pending_deletion": True})
     return (await plan_views(ctx, [plan]))[0]
 
 

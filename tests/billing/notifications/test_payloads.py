@@ -120,8 +120,7 @@ async def test_plans(wired: Wired) -> None:
     await wired.sandbox.call("PUT", "plans/pro", {"plan": {"name": "Pro 2"}})
     assert await wired.new("plan.updated") == await wired.get("plans/pro")
     answer = await wired.sandbox.call("DELETE", "plans/pro")
-    deleted = await wired.new("plan.deleted")
-    assert {**deleted, "pending_deletion": True} == answer["plan"]
+    assert await wired.new("plan.deleted") == answer["plan"]
 
 
 async def test_subscriptions(wired: Wired) -> None:
