@@ -1,19 +1,16 @@
-"""``POST /graphql`` (spec 07 §6.1), and GraphiQL on ``GET /graphql`` where the server runs on the own machine."""
+"""``POST /graphql`` (spec 07 §6.1); a browser that opens the address goes on to the explorer."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import msgspec
-import strawberry
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from billwright.billing.access.sessions import needs_refresh, refresh_session
@@ -26,18 +23,14 @@ from billwright.ui import csrf, sessions
 
 TOKEN_HEADER = "x-lago-token"  # noqa: S105
 ORGANIZATION_HEADER = "x-lago-organization"
-_GRAPHIQL_POLICY = (
-    "default-src 'self'; script-src 'unsafe-inline' https://unpkg.com; "
-    "style-src 'self' 'unsafe-inline' https://unpkg.com; font-src https://unpkg.com data:; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-_LOCAL = ("127.0.0.1", "localhost", "::1")
+EXPLORER = "/docs/graphql"
+"""Where a browser that opens the address goes on to: GraphiQL in its session."""
 
 
 def routes() -> list[BaseRoute]:
     """The routes of this door; every operation of the pages is checked against the schema here, at start-up."""
     operations_by_id()
-    return [Route("/graphql", _post, methods=["POST"]), Route("/graphql", _graphiql, methods=["GET"])]
+    return [Route("/graphql", _post, methods=["POST"]), Route("/graphql", _explorer, methods=["GET"])]
 
 
 @asynccontextmanager
@@ -116,14 +109,8 @@ def _bad_request(text: str) -> Response:
     return JSONResponse({"errors": [error]}, status_code=400)
 
 
-async def _graphiql(request: Request) -> Response:
-    """The editor, in development only: it loads its scripts from a public address, which a real server must not."""
-    settings: Settings = request.app.state.settings
-    if urlsplit(settings.app_url).hostname not in _LOCAL:
-        return JSONResponse({"status": 404, "error": "Not Found", "code": "resource_not_found"}, status_code=404)
+async def _explorer(request: Request) -> Response:
+    """A browser is led to the explorer; anything else is told how operations are sent."""
     if "text/html" not in request.headers.get("accept", ""):
         return _bad_request("operations are sent by POST")
-    page = (Path(strawberry.__file__).parent / "static" / "graphiql.html").read_text(encoding="utf-8")
-    return HTMLResponse(
-        page.replace("{{ SUBSCRIPTION_ENABLED }}", "false"), headers={"Content-Security-Policy": _GRAPHIQL_POLICY}
-    )
+    return RedirectResponse(EXPLORER, status_code=303)

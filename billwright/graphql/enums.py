@@ -123,3 +123,17 @@ class MembershipRoleEnum(Enum):
     admin = "admin"
     manager = "manager"
     finance = "finance"
+
+
+@strawberry.enum(description="How a webhook is signed.")
+class WebhookEndpointSignatureAlgoEnum(Enum):
+    jwt = "jwt"
+    hmac = "hmac"
+
+
+@strawberry.enum(description="State of a webhook's delivery; retrying means that it waits for another attempt.")
+class WebhookStatusEnum(Enum):
+    pending = "pending"
+    retrying = "retrying"
+    succeeded = "succeeded"
+    failed = "failed"

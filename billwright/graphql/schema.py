@@ -17,12 +17,14 @@ from billwright.graphql.mutations.catalog import CatalogMutations
 from billwright.graphql.mutations.customers import CustomerMutations
 from billwright.graphql.mutations.developers import DeveloperMutations
 from billwright.graphql.mutations.invoices import InvoiceMutations
+from billwright.graphql.mutations.webhooks import WebhookMutations
 from billwright.graphql.queries.access import AccessQueries
 from billwright.graphql.queries.catalog import CatalogQueries
 from billwright.graphql.queries.customers import CustomerQueries
 from billwright.graphql.queries.developers import DeveloperQueries
 from billwright.graphql.queries.invoices import InvoiceQueries
 from billwright.graphql.queries.search import SearchQueries
+from billwright.graphql.queries.webhooks import WebhookQueries
 from billwright.graphql.scalars import SCALARS
 
 Query = merge_types(

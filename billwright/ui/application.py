@@ -57,6 +57,7 @@ def routes() -> list[BaseRoute]:
     return [
         Mount("/static", GZipMiddleware(Assets(directory=STATIC), minimum_size=1024), name="static"),
         Route("/", access.home, methods=["GET"]),
+        Route("/docs/graphql", access.graphql_explorer, methods=["GET"]),
         Route("/login", access.show_login, methods=["GET"]),
         Route("/login", access.log_in, methods=["POST"]),
         Route("/logout", access.log_out, methods=["POST"]),
@@ -111,6 +112,7 @@ PAGES = (
     ("GET", "/developers/jobs", developers.job_list, ("developers:manage",)),
     ("POST", "/developers/jobs/{job}/retry", developers.retry, ("developers:manage",)),
     ("GET", "/developers/api", developers.api_page, ("developers:manage",)),
+    ("GET", "/developers/graphql", developers.graphql_page, ("developers:manage",)),
     ("GET", "/clock", clock.show_clock, (MEMBER,)),
     ("POST", "/clock", clock.advance, ("developers:manage",)),
     ("GET", "/search", search.search, (MEMBER,)),

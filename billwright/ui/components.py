@@ -113,10 +113,16 @@ def status_of(kind: str, code: str) -> Status:
 
 
 @pass_context
-def when(context: Context, value: str, customer_zone: str | None = None, precise: bool = False) -> Markup:
-    """An instant in the organization's zone, dotted underline, with the tooltip of zones (spec 07 §7.1)."""
+def when(
+    context: Context, value: str, customer_zone: str | None = None, precise: bool = False, local: bool = False
+) -> Markup:
+    """An instant in the organization's zone, dotted underline, with the tooltip of zones (spec 07 §7.1).
+
+    ``local``: shown in the customer's zone, as the days of a billing period are: they begin and end there.
+    """
     zone: str = context["frame"]["organization"]["timezone"]
-    text = formatting.local_time(value, zone) if precise else formatting.local_date(value, zone)
+    shown_in = customer_zone if local and customer_zone else zone
+    text = formatting.local_time(value, shown_in) if precise else formatting.local_date(value, shown_in)
     lines = formatting.zone_lines(value, zone, customer_zone)
     return context.environment.globals["ui"].time(formatting.instant(value).isoformat(), text, lines)
 

@@ -447,8 +447,8 @@ EXPLANATION: Data = {
 
 SEARCH: list[Data] = [
     {"label": "Customers", "icon": "users", "more": f"{BASE}/customers?search=acme", "items": [
-        {"name": "Acme Corporation", "detail": "acme-001", "href": f"{BASE}/customer/1/overview", "status": None}]},
+        {"name": "Acme Corporation", "detail": "acme-001", "code": True, "href": f"{BASE}/customer/1/overview", "status": None}]},
     {"label": "Invoices", "icon": "file-text", "more": f"{BASE}/invoices?search=acme", "items": [
-        {"name": "NOR-0A1B-002-040", "detail": "Acme Corporation", "href": f"{BASE}/invoice/1",
+        {"name": "NOR-0A1B-002-040", "detail": "Acme Corporation", "code": False, "href": f"{BASE}/invoice/1",
          "status": {"kind": "invoice", "code": "finalized"}}]},
 ]  # fmt: skip

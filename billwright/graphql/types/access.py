@@ -11,6 +11,7 @@ from sqlmodel import col
 from billwright.billing.access import models
 from billwright.billing.access.permissions import PERMISSIONS, camel_case, permissions_of
 from billwright.billing.access.sessions import OrganizationChoice, SignedIn, organizations_of
+from billwright.billing.notifications.endpoints import webhook_urls
 from billwright.billing.scheduling.test_clock import clock_state
 from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.taxes.queries import default_taxes
@@ -93,6 +94,21 @@ class Organization:
     @strawberry.field(description="Which e-mails are sent; null without organization:emails:view.")
     async def email_settings(self, root: OrganizationRow, info: Inf) -> list[str] | None:
         return root.email_settings if await info.context.may("organization:emails:view") else None
+
+    @strawberry.field(description="URL of the oldest webhook endpoint; null without developers:manage.")
+    async def webhook_url(self, root: OrganizationRow, info: Inf) -> str | None:
+        if not await info.context.may("developers:manage"):
+            return None
+        async with info.context.reading() as ctx:
+            return next(iter(await webhook_urls(ctx)), None)
+
+    @strawberry.field(description="Key of hmac signatures of webhooks; null without developers:manage.")
+    async def hmac_key(self, root: OrganizationRow, info: Inf) -> str | None:
+        if not await info.context.may("developers:manage"):
+            return None
+        runtime = info.context.services.runtime
+        async with runtime.database.transaction() as session:
+            return await runtime.webhooks.keys.hmac_key(session, root.id)
 
     @strawberry.field(description="Default taxes; null without organization:taxes:view.")
     async def taxes(self, root: OrganizationRow, info: Inf) -> list[Tax] | None:

@@ -89,7 +89,16 @@ async def log_out(request: Request) -> Response:
 
 
 async def home(request: Request) -> Response:
-    """The first organization that the session opens."""
+    """``GET /``: the first organization that the session opens."""
+    return await _into_organization(request, "")
+
+
+async def graphql_explorer(request: Request) -> Response:
+    """``GET /docs/graphql``: the explorer of the first organization that the session opens."""
+    return await _into_organization(request, "/developers/graphql")
+
+
+async def _into_organization(request: Request, path: str) -> Response:
     settings: Settings = request.app.state.settings
     cookie = request.cookies.get(sessions.COOKIE)
     session_id = sessions.read_token(settings, cookie) if cookie else None
@@ -106,7 +115,7 @@ async def home(request: Request) -> Response:
         return guarded(response)
     for membership in answer.data["currentUser"]["memberships"]:
         if membership["accessibleByCurrentSession"]:
-            return guarded(RedirectResponse(f"/{membership['organization']['slug']}", status_code=303))
+            return guarded(RedirectResponse(f"/{membership['organization']['slug']}{path}", status_code=303))
     return outside(
         request, 403, "There is nothing for you to open", "Ask an admin of your organization for an invitation."
     )

@@ -147,7 +147,7 @@ async def customer_page(view: View) -> Response:
             "coupons": False, "wallets": False, "invoice": False, "request_payment": False, "portal": False,
             "delete": False,
         },
-        "figures": _figures(customer, usage),
+        "figures": _figures(customer),
         "tabs": _tabs(customer, href, tab),
         "usage": usage,
         "coupons": [],
@@ -204,7 +204,8 @@ def _days(count: int, *, inherited: bool) -> str:
     return f"{count} day{'' if count == 1 else 's'}{', from organization' if inherited else ''}"
 
 
-def _figures(customer: Mapping[str, Any], usage: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _figures(customer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The strip above the tabs: the same on each of them."""
     figures: list[dict[str, Any]] = []
     for label, key, tone in (("Gross revenue", "grossRevenues", None), ("Overdue", "overdueBalances", "negative")):
         for balance in customer[key] or []:
@@ -218,18 +219,10 @@ def _figures(customer: Mapping[str, Any], usage: list[dict[str, Any]]) -> list[d
                     "tone": tone,
                 }
             )
-    if usage:
-        currency = usage[0]["currency"]
-        same = [item for item in usage if item["currency"] == currency]
-        figures.append(
-            {
-                "label": "Usage this period",
-                "amount_cents": sum(item["total_cents"] for item in same),
-                "currency": currency,
-                "note": f"{len(same)} subscription{'' if len(same) == 1 else 's'}",
-                "tone": None,
-            }
-        )
+    count = customer["activeSubscriptionsCount"]
+    figures.append(
+        {"label": "Active subscriptions", "currency": None, "text": f"{count:,}", "note": None, "tone": None}
+    )
     return figures
 
 

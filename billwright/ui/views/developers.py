@@ -13,6 +13,8 @@ from billwright.server.rest import openapi
 from billwright.server.rest.application import PREFIX, registry
 from billwright.ui import formatting
 from billwright.ui.components import status_of
+from billwright.ui.rendering import CONTENT_SECURITY_POLICY, render
+from billwright.ui.views.customers import load_frame
 from billwright.ui.views.support import View
 from billwright.ui.views.words import toast_words
 
@@ -123,6 +125,42 @@ async def api_page(view: View) -> Response:
     return await view.page("developers/api.html", "developers", content)
 
 
+EXPLORER_POLICY = CONTENT_SECURITY_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+"""GraphiQL writes style sheets of its own; scripts stay those of this server."""
+_SAMPLE = """# Ctrl-Enter runs it, Ctrl-Space completes, the book on the left holds the schema.
+# It runs as you, in this organization.
+
+query Customers($searchTerm: String) {
+  customers(searchTerm: $searchTerm, limit: 20) {
+    collection {
+      id
+      displayName
+      externalId
+      activeSubscriptionsCount
+    }
+    metadata {
+      totalCount
+    }
+  }
+}
+"""
+
+
+async def graphql_page(view: View) -> Response:
+    """``GET /{slug}/developers/graphql``: GraphiQL in the session of the page."""
+    organization = (await load_frame(view))["organization"]
+    content = {
+        "title": "GraphQL",
+        "organization": {"id": organization["id"], "name": organization["name"]},
+        "back": f"{view.base}/developers/api",
+        "csrf_token": view.csrf_token,
+        "sample": {"query": _SAMPLE, "variables": "{}"},
+    }
+    response = render(view.request, "developers/graphql.html", content)
+    response.headers["Content-Security-Policy"] = EXPLORER_POLICY
+    return response
+
+
 @lru_cache(maxsize=8)
 def _samples(api_url: str) -> list[dict[str, Any]]:
     """Every REST operation with a call that can be pasted, by resource."""
@@ -137,4 +175,4 @@ def _samples(api_url: str) -> list[dict[str, Any]]:
                 "sample": formatting.curl(method.upper(), api_url + path, media.get("example")),
             }
             groups.setdefault(described["tags"][0], []).append(operation)
-    return [{"name": name, "operations": groups[name]} for name in sorted(groups)]
+    return [{"name": name.replace("_", " ").capitalize(), "operations": groups[name]} for name in sorted(groups)]

@@ -63,7 +63,7 @@ def clock(found: Mapping[str, Any] | None, *, may_advance: bool) -> dict[str, An
         "status": found["status"],
         "target": found["target"],
         "next_due_at": found["nextDueAt"],
-        "period_end": found["periodEndAt"],
+        "period_end": found["periodEndAt"] if found["periodEndAt"] != found["nextDueAt"] else None,
         "progress": _progress(found) if advancing else None,
         "error": error,
         "can_advance": may_advance,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,7 @@ from billwright.ui.views.invoices import TYPES, invoice_href, payment_status
 from billwright.ui.views.support import View
 
 Data = Mapping[str, Any]
+_AT_ONCE = timedelta(minutes=1)
 PRINTED = ("finalized",)
 """Statuses with a PDF (spec 04 §18)."""
 
@@ -197,13 +198,13 @@ def events(invoice: Data) -> list[dict[str, Any]]:
         return {"icon": icon, "title": title, "at": at, "note": note, "state": state}
 
     status, finalized = invoice["status"], invoice["finalizedAt"]
-    lines = len(invoice["fees"])
-    found = [event("circle-check", "Drafted", invoice["createdAt"], note=f"{lines} line{'' if lines == 1 else 's'}")]
+    at_once = finalized and abs(formatting.instant(finalized) - formatting.instant(invoice["createdAt"])) < _AT_ONCE
+    found = [event("circle-check", "Issued" if at_once else "Drafted", invoice["createdAt"])]
     if status == "draft":
         if invoice["finalizationDueAt"]:
             found.append(event("clock", "Finalizes by itself", invoice["finalizationDueAt"], "next"))
         return found
-    if finalized:
+    if finalized and not at_once:
         found.append(event("circle-check", "Finalized", finalized))
     if status in ("failed", "pending", "generating"):
         failed = status == "failed"
@@ -218,7 +219,7 @@ def events(invoice: Data) -> list[dict[str, Any]]:
         found.append(
             event(
                 "triangle-alert" if late else "circle",
-                "Overdue since" if late else "Due",
+                "Was due" if late else "Due",
                 None,
                 "failed" if late else "next",
                 formatting.plain_date(invoice["paymentDueDate"]),

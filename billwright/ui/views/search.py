@@ -39,9 +39,9 @@ async def search(view: View) -> Response:
     return render(view.request, "search_results.html", {"groups": groups})
 
 
-def _hit(name: str, detail: str, href: str, status: tuple[str, str] | None = None) -> Hit:
+def _hit(name: str, detail: str, href: str, status: tuple[str, str] | None = None, *, code: bool = True) -> Hit:
     shown = {"kind": status[0], "code": status[1]} if status else None
-    return {"name": name, "detail": detail, "href": href, "status": shown}
+    return {"name": name, "detail": detail, "code": code, "href": href, "status": shown}
 
 
 def _customer(view: View, item: Mapping[str, Any]) -> Hit:
@@ -50,7 +50,8 @@ def _customer(view: View, item: Mapping[str, Any]) -> Hit:
 
 def _invoice(view: View, item: Mapping[str, Any]) -> Hit:
     href = f"{view.base}/invoice/{item['id']}"
-    return _hit(item["number"] or "No number yet", shown_name(item["customer"]), href, ("invoice", item["status"]))
+    status = ("invoice", item["status"])
+    return _hit(item["number"] or "No number yet", shown_name(item["customer"]), href, status, code=False)
 
 
 def _subscription(view: View, item: Mapping[str, Any]) -> Hit:

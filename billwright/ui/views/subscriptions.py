@@ -129,7 +129,7 @@ async def subscription_page(view: View) -> Response:
             "href": customer_href(view, customer),
             "timezone": item["applicableTimezone"],
         },
-        "usage": [usage] if usage else [],
+        "usage": [{**usage, "name": "Current usage"}] if usage else [],
         "can": {
             "terminate": view.may("subscriptions:update") and item["status"] in ("active", "pending"),
             "credit": plan["payInAdvance"] and item["status"] == "active",

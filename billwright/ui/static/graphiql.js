@@ -1,0 +1,20 @@
+// The GraphQL explorer: GraphiQL on this page's session and organization. What it sends carries the page's CSRF token.
+(() => {
+  "use strict";
+  const box = document.getElementById("graphiql");
+  const sample = JSON.parse(box.dataset.sample);
+  const fetcher = GraphiQL.createFetcher({
+    url: "/graphql",
+    headers: { "X-CSRF-Token": box.dataset.token, "x-lago-organization": box.dataset.organization },
+  });
+  ReactDOM.createRoot(box).render(
+    React.createElement(GraphiQL, {
+      fetcher,
+      defaultQuery: sample.query,
+      defaultTabs: [sample],
+      isHeadersEditorEnabled: false,
+      storage: undefined,
+      forcedTheme: document.documentElement.dataset.theme || undefined,
+    }),
+  );
+})();
