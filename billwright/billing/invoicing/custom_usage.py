@@ -37,10 +37,10 @@ async def custom_results(
     """
     events: dict[ResultKey, list[Event]] = {}
     async for key, row in ctx.events.stream(query):
-        events.setdefault(key, []).append(_event(row))
+        events.setdefault(key, []).append(folded_event(row))
     opening: dict[ResultKey, State] = {}
     if charge.metric.recurring:
-        opening = await _closing_states(ctx, charge, query)
+        opening = await closing_states(ctx, charge, query)
     properties: dict[str | None, dict[str, Any]] = {None: charge.properties}
     properties.update({str(item.id): item.properties for item in charge.filters})
     results: dict[ResultKey, Result] = {}
@@ -63,12 +63,13 @@ async def custom_results(
     return results, amounts
 
 
-def _event(row: EventRow) -> Event:
+def folded_event(row: EventRow) -> Event:
+    """A stored event as the operator's code sees it."""
     microseconds = (row.timestamp - _EPOCH) // timedelta(microseconds=1)
     return Event(row.code, Decimal(microseconds).scaleb(-6), row.properties)
 
 
-async def _closing_states(ctx: Context, charge: ChargeSnapshot, query: Query) -> dict[ResultKey, State]:
+async def closing_states(ctx: Context, charge: ChargeSnapshot, query: Query) -> dict[ResultKey, State]:
     """Latest stored states of periods that ended at or before this window's start."""
     lower = query.lower or query.upper
     rows = await ctx.session.scalars(

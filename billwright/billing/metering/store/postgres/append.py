@@ -1,3 +1,4 @@
+# ruff: noqa: S608 -- statements are made of constants; every value is a parameter
 """Appending events: one transaction that deduplicates, stores, and marks quarters already sealed (spec 08 C3).
 
 The shared advisory lock comes first. A seal takes it exclusively before it moves ``marking_until``; so an append either
@@ -16,6 +17,7 @@ import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.metering.store.encoding import fifteen_places, json_text, ledger_key
+from billwright.billing.metering.store.postgres import instant
 from billwright.billing.metering.store.postgres.connections import Connection, Pool
 from billwright.billing.metering.store.postgres.locks import SHARE_APPEND
 from billwright.billing.metering.store.protocol import Appended, EventIn, TransactionHook
@@ -35,9 +37,8 @@ WITH won AS (
 SELECT CASE WHEN count(*) < cardinality($1) THEN array_agg(key) END AS kept, count(*) AS n FROM won
 """
 
-_NUMBER = """
-SELECT marking_until, ARRAY(SELECT nextval('event_seq') FROM generate_series(1, $1::int)) AS numbers FROM rollup_state
-"""
+_NUMBERS = "ARRAY(SELECT nextval('event_seq') FROM generate_series(1, $1::int))"
+_NUMBER = f"SELECT marking_until, {_NUMBERS} AS numbers, {instant.CODES} AS instant FROM rollup_state"
 
 _MARK_LATE = """
 INSERT INTO usage_dirty (organization_id, external_subscription_id, code, bucket, gen)
@@ -121,9 +122,17 @@ async def insert(connection: Connection, parts: Sequence[Staged]) -> dict[uuid.U
     if won["kept"] is not None:
         kept = set(won["kept"])
         rows = {key: row for key, row in rows.items() if key in kept}
-    state = await connection.fetchrow(_NUMBER, len(rows))
+    codes: list[instant.Code] = list({(row[1], row[3]) for row in rows.values()})
+    state = await connection.fetchrow(_NUMBER, len(rows), [code[0] for code in codes], [code[1] for code in codes])
     assert state is not None
     numbers: list[int] = state["numbers"]
+    places: list[int] = state["instant"]
+    in_advance = {codes[place - 1] for place in places}
+    if in_advance:
+        await instant.lock_appends(
+            connection, {(row[1], row[2]) for row in rows.values() if row[2] and (row[1], row[3]) in in_advance}
+        )
+        numbers = await connection.fetchval(f"SELECT {_NUMBERS}", len(rows))
     await connection.copy_records_to_table(
         "events", records=[(seq, *row) for seq, row in zip(numbers, rows.values(), strict=True)], columns=_COLUMNS
     )
@@ -135,6 +144,8 @@ async def insert(connection: Connection, parts: Sequence[Staged]) -> dict[uuid.U
     ]
     if late:
         await connection.execute(_MARK_LATE, *map(list, zip(*late, strict=True)))
+    if in_advance:
+        await instant.hand_over(connection, numbers, rows.values(), in_advance)
     return {row[0]: seq for seq, row in zip(numbers, rows.values(), strict=True)}
 
 
