@@ -17,6 +17,7 @@ from arq.cron import next_cron
 from prometheus_client import Counter, Gauge, Histogram
 
 from billwright.billing.background.jobs import discard_finished
+from billwright.billing.invoicing.generation import retry_forgotten
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.notifications.delivery import deliver_due
 from billwright.billing.notifications.log import discard_old_deliveries
@@ -116,6 +117,10 @@ async def _last_use(resources: Resources) -> int:
     return await store_noted_uses(resources.redis, resources.runtime.database)
 
 
+async def _forgotten(resources: Resources) -> int:
+    return await retry_forgotten(resources.runtime.database)
+
+
 async def _clocks(resources: Resources) -> int:
     return await resume_advances(resources.runtime)
 
@@ -131,6 +136,7 @@ TIMETABLE: Sequence[Pass] = (
     Pass("partitions", _partitions, at={"hour": 0, "minute": 10}, single=True),
     Pass("tidy", _tidy, at={"hour": 1, "minute": 0}, single=True, at_start=False),
     Pass("webhook_log", _webhook_log, at={"hour": 1, "minute": 0}, single=True, at_start=False),
+    Pass("forgotten", _forgotten, at={"minute": 30}, single=True, at_start=False),
     Pass("last_use", _last_use, at={"minute": 15}, single=True, at_start=False),
 )
 """The tick, the sweep, the clocks, the webhooks and the rolling share their work among workers; the single ones are one

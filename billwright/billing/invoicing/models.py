@@ -49,6 +49,7 @@ class Invoice(Record, table=True):
         ),
         Index("ix_invoices_customer", "customer_id", text("issuing_date desc"), text("created_at desc")),
         Index("ix_invoices_generating", "created_at", postgresql_where=text("status = 'generating'")),
+        Index("ix_invoices_generating", "created_at", postgresql_where=text("status = 'generating'")),
         Index("ix_invoices_number", "organization_id", "number"),
         Index(
             "ix_invoices_finalization_due",

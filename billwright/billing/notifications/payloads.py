@@ -110,6 +110,16 @@ async def _fee(ctx: Context, event_type: str, object_id: UUID) -> Mapping[str, A
     return (await fee_objects(ctx, [found]))[0] if found else None
 
 
+@payload_of("payment_dispute_lost")
+async def _lost_dispute(ctx: Context, event_type: str, object_id: UUID) -> Mapping[str, Any] | None:
+    """The invoice with its customer (spec 06 §9.5)."""
+    found: Invoice | None = await _row(ctx, Invoice, object_id)
+    if found is None:
+        return None
+    shown = (await invoice_list_objects(ctx, [found]))[0]
+    return {"invoice": {name: value for name, value in shown.items() if name == "customer" or name not in _NESTED}}
+
+
 _NESTED = frozenset(
     """customer subscriptions billing_periods fees credits applied_taxes error_details
     applied_invoice_custom_sections""".split()

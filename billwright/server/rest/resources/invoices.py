@@ -5,6 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from billwright.billing.customers.queries import get_customer
+from billwright.billing.invoicing.collection import PaymentLinkOut, payment_url, retry_payment
+from billwright.billing.invoicing.deletion import delete_draft
+from billwright.billing.invoicing.disputes import lose_dispute
 from billwright.billing.invoicing.documents import request_document
 from billwright.billing.invoicing.drafts import finalize_invoice, refresh_invoice
 from billwright.billing.invoicing.models import VISIBLE_STATUSES, Invoice
@@ -14,9 +17,11 @@ from billwright.billing.invoicing.presenting import invoice_detail, invoice_list
 from billwright.billing.invoicing.queries import PAYMENT_STATUSES, InvoiceFilters, find_invoice, list_invoices
 from billwright.billing.invoicing.schemas import InvoiceOut, InvoiceUpdate
 from billwright.billing.invoicing.updates import update_invoice
+from billwright.billing.invoicing.voiding import VoidOptions, void_invoice
+from billwright.billing.kernel.errors import NotAllowed
 from billwright.billing.kernel.ids import parse_id
 from billwright.billing.kernel.pagination import Page
-from billwright.server.rest.envelope import many, one
+from billwright.server.rest.envelope import EMPTY, many, one
 from billwright.server.rest.filters import BILLING_ENTITIES, PAGES, check_billing_entities
 from billwright.server.rest.operations import Call, Parameter, operation
 
@@ -96,6 +101,36 @@ async def download_invoice(call: Call, lago_id: str) -> InvoiceOut | None:
 
 async def download_invoice_pdf(call: Call, lago_id: str) -> InvoiceOut | None:
     return await download_invoice(call, lago_id)
+
+
+async def delete_invoice(call: Call, lago_id: str) -> InvoiceOut:
+    return await _answer(call, await delete_draft(call.context, _id(lago_id)))
+
+
+async def void_one_invoice(call: Call, lago_id: str, inp: VoidOptions) -> InvoiceOut:
+    return await _answer(call, await void_invoice(call.context, _id(lago_id), inp))
+
+
+async def lose_dispute_invoice(call: Call, lago_id: str) -> InvoiceOut:
+    return await _answer(call, await lose_dispute(call.context, _id(lago_id)))
+
+
+async def lose_dispute_of_invoice(call: Call, lago_id: str) -> InvoiceOut:
+    return await lose_dispute_invoice(call, lago_id)
+
+
+async def retry_invoice_payment(call: Call, lago_id: str) -> None:
+    await retry_payment(call.context, _id(lago_id))
+
+
+async def invoice_payment_url(call: Call, lago_id: str) -> PaymentLinkOut:
+    return await payment_url(call.context, _id(lago_id))
+
+
+async def retry_invoice(call: Call, lago_id: str) -> InvoiceOut:
+    """Invoices that a tax provider refused may be retried; without providers there are none."""
+    await find_invoice(call.context, _id(lago_id))
+    raise NotAllowed("invalid_status")
 
 
 _ONE = one("invoice", InvoiceOut)
@@ -216,4 +251,65 @@ OPERATIONS = [
         summary="Get the PDF of an invoice",
         description=_DOWNLOAD,
     )(download_invoice_pdf),
+    operation(
+        "DELETE",
+        "/invoices/{lago_id}",
+        permission="invoice:write",
+        answer=_ONE,
+        summary="Delete a draft",
+        description="It disappears; its periods are not billed again.",
+    )(delete_invoice),
+    operation(
+        "POST",
+        "/invoices/{lago_id}/void",
+        permission="invoice:write",
+        body=VoidOptions,
+        answer=_ONE,
+        exists=_exists,
+        summary="Void an issued invoice",
+        description="It keeps its number and its document, and nothing is due on it any more. Coupons come back to the "
+        "customer; so do wallet credits, unless a credit note is asked for. No root key; the body may be empty.",
+        example={"generate_credit_note": True, "credit_amount": 300, "refund_amount": 300},
+    )(void_one_invoice),
+    operation(
+        "POST",
+        "/invoices/{lago_id}/lose_dispute",
+        permission="invoice:write",
+        answer=_ONE,
+        summary="Mark a payment dispute as lost",
+        description="Such an invoice is no longer overdue and cannot be voided or collected. The first date is kept.",
+    )(lose_dispute_invoice),
+    operation(
+        "PUT",
+        "/invoices/{lago_id}/lose_dispute",
+        permission="invoice:write",
+        answer=_ONE,
+        summary="Mark a payment dispute as lost",
+        description="The same as POST.",
+    )(lose_dispute_of_invoice),
+    operation(
+        "POST",
+        "/invoices/{lago_id}/retry",
+        permission="invoice:write",
+        answer=_ONE,
+        summary="Retry an invoice whose taxes were refused",
+        description="Only for status `failed`.",
+    )(retry_invoice),
+    operation(
+        "POST",
+        "/invoices/{lago_id}/retry_payment",
+        permission="invoice:write",
+        answer=EMPTY,
+        summary="Try to collect an unpaid invoice again",
+        description="Answers 200 without a body. Customers without a payment provider are announced by the webhook "
+        "`invoice.payment_failure`, so that you can collect by yourself.",
+    )(retry_invoice_payment),
+    operation(
+        "POST",
+        "/invoices/{lago_id}/payment_url",
+        permission="invoice:write",
+        answer=one("invoice_payment_details", PaymentLinkOut),
+        summary="Get a link to pay an invoice",
+        description="Needs a customer who is linked to a payment provider with a payment page.",
+    )(invoice_payment_url),
 ]
