@@ -28,10 +28,20 @@ from billwright.graphql.queries.webhooks import WebhookQueries
 from billwright.graphql.scalars import SCALARS
 
 Query = merge_types(
-    "Query", (AccessQueries, CatalogQueries, CustomerQueries, DeveloperQueries, InvoiceQueries, SearchQueries)
+    "Query",
+    (
+        AccessQueries,
+        CatalogQueries,
+        CustomerQueries,
+        DeveloperQueries,
+        InvoiceQueries,
+        SearchQueries,
+        WebhookQueries,
+    ),
 )
 Mutation = merge_types(
-    "Mutation", (AccessMutations, CatalogMutations, CustomerMutations, DeveloperMutations, InvoiceMutations)
+    "Mutation",
+    (AccessMutations, CatalogMutations, CustomerMutations, DeveloperMutations, InvoiceMutations, WebhookMutations),
 )
 
 

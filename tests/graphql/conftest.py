@@ -10,7 +10,10 @@ import redis.asyncio
 
 from billwright.billing.background.runtime import Runtime
 from billwright.billing.kernel.db import Database, asyncpg_url
+from billwright.billing.kernel.encryption import SecretBox
 from billwright.billing.metering.store.postgres.store import PostgresEventStore
+from billwright.billing.notifications.keys import WebhookKeys
+from billwright.billing.notifications.options import WebhookOptions
 from tests.graphql.support import World, make_world, settings_for
 
 
@@ -18,7 +21,8 @@ from tests.graphql.support import World, make_world, settings_for
 async def runtime(database: Database) -> AsyncIterator[Runtime]:
     pool = await asyncpg.create_pool(asyncpg_url(database.url), min_size=1, max_size=4)
     store = PostgresEventStore(pool)
-    yield Runtime(database, store)
+    box = SecretBox("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
+    yield Runtime(database, store, box=box, webhooks=WebhookOptions(keys=WebhookKeys(box)))
     await store.close()
     await pool.close()
 

@@ -115,13 +115,12 @@ async def find_endpoint(ctx: Context, endpoint_id: str | UUID) -> WebhookEndpoin
     raise NotFound("webhook_endpoint")
 
 
-async def list_endpoints(ctx: Context, page: PageRequest) -> Page[WebhookEndpoint]:
-    """A page of endpoints, newest first."""
-    statement = (
-        select(WebhookEndpoint)
-        .where(col(WebhookEndpoint.organization_id) == ctx.organization_id)
-        .order_by(col(WebhookEndpoint.created_at).desc(), col(WebhookEndpoint.id))
-    )
+async def list_endpoints(ctx: Context, page: PageRequest, *, search: str | None = None) -> Page[WebhookEndpoint]:
+    """A page of endpoints, newest first; with ``search`` those whose URL contains it."""
+    statement = select(WebhookEndpoint).where(col(WebhookEndpoint.organization_id) == ctx.organization_id)
+    if search and search.strip():
+        statement = statement.where(col(WebhookEndpoint.webhook_url).icontains(search.strip(), autoescape=True))
+    statement = statement.order_by(col(WebhookEndpoint.created_at).desc(), col(WebhookEndpoint.id))
     return await paginate(ctx.session, statement, page)
 
 

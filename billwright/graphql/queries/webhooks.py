@@ -52,7 +52,7 @@ class WebhookQueries:
             return await find_endpoint(ctx, id)  # type: ignore[return-value]
 
     @strawberry.field(
-        description="Deliveries to one endpoint, last touched first; searched by the id of a delivery or of its object.",
+        description="Deliveries to one endpoint, last touched first; searched by id, their own or their object's.",
         permission_classes=[MANAGE],
     )
     async def webhooks(
