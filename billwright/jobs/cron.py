@@ -19,6 +19,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from billwright.billing.background.jobs import discard_finished
 from billwright.billing.invoicing.generation import retry_forgotten
 from billwright.billing.kernel.clock import system_now
+from billwright.billing.metering.event_checks import check_all_events
 from billwright.billing.notifications.delivery import deliver_due
 from billwright.billing.notifications.log import discard_old_deliveries
 from billwright.billing.scheduling.engine import tick
@@ -94,6 +95,10 @@ async def _webhook_log(resources: Resources) -> int:
     return await discard_old_deliveries(resources.runtime.database)
 
 
+async def _events(resources: Resources) -> int:
+    return await check_all_events(resources.runtime, system_now())
+
+
 async def _seal(resources: Resources) -> int:
     return await resources.store.seal(system_now())
 
@@ -135,6 +140,7 @@ TIMETABLE: Sequence[Pass] = (
     Pass("roll", _roll, every=2.0),
     Pass("partitions", _partitions, at={"hour": 0, "minute": 10}, single=True),
     Pass("tidy", _tidy, at={"hour": 1, "minute": 0}, single=True, at_start=False),
+    Pass("events", _events, at={"minute": 5}, single=True, at_start=False),
     Pass("webhook_log", _webhook_log, at={"hour": 1, "minute": 0}, single=True, at_start=False),
     Pass("forgotten", _forgotten, at={"minute": 30}, single=True, at_start=False),
     Pass("last_use", _last_use, at={"minute": 15}, single=True, at_start=False),

@@ -38,7 +38,13 @@ async def open_runtime(settings: Settings, database: Database, event_store: Even
     )
     try:
         yield Runtime(
-            database, event_store, api_url=settings.api_url, app_url=settings.app_url, box=box, webhooks=webhooks
+            database,
+            event_store,
+            api_url=settings.api_url,
+            app_url=settings.app_url,
+            box=box,
+            webhooks=webhooks,
+            checks_events=settings.check_events,
         )
     finally:
         await sender.close()

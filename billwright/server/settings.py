@@ -112,6 +112,11 @@ class Settings(BaseModel):
         description="Whether webhooks may go to private, loopback and other addresses that are not public: "
         "for receivers in your own network.",
     )
+    check_events: bool = Field(
+        default=True,
+        description="Whether each hour's events are checked, and those that cannot be metered are announced to webhook "
+        "endpoints (`events.errors`).",
+    )
     api_url: WebUrl = Field(
         default="http://127.0.0.1:8000", description="Public base URL of the API and of incoming webhooks."
     )

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Runtime:
     """The database and the event store of this process, public addresses, and how it reaches the outside.
 
-    ``api_url`` and ``app_url`` have no trailing slash; ``box`` opens stored secrets.
+    ``api_url`` and ``app_url`` have no trailing slash; ``box`` opens stored secrets. ``checks_events``: whether events
+    are checked each hour (spec 01 §2.12).
     """
 
     database: Database
@@ -26,3 +27,4 @@ class Runtime:
     app_url: str = ""
     box: SecretBox = field(default_factory=SecretBox)
     webhooks: WebhookOptions = field(default_factory=WebhookOptions)
+    checks_events: bool = True

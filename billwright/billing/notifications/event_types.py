@@ -56,3 +56,8 @@ def wanted_by_any(lists: Iterable[list[str] | None]) -> list[str]:
             return [EVERYTHING]
         found.update(wire_type(name) for name in listed)
     return sorted(found)
+
+
+def is_wanted_by_any(event_type: str, wanted: Iterable[str]) -> bool:
+    """Whether ``wanted_by_any``, as it is kept with an organization, holds ``event_type``."""
+    return any(name in (event_type, EVERYTHING) for name in wanted)

@@ -10,7 +10,7 @@ import structlog
 
 from billwright.billing.access.context import Context
 from billwright.billing.kernel.outbox import enqueue
-from billwright.billing.notifications.event_types import EVERYTHING
+from billwright.billing.notifications.event_types import is_wanted_by_any
 
 PREPARE_JOB = "webhook.prepare"
 
@@ -35,8 +35,7 @@ async def emit(
         object_id=str(object_id),
         organization_id=str(ctx.organization_id),
     )
-    wanted = ctx.organization.webhook_event_types
-    if event_type not in wanted and EVERYTHING not in wanted:
+    if not is_wanted_by_any(event_type, ctx.organization.webhook_event_types):
         return
     arguments: dict[str, Any] = {"event_type": event_type, "object_type": object_type, "object_id": str(object_id)}
     if details is not None:

@@ -21,6 +21,7 @@ from billwright.billing.background.runtime import Runtime
 from billwright.billing.kernel.clock import iso, system_now
 from billwright.billing.kernel.db import Session
 from billwright.billing.kernel.errors import Forbidden, NotAllowed, NotFound, ValidationFailed
+from billwright.billing.metering.event_checks import check_events, next_check
 from billwright.billing.notifications.delivery import deliver_first_attempts
 from billwright.billing.scheduling.engine import next_due, run_due_in
 from billwright.billing.scheduling.marks import run_marked
@@ -190,6 +191,7 @@ async def _keep_lease(runtime: Runtime, organization_id: UUID) -> None:
 
 async def _walk(runtime: Runtime, organization_id: UUID, failed: list[dict[str, str]]) -> None:
     stuck: set[UUID] = set()
+    checks = runtime.checks_events
     while True:
         async with runtime.database.transaction() as session:
             organization = await _locked(session, organization_id)
@@ -198,24 +200,45 @@ async def _walk(runtime: Runtime, organization_id: UUID, failed: list[dict[str, 
                 return
             ctx = Context(session, organization, event_store=runtime.event_store)
             present = ctx.now()
-            due = await next_due(ctx, stuck)
+            due = await _next_instant(ctx, stuck, checks)
             instant = target if due is None or due > target else max(due, present)
             organization.clock_now = instant
             organization.clock_lease_until = system_now() + LEASE
         errors = await run_due_in(runtime, organization_id, instant, skip=stuck)
         stuck |= errors.keys()
         failed.extend({"name": f"billing of customer {who}", "error": error} for who, error in errors.items())
+        checks = checks and await _events_checked(runtime, organization_id, instant, failed)
         await settle_jobs(runtime, organization_id, failed)
         if instant >= target:
             await deliver_first_attempts(runtime, organization_id)
             async with runtime.database.transaction() as session:
                 organization = await _locked(session, organization_id)
-                due = await next_due(Context(session, organization), stuck)
+                ctx = Context(session, organization, event_store=runtime.event_store)
+                due = await _next_instant(ctx, stuck, checks)
                 if due is not None and due <= target:
                     continue  # the jobs of the last instant have made more work due
                 organization.clock_target = None
                 organization.clock_lease_until = None
             return
+
+
+async def _next_instant(ctx: Context, stuck: set[UUID], checks: bool) -> datetime | None:
+    """The earliest instant at which something is due."""
+    due = [await next_due(ctx, stuck), await next_check(ctx) if checks else None]
+    return min((instant for instant in due if instant is not None), default=None)
+
+
+async def _events_checked(
+    runtime: Runtime, organization_id: UUID, instant: datetime, failed: list[dict[str, str]]
+) -> bool:
+    """Judge the events that are due; a check that fails is not tried again in this walk."""
+    try:
+        await check_events(runtime, organization_id, instant)
+    except Exception as failure:
+        log.exception("events not checked", organization_id=str(organization_id))
+        failed.append({"name": "events.errors", "error": str(failure)})
+        return False
+    return True
 
 
 async def settle_jobs(runtime: Runtime, organization_id: UUID, failed: list[dict[str, str]]) -> None:

@@ -299,6 +299,30 @@ class MetricDefinition:
     dims_keys: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRule:
+    """What the hourly check asks of the events of one metric's code (spec 01 §2.12): that ``field`` is there, and a
+    number if ``is_numeric``; of ``filters`` (property key -> known values) one key, and none with another value.
+    """
+
+    code: str
+    field: str | None = None
+    is_numeric: bool = False
+    filters: Mapping[str, frozenset[str]] = _field(default_factory=dict[str, frozenset[str]])
+
+
+class FaultyEvent(NamedTuple):
+    """An event that breaks rules: no metric has its code, the property is missing or no number, it carries none of the
+    filters' keys, or a value that they do not know.
+    """
+
+    transaction_id: str
+    invalid_code: bool
+    missing_aggregation_property: bool
+    missing_group_key: bool
+    invalid_filter_values: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One quarter of one key whose rollups differ from a recount of its events."""
@@ -344,6 +368,20 @@ class EventStore(Protocol):
         with_total: bool = True,
     ) -> EventPage:
         """A page of events."""
+        ...
+
+    def faulty_events(
+        self,
+        organization_id: uuid.UUID,
+        received_from: datetime,
+        received_before: datetime,
+        rules: Sequence[EventRule],
+    ) -> AsyncIterator[FaultyEvent]:
+        """Live events received in [from, before) that break a rule, in order of reception (spec 01 §2.12)."""
+        ...
+
+    async def first_received(self, organization_id: uuid.UUID, since: datetime) -> datetime | None:
+        """When the first live event at or after ``since`` was received."""
         ...
 
     async def aggregate(self, query: Query) -> dict[ResultKey, Result]:

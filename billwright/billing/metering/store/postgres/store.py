@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from billwright.billing.metering.store.postgres import (
     append,
+    checking,
     definitions,
     event_rows,
     partitions,
@@ -29,6 +30,8 @@ from billwright.billing.metering.store.protocol import (
     EventOrder,
     EventPage,
     EventRow,
+    EventRule,
+    FaultyEvent,
     MetricDefinition,
     Query,
     Result,
@@ -96,6 +99,20 @@ class PostgresEventStore:
     ) -> AsyncIterator[EventRow]:
         """Events in order of reception within [from, before)."""
         return event_rows.stream_received(self._pool, organization_id, received_from, received_before)
+
+    def faulty_events(
+        self,
+        organization_id: uuid.UUID,
+        received_from: datetime,
+        received_before: datetime,
+        rules: Sequence[EventRule],
+    ) -> AsyncIterator[FaultyEvent]:
+        """Events received in [from, before) that break a rule of their metric."""
+        return checking.faulty_events(self._pool, organization_id, received_from, received_before, rules)
+
+    async def first_received(self, organization_id: uuid.UUID, since: datetime) -> datetime | None:
+        """When the first live event at or after ``since`` was received."""
+        return await checking.first_received(self._pool, organization_id, since)
 
     async def aggregate(self, query: Query) -> dict[ResultKey, Result]:
         """Exact results of every bucket and group that has counted events."""

@@ -1,0 +1,68 @@
+"""Events that cannot be metered as their metric says (the hourly check, spec 01 §2.12)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+
+from billwright.billing.metering.store.encoding import json_text
+from billwright.billing.metering.store.postgres.connections import Pool, snapshot
+from billwright.billing.metering.store.protocol import EventRule, FaultyEvent
+
+_PREFETCH = 2_000
+_FAULTS = """
+SELECT * FROM (
+  SELECT e.transaction_id, e.created_at, e.seq, m.code IS NULL AS unknown,
+    m.field IS NOT NULL AND (e.properties->>m.field IS NULL
+      OR m.is_numeric AND usage_number(e.properties->>m.field) IS NULL) AS missing,
+    coalesce(m.filters <> '{}' AND NOT EXISTS (
+      SELECT FROM jsonb_object_keys(m.filters) k WHERE e.properties->>k IS NOT NULL), false) AS ungrouped,
+    EXISTS (SELECT FROM jsonb_each(m.filters) f
+      WHERE e.properties->>f.key IS NOT NULL AND NOT f.value ? (e.properties->>f.key)) AS unfiltered
+  FROM events e
+  LEFT JOIN jsonb_to_recordset($4::jsonb->'rules') AS m(code text, field text, is_numeric boolean, filters jsonb)
+    ON m.code = e.code
+  WHERE e.organization_id = $1 AND e.deleted_at IS NULL AND e.created_at >= $2 AND e.created_at < $3
+) judged WHERE unknown OR missing OR ungrouped OR unfiltered ORDER BY created_at, seq
+"""
+_FIRST = """
+SELECT min(created_at) FROM events WHERE organization_id = $1 AND created_at >= $2 AND deleted_at IS NULL
+"""
+
+
+async def faulty_events(
+    pool: Pool,
+    organization_id: uuid.UUID,
+    received_from: datetime,
+    received_before: datetime,
+    rules: Sequence[EventRule],
+) -> AsyncIterator[FaultyEvent]:
+    """Live events received in [from, before) that break a rule, in order of reception."""
+    written = [
+        {
+            "code": rule.code,
+            "field": rule.field,
+            "is_numeric": rule.is_numeric,
+            "filters": {name: sorted(values) for name, values in rule.filters.items()},
+        }
+        for rule in rules
+    ]
+    async with snapshot(pool) as connection:
+        async for row in connection.cursor(
+            _FAULTS,
+            organization_id,
+            received_from,
+            received_before,
+            json_text({"rules": written}),
+            prefetch=_PREFETCH,
+        ):
+            yield FaultyEvent(
+                row["transaction_id"], row["unknown"], row["missing"], row["ungrouped"], row["unfiltered"]
+            )
+
+
+async def first_received(pool: Pool, organization_id: uuid.UUID, since: datetime) -> datetime | None:
+    """When the first live event at or after ``since`` was received."""
+    async with snapshot(pool) as connection:
+        return await connection.fetchval(_FIRST, organization_id, since)
