@@ -1,10 +1,6 @@
-"""Turning the fee of an event into an invoice of its own, or into a standalone fee (spec 02 §10.5)."""
+"""The invoice of one event (spec 02 §10.5)."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from datetime import datetime
-from decimal import Decimal
 
 from billwright.billing.access.context import Context
 from billwright.billing.customers.models import Customer
@@ -16,9 +12,7 @@ from billwright.billing.invoicing.fee_drafts import FeeDraft
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.rows import Row
 from billwright.billing.invoicing.totals import totals_of
-from billwright.billing.invoicing.writing import FeeOwner, store_fees
 from billwright.billing.notifications.service import emit
-from billwright.billing.taxes.computation import TaxableFee, fee_taxes
 
 
 async def invoice_event(ctx: Context, customer: Customer, row: Row, fee: FeeDraft) -> Invoice:
@@ -34,31 +28,3 @@ async def invoice_event(ctx: Context, customer: Customer, row: Row, fee: FeeDraf
         await emit(ctx, "fee.created", "fee", fee.id)
     await settle(ctx, customer, invoice, computed, rows=[row], issued_at=ctx.now())
     return invoice
-
-
-async def store_standalone(
-    ctx: Context, customer: Customer, fees: Sequence[FeeDraft], currency: str, created_at: datetime
-) -> None:
-    """Fees on no invoice: taxed at once, waiting for their payment, announced by ``fee.created``."""
-    taxes = [
-        fee_taxes(
-            TaxableFee(
-                amount_cents=fee.amount_cents,
-                precise_amount_cents=fee.precise_amount_cents,
-                discount_cents=Decimal(0),
-                taxes=fee.taxes,
-            )
-        )
-        for fee in fees
-    ]
-    owner = FeeOwner(
-        organization_id=ctx.organization_id,
-        customer_id=customer.id,
-        invoice_id=None,
-        currency=currency,
-        created_at=created_at,
-        updated_at=created_at,
-    )
-    await store_fees(ctx, owner, fees, taxes, "pending")
-    for fee in fees:
-        await emit(ctx, "fee.created", "fee", fee.id)

@@ -19,14 +19,14 @@ from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
 from billwright.billing.background.jobs import JobCall, RetryLater, job
 from billwright.billing.background.runtime import Runtime
-from billwright.billing.catalog.snapshot import plan_snapshots
 from billwright.billing.customers.locking import lock_customer
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.settings import applicable_timezone
 from billwright.billing.in_advance.event_fees import event_fee, mark_of
-from billwright.billing.in_advance.invoicing import invoice_event, store_standalone
+from billwright.billing.in_advance.invoicing import invoice_event
 from billwright.billing.in_advance.measuring import EventFacts, triggers
 from billwright.billing.in_advance.models import InstantEvent
+from billwright.billing.in_advance.standalone import store_standalone
 from billwright.billing.invoicing.computing import taxes_of_customer
 from billwright.billing.invoicing.models import Fee
 from billwright.billing.invoicing.rows import Row, new_row
@@ -39,6 +39,7 @@ from billwright.billing.metering.store.postgres.instant import ATTEMPTS, JOB, lo
 from billwright.billing.metering.store.postgres.locks import INSTANT
 from billwright.billing.subscriptions.calendar.windows import Case
 from billwright.billing.subscriptions.queries import subscription_at
+from billwright.billing.subscriptions.terms import plan_of
 
 BILLING = 48_240_001
 """First half of the advisory lock under which one subscription's events are billed."""
@@ -242,9 +243,9 @@ async def _row(ctx: Context, external_subscription_id: str, event: EventFacts) -
     if customer is None or again is None:
         return None
     await ctx.session.refresh(again)
-    plans = await plan_snapshots(ctx.session, ctx.organization.catalog_revision, [again.plan_id])
+    plan = await plan_of(ctx, again)
     tz = applicable_timezone(customer, ctx.organization)
-    return customer, await new_row(ctx, again, plans[again.plan_id], Case.in_advance_charge, event.timestamp, tz)
+    return customer, await new_row(ctx, again, plan, Case.in_advance_charge, event.timestamp, tz)
 
 
 async def _billed_charges(ctx: Context, note: InstantEvent) -> set[UUID | None]:

@@ -13,6 +13,7 @@ import structlog
 from billwright.billing.access.context import Context
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.settings import finalizes_empty_invoices
+from billwright.billing.in_advance.renewals import renew_standalone
 from billwright.billing.invoicing.computing import Computation, compute
 from billwright.billing.invoicing.credits import apply_credits, run_waterfall, store_credits
 from billwright.billing.invoicing.dates import InvoiceDates, dates_at_generation
@@ -59,6 +60,7 @@ async def bill(
     try:
         async with ctx.session.begin_nested():
             computed = await compute(ctx, customer, rows)
+            await renew_standalone(ctx, customer, rows)
     except Exception as failure:
         if is_transient(failure):
             raise

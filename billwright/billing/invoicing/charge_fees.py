@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from billwright.billing.access.context import Context
 from billwright.billing.catalog.snapshot import ChargeSnapshot, TaxRate
+from billwright.billing.in_advance.buckets import unused_is_free
 from billwright.billing.invoicing.charge_usage import PricedBucket, empty_bucket, price_charge, window_of
 from billwright.billing.invoicing.fee_drafts import FeeDraft
 from billwright.billing.invoicing.rows import Row
@@ -18,7 +19,7 @@ from billwright.billing.subscriptions.calendar.windows import Case
 
 
 def is_billed(charge: ChargeSnapshot, row: Row) -> bool:
-    """The table of spec 02 §8 for charges in arrears; charges in advance are billed per event."""
+    """The table of spec 02 §8 for charges in arrears; charges in advance are billed per event, and renewed."""
     if charge.pay_in_advance:
         return False
     kept_by_new_plan = row.windows.case is Case.upgrade_old and charge.metric.recurring and not charge.prorated
@@ -30,12 +31,34 @@ async def charge_fees_of(ctx: Context, row: Row, customer_taxes: tuple[TaxRate, 
     window = window_of(row.subscription.external_id, row.windows)
     fees: list[FeeDraft] = []
     for charge in row.plan.charges:
+        taxes = charge.taxes or row.plan.taxes or customer_taxes
+        if renews(charge, row) and charge.invoiceable:
+            fees.extend(fee for fee in await renewal_fees(ctx, row, charge, taxes) if not fee.is_empty)
         if not is_billed(charge, row):
             continue
-        taxes = charge.taxes or row.plan.taxes or customer_taxes
         priced = await price_charge(ctx, charge, window, row.plan.amount_currency, remember=True)
         fees.extend(_stored_fees(row, charge, [charge_fee(row, bucket, taxes) for bucket in priced], taxes))
     return fees
+
+
+def renews(charge: ChargeSnapshot, row: Row) -> bool:
+    """Whether ``row`` opens a period for which the charge bills its active units in advance (spec 02 §8, §10.6)."""
+    opens = row.windows.case in (Case.periodic, Case.downgrade_old)
+    return charge.pay_in_advance and charge.metric.recurring and opens
+
+
+async def renewal_fees(ctx: Context, row: Row, charge: ChargeSnapshot, taxes: tuple[TaxRate, ...]) -> list[FeeDraft]:
+    """One fee per bucket and group for the units active when the closed period ended, never prorated.
+
+    Its boundaries are those of the closed period; ``item["paid_period"]`` holds the days of the one it pays for.
+    """
+    window = window_of(row.subscription.external_id, row.windows)
+    whole = replace(charge, prorated=False)
+    priced = await price_charge(ctx, whole, window, row.plan.amount_currency, remember=True)
+    paid = row.terms.charges_period(row.windows.day)
+    period = {"from": paid.start.isoformat(), "to": paid.end.isoformat()}
+    drafts = [charge_fee(row, unused_is_free(bucket), taxes) for bucket in priced]
+    return [replace(draft, item={**draft.item, "paid_period": period}) for draft in drafts]
 
 
 def _stored_fees(

@@ -11,9 +11,11 @@ from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.catalog.snapshot import plan_snapshots
+from billwright.billing.credit_notes.drafts import DetachedNote, attach_notes, detach_notes, finalize_notes
 from billwright.billing.customers import settings
 from billwright.billing.customers.locking import lock_customer
 from billwright.billing.customers.models import Customer
+from billwright.billing.in_advance.renewals import renew_standalone
 from billwright.billing.invoicing.billing import settle
 from billwright.billing.invoicing.computing import compute
 from billwright.billing.invoicing.credits import Waterfall, apply_credits, run_waterfall, store_credits
@@ -68,21 +70,25 @@ async def rows_of(ctx: Context, invoice: Invoice) -> list[Row]:
     ]
 
 
-async def _recompute(ctx: Context, customer: Customer, invoice: Invoice, *, final: bool) -> Waterfall:
+async def _recompute(
+    ctx: Context, customer: Customer, invoice: Invoice, *, final: bool
+) -> tuple[Waterfall, list[DetachedNote]]:
     computed = await compute(ctx, customer, await rows_of(ctx, invoice), invoice_id=invoice.id)
+    detached = await detach_notes(ctx, invoice)
     await delete_fees(ctx, invoice.id)
     flow = await run_waterfall(ctx, customer, invoice, computed.fees, computed.totals, final=final)
     apply_totals(invoice, flow.totals)
     apply_credits(invoice, flow)
     invoice.ready_to_be_refreshed = False
     invoice.updated_at = ctx.now()
-    return flow
+    return flow, detached
 
 
-async def _store(ctx: Context, flow: Waterfall) -> None:
+async def _store(ctx: Context, flow: Waterfall, detached: Sequence[DetachedNote]) -> None:
     await ctx.session.flush()
     await insert_fees(ctx, flow.invoice, flow.fees, flow.totals)
     await store_credits(ctx, flow)
+    await attach_notes(ctx, flow.invoice, detached)
 
 
 async def refresh_invoice(ctx: Context, invoice_id: UUID) -> Invoice:
@@ -95,7 +101,7 @@ async def refresh_invoice(ctx: Context, invoice_id: UUID) -> Invoice:
         raise Forbidden("feature_unavailable")
     if invoice.status != "draft":
         return invoice
-    await _store(ctx, await _recompute(ctx, customer, invoice, final=False))
+    await _store(ctx, *await _recompute(ctx, customer, invoice, final=False))
     return invoice
 
 
@@ -111,7 +117,7 @@ async def finalize_invoice(ctx: Context, invoice_id: UUID) -> Invoice:
 async def finalize_draft(ctx: Context, customer: Customer, invoice: Invoice) -> None:
     """Recompute a locked draft, date it with today, number and issue it, or close it when empty and skipped."""
     now = ctx.now()
-    flow = await _recompute(ctx, customer, invoice, final=True)
+    flow, detached = await _recompute(ctx, customer, invoice, final=True)
     if settings.issuing_date_adjustment(customer, ctx.organization) != "keep_anchor":
         invoice.issuing_date = local_date(now, settings.applicable_timezone(customer, ctx.organization))
     invoice.payment_due_date = invoice.issuing_date + timedelta(days=invoice.net_payment_term)
@@ -121,7 +127,8 @@ async def finalize_draft(ctx: Context, customer: Customer, invoice: Invoice) -> 
         invoice.finalization_due_at = None
     else:
         await issue(ctx, customer, invoice, now)
-    await _store(ctx, flow)
+    await _store(ctx, flow, detached)
+    await finalize_notes(ctx, customer, invoice)
 
 
 async def finish_generation(ctx: Context, invoice_id: UUID) -> None:
@@ -131,7 +138,9 @@ async def finish_generation(ctx: Context, invoice_id: UUID) -> None:
     invoice = await find_invoice(ctx, invoice_id, lock=True, visible_only=False)
     if customer is None or invoice.status != "generating":
         return
-    computed = await compute(ctx, customer, await rows_of(ctx, invoice), invoice_id=invoice.id)
+    rows = await rows_of(ctx, invoice)
+    computed = await compute(ctx, customer, rows, invoice_id=invoice.id)
+    await renew_standalone(ctx, customer, rows)
     await settle(ctx, customer, invoice, computed)
 
 

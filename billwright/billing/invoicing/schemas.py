@@ -225,6 +225,12 @@ def _day_text(instant: datetime | None, tz: str, clock: str) -> str | None:
     return None if instant is None else f"{local_date(instant, tz).isoformat()}T{clock}+00:00"
 
 
+def _paid_text(fee: Fee, side: str, clock: str) -> str | None:
+    """A renewal reports the period it pays for, not the one whose units it bills (spec 02 §10.6)."""
+    period: dict[str, str] | None = fee.item.get("paid_period")
+    return None if period is None else f"{period[side]}T{clock}+00:00"
+
+
 def fee_object(
     fee: Fee,
     *,
@@ -278,8 +284,8 @@ def fee_object(
         "pay_in_advance": fee.pay_in_advance,
         "invoiceable": fee.invoiceable,
         "self_billed": False,
-        "from_date": _day_text(since, day_zone, "00:00:00"),
-        "to_date": _day_text(until, day_zone, "23:59:59"),
+        "from_date": _paid_text(fee, "from", "00:00:00") or _day_text(since, day_zone, "00:00:00"),
+        "to_date": _paid_text(fee, "to", "23:59:59") or _day_text(until, day_zone, "23:59:59"),
         "payment_status": fee.payment_status,
         "created_at": iso(fee.created_at) or "",
         "succeeded_at": iso(fee.succeeded_at),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from billwright.billing.in_advance import service
+from billwright.billing.in_advance.schemas import FeeUpdate
 from billwright.billing.invoicing.fee_queries import (
     DATED,
     FEE_TYPES,
@@ -48,6 +51,37 @@ async def find_one_fee(call: Call, lago_id: str) -> FeeOut:
     return (await fee_objects(call.context, [fee]))[0]
 
 
+async def update_fee(call: Call, lago_id: str, inp: FeeUpdate) -> FeeOut:
+    fee = await service.update_fee(call.context, parse_id(lago_id) or UUID(int=0), inp)
+    return (await fee_objects(call.context, [fee]))[0]
+
+
+async def patch_fee(call: Call, lago_id: str, inp: FeeUpdate) -> FeeOut:
+    return await update_fee(call, lago_id, inp)
+
+
+async def delete_fee(call: Call, lago_id: str) -> FeeOut:
+    fee = await service.delete_fee(call.context, parse_id(lago_id) or UUID(int=0))
+    shown = (await fee_objects(call.context, [fee]))[0]
+    shown.pop("applied_taxes", None)
+    return shown
+
+
+async def _exists(call: Call, lago_id: str) -> None:
+    await find_fee(call.context, parse_id(lago_id) or UUID(int=0))
+
+
+_UPDATE: Any = {
+    "permission": "fee:write",
+    "body": FeeUpdate,
+    "root": "fee",
+    "answer": one("fee", FeeOut),
+    "exists": _exists,
+    "summary": "Report the payment of a standalone fee",
+    "description": "Fees of charges paid in advance that are on no invoice. Any status may follow any other.",
+    "example": {"payment_status": "succeeded"},
+}
+
 OPERATIONS = [
     operation(
         "GET",
@@ -70,4 +104,14 @@ OPERATIONS = [
     operation("GET", "/fees/{lago_id}", permission="fee:read", answer=one("fee", FeeOut), summary="Show a fee")(
         find_one_fee
     ),
+    operation("PUT", "/fees/{lago_id}", **_UPDATE)(update_fee),
+    operation("PATCH", "/fees/{lago_id}", **_UPDATE)(patch_fee),
+    operation(
+        "DELETE",
+        "/fees/{lago_id}",
+        permission="fee:write",
+        answer=one("fee", FeeOut),
+        summary="Delete a standalone fee",
+        description="Its event is not billed again.",
+    )(delete_fee),
 ]
