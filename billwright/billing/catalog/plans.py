@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import delete, insert, select
@@ -15,42 +14,27 @@ from billwright.billing.access.context import Context
 from billwright.billing.catalog.changes import publish
 from billwright.billing.catalog.charges import apply_changes, parse_charges, prepare_list
 from billwright.billing.catalog.models import Plan, PlanTax
+from billwright.billing.catalog.plan_attributes import (
+    MONTHLY_CHARGES,
+    NAMES,
+    PlanAttributes,
+    attributes_of,
+    columns,
+    validated,
+)
 from billwright.billing.catalog.plan_metadata import validated_metadata
 from billwright.billing.catalog.queries import PlanView, find_plan, is_plan_attached, live_charges, plan_views
 from billwright.billing.catalog.references import References
 from billwright.billing.catalog.schemas import PlanInput
 from billwright.billing.kernel.errors import Problems, ValidationFailed
 from billwright.billing.kernel.ids import new_id
-from billwright.billing.kernel.money import CURRENCIES
 from billwright.billing.notifications.service import emit
+from billwright.billing.taxes.models import Tax
 from billwright.billing.taxes.queries import taxes_by_codes
 
-INTERVALS = ("weekly", "monthly", "quarterly", "semiannual", "yearly")
-MONTHLY_CHARGES = ("semiannual", "yearly")
-"""Intervals whose charges may be billed monthly."""
 EDITABLE_WHEN_ATTACHED = ("name", "invoice_display_name", "description", "amount_cents")
-MAX_CODE = 255
-MAX_TRIAL_DAYS = 36_500
 
 
-@dataclass(frozen=True, slots=True)
-class _Attributes:
-    """All attributes of a plan as they will be, before validation. ``None`` for a mandatory one means missing."""
-
-    name: str | None = None
-    invoice_display_name: str | None = None
-    code: str | None = None
-    description: str | None = None
-    interval: str | None = None
-    amount_cents: int | None = None
-    amount_currency: str | None = None
-    pay_in_advance: bool | None = None
-    trial_period: Decimal | None = None
-    bill_charges_monthly: bool | None = None
-    bill_fixed_charges_monthly: bool | None = None
-
-
-_NAMES = tuple(_Attributes.__dataclass_fields__)
 _MONTHLY_FLAGS = ("bill_charges_monthly", "bill_fixed_charges_monthly")
 
 
@@ -62,7 +46,7 @@ async def create_plan(ctx: Context, inp: PlanInput) -> PlanView:
     entries = parse_charges(inp.charges or ())
     problems = Problems()
     _refuse_unsupported(inp, problems)
-    attributes = _validated(replace(_Attributes(), **inp.given_values(*_NAMES)), problems)
+    attributes = validated(replace(PlanAttributes(), **inp.given_values(*NAMES)), problems)
     metadata = validated_metadata(inp.metadata, problems)
     prepared, references = await prepare_list(ctx, (), entries, problems, attached=False, tax_codes=inp.tax_codes or ())
     if attributes.code and await _code_taken(ctx, attributes.code):
@@ -75,7 +59,7 @@ async def create_plan(ctx: Context, inp: PlanInput) -> PlanView:
         updated_at=now,
         organization_id=ctx.organization_id,
         custom_metadata=metadata,
-        **_columns(attributes),
+        **columns(attributes),
     )
     try:
         async with ctx.session.begin_nested():
@@ -84,7 +68,7 @@ async def create_plan(ctx: Context, inp: PlanInput) -> PlanView:
         raise ValidationFailed(code="value_already_exist") from None
     await apply_changes(ctx, plan, prepared)
     if inp.tax_codes:
-        await _replace_taxes(ctx, plan, inp.tax_codes, references)
+        await replace_plan_taxes(ctx, plan, inp.tax_codes, references.taxes)
     await publish(ctx, metric_codes=prepared.metric_codes)
     await emit(ctx, "plan.created", "plan", plan.id)
     return await _view(ctx, plan)
@@ -101,8 +85,8 @@ async def update_plan(ctx: Context, code: str, inp: PlanInput) -> PlanView:
     entries = None if inp.charges is None else parse_charges(inp.charges)
     problems = Problems()
     _refuse_unsupported(inp, problems)
-    before = _Attributes(**{name: getattr(plan, name) for name in _NAMES})
-    after = _validated(replace(before, **_changes(inp, attached)), problems)
+    before = attributes_of(plan)
+    after = validated(replace(before, **_changes(inp, attached)), problems)
     metadata = validated_metadata(inp.metadata, problems) if inp.given("metadata") else plan.custom_metadata
     if after.code and after.code != before.code and await _code_taken(ctx, after.code):
         problems.add("code", "value_already_exist")
@@ -117,7 +101,7 @@ async def update_plan(ctx: Context, code: str, inp: PlanInput) -> PlanView:
     problems.raise_if_any()
     try:
         async with ctx.session.begin_nested():
-            for name, value in _columns(after).items():
+            for name, value in columns(after).items():
                 setattr(plan, name, value)
             plan.custom_metadata = metadata
             plan.updated_at = ctx.now()
@@ -126,7 +110,7 @@ async def update_plan(ctx: Context, code: str, inp: PlanInput) -> PlanView:
     if prepared is not None:
         await apply_changes(ctx, plan, prepared)
     if inp.tax_codes is not None:
-        await _replace_taxes(ctx, plan, inp.tax_codes, references)
+        await replace_plan_taxes(ctx, plan, inp.tax_codes, references.taxes)
     await publish(ctx, metric_codes=prepared.metric_codes if prepared else (), plan_ids=[plan.id])
     await emit(ctx, "plan.updated", "plan", plan.id)
     return await _view(ctx, plan)
@@ -136,7 +120,7 @@ def _changes(inp: PlanInput, attached: bool) -> dict[str, Any]:
     """The sent attributes that may change now; a long interval without its flags turns them off (spec 03 §2.2)."""
     if attached:
         return inp.given_values(*EDITABLE_WHEN_ATTACHED)
-    changes = inp.given_values(*_NAMES)
+    changes = inp.given_values(*NAMES)
     if inp.interval in MONTHLY_CHARGES:
         for flag in _MONTHLY_FLAGS:
             changes.setdefault(flag, False)
@@ -164,7 +148,7 @@ async def duplicate_input(ctx: Context, code: str) -> PlanInput:
         }
         for item in view.charges
     ]
-    copied = {name: getattr(view.plan, name) for name in _NAMES if name not in ("name", "code")}
+    copied = {name: getattr(view.plan, name) for name in NAMES if name not in ("name", "code")}
     tax_codes = [tax.code for tax in view.taxes]
     return PlanInput(**copied, charges=charges, tax_codes=tax_codes, metadata=view.plan.custom_metadata)
 
@@ -183,11 +167,12 @@ async def _code_taken(ctx: Context, code: str) -> bool:
     return (await ctx.session.scalars(statement)).first() is not None
 
 
-async def _replace_taxes(ctx: Context, plan: Plan, codes: Sequence[str], references: References) -> None:
+async def replace_plan_taxes(ctx: Context, plan: Plan, codes: Sequence[str], taxes: Mapping[str, Tax]) -> None:
+    """Make the taxes of ``codes``, looked up in ``taxes``, the plan's."""
     await ctx.session.execute(
         delete(PlanTax).where(col(PlanTax.plan_id) == plan.id).execution_options(synchronize_session=False)
     )
-    rows = [{"plan_id": plan.id, "tax_id": references.taxes[code].id} for code in dict.fromkeys(codes)]
+    rows = [{"plan_id": plan.id, "tax_id": taxes[code].id} for code in dict.fromkeys(codes)]
     if rows:
         await ctx.session.execute(insert(PlanTax), rows)
 
@@ -197,39 +182,3 @@ def _refuse_unsupported(inp: PlanInput, problems: Problems) -> None:
     for name in ("minimum_commitment", "usage_thresholds"):
         if getattr(inp, name):
             problems.add(name, "unsupported_value")
-
-
-def _columns(attributes: _Attributes) -> dict[str, Any]:
-    return {name: getattr(attributes, name) for name in _NAMES}
-
-
-def _validated(given: _Attributes, problems: Problems) -> _Attributes:
-    """``given`` in stored form; what is wrong goes to ``problems`` (spec 03 §2.1)."""
-    for name in ("name", "code"):
-        text: str | None = getattr(given, name)
-        if text is None or not text.strip():
-            problems.add(name, "value_is_mandatory")
-    if len(given.code or "") > MAX_CODE:
-        problems.add("code", "value_is_too_long")
-    if given.interval not in INTERVALS:
-        problems.add("interval", "value_is_invalid")
-    if given.amount_cents is None:
-        problems.add("amount_cents", "value_is_mandatory")
-    elif given.amount_cents < 0:
-        problems.add("amount_cents", "value_is_out_of_range")
-    currency = (given.amount_currency or "").upper()
-    if currency not in CURRENCIES:
-        problems.add("amount_currency", "value_is_invalid")
-    if given.pay_in_advance is None:
-        problems.add("pay_in_advance", "value_is_invalid")
-    trial = given.trial_period
-    if trial is not None and not 0 <= trial <= MAX_TRIAL_DAYS:
-        problems.add("trial_period", "value_is_out_of_range")
-    long = given.interval in MONTHLY_CHARGES
-    return replace(
-        given,
-        invoice_display_name=given.invoice_display_name or None,
-        amount_currency=currency,
-        bill_charges_monthly=bool(given.bill_charges_monthly) if long else None,
-        bill_fixed_charges_monthly=bool(given.bill_fixed_charges_monthly) if long else None,
-    )

@@ -96,25 +96,26 @@ async def schedule_downgrade(ctx: Context, current: Subscription, asked: Success
 
 async def reconsider(
     ctx: Context, customer: Customer, current: Subscription, *, leaving: bool = True, arriving: bool = True
-) -> None:
+) -> Subscription:
     """Judge the pending downgrade of ``current`` again after a price has changed (spec 03 §2.2).
 
     ``leaving``: canceled, without a webhook, when the running plan has become cheaper than its target. ``arriving``: an
-    immediate upgrade when the target no longer is the cheaper one.
+    immediate upgrade when the target no longer is the cheaper one. Returns the subscription that runs afterwards.
     """
     if current.status != "active":
-        return
+        return current
     current = await catch_up(ctx, customer, current, ctx.now())
     pending = (await pending_successors(ctx, [current])).get(current.id)
     if pending is None:
-        return
+        return current
     running = yearly_price(await ctx.session.get_one(Plan, current.plan_id))
     target = yearly_price(await ctx.session.get_one(Plan, pending.plan_id))
     if leaving and running < target:
         await cancel(ctx, pending)
         await ctx.session.flush()
     elif arriving and target >= running:
-        await upgrade(ctx, customer, current, _again(pending), ctx.now())
+        current, _ = await upgrade(ctx, customer, current, _again(pending), ctx.now())
+    return current
 
 
 def _again(pending: Subscription) -> Succession:
@@ -141,12 +142,12 @@ async def reconsider_downgrades(call: JobCall) -> None:
     pending = aliased(Subscription)
     statement = (
         select(col(Subscription.id), col(Subscription.customer_id), col(Subscription.plan_id) == plan_id)
-        .join(pending, pending.previous_subscription_id == col(Subscription.id))
+        .join(pending, col(pending.previous_subscription_id) == col(Subscription.id))
         .where(
             col(Subscription.organization_id) == call.organization_id,
             col(Subscription.status) == "active",
-            pending.status == "pending",
-            or_(col(Subscription.plan_id) == plan_id, pending.plan_id == plan_id),
+            col(pending.status) == "pending",
+            or_(col(Subscription.plan_id) == plan_id, col(pending.plan_id) == plan_id),
         )
         .order_by(col(Subscription.created_at), col(Subscription.id))
     )

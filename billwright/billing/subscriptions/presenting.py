@@ -170,8 +170,15 @@ def _current_period(
 def _downgrade_date(
     ctx: Context, item: Subscription, plan: Plan, customer: Customer, successor: Subscription | None
 ) -> str | None:
-    """First day of the next plan period while a downgrade is pending (spec 03 §6.1)."""
-    if item.status != "active" or successor is None or successor.status != "pending":
+    """First day of the next plan period while a downgrade is pending; afterwards the day it took effect (03 §6.1).
+
+    A successor that was asked for before it started is a downgrade, one that started as it was asked for an upgrade.
+    """
+    if successor is None:
         return None
     terms = terms_of(item, plan, applicable_timezone(customer, ctx.organization))
-    return switch_day(terms, terms.local(ctx.now())).isoformat()
+    if item.status == "active" and successor.status == "pending":
+        return switch_day(terms, terms.local(ctx.now())).isoformat()
+    if item.status == "terminated" and successor.status == "active" and successor.started_at is not None:
+        return terms.local(successor.started_at).isoformat() if successor.created_at < successor.started_at else None
+    return None

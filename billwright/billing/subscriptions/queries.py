@@ -110,6 +110,23 @@ async def find_subscription(ctx: Context, external_id: str, status: str = "activ
     return found
 
 
+async def editable_subscription(ctx: Context, external_id: str, status: str) -> Subscription:
+    """The target of an edit: if several ever had this external id, the newest with ``status``, else the only one
+    (spec 03 §6.10). Raises ``NotFound("subscription")``.
+    """
+    statement = (
+        select(Subscription)
+        .where(col(Subscription.organization_id) == ctx.organization_id, col(Subscription.external_id) == external_id)
+        .order_by(col(Subscription.subscription_at).desc(), col(Subscription.created_at).desc())
+    )
+    found = list((await ctx.session.scalars(statement)).all())
+    if len(found) > 1:
+        found = [item for item in found if item.status == status]
+    if not found:
+        raise NotFound("subscription")
+    return found[0]
+
+
 async def subscription_by_id(ctx: Context, subscription_id: UUID) -> Subscription:
     """The subscription, any status. Raises ``NotFound("subscription")``."""
     statement = select(Subscription).where(

@@ -1,13 +1,20 @@
 """Inputs of subscriptions (spec 03 §6.3, §6.10).
 
-``plan_overrides`` and ``usage_thresholds`` are refused (``unsupported_value``) when they hold anything.
+``plan_overrides`` is read by ``catalog.overrides.parse_overrides``. ``usage_thresholds`` are refused
+(``unsupported_value``) when they hold anything.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import WithJsonSchema
+
+from billwright.billing.catalog.override_schemas import PlanOverridesInput
 from billwright.billing.kernel.inputs import Input, Text
+
+OverridesValue = Annotated[Any, WithJsonSchema(PlanOverridesInput.model_json_schema())]
+"""``plan_overrides`` as sent."""
 
 
 class SubscriptionCreate(Input):
@@ -21,8 +28,10 @@ class SubscriptionCreate(Input):
     subscription_at: Text | None = None
     ending_at: Text | None = None
     consolidate_invoice: bool | None = None
+    progressive_billing_disabled: bool | None = None
     purchase_order_number: Text | None = None
-    plan_overrides: Any = None
+    billing_entity_code: Text | None = None
+    plan_overrides: OverridesValue = None
     usage_thresholds: Any = None
 
 
@@ -33,10 +42,12 @@ class SubscriptionUpdate(Input):
     ending_at: Text | None = None
     subscription_at: Text | None = None
     consolidate_invoice: bool | None = None
+    progressive_billing_disabled: bool | None = None
     purchase_order_number: Text | None = None
+    billing_entity_code: Text | None = None
     on_termination_invoice: Text | None = None
     on_termination_credit_note: Text | None = None
-    plan_overrides: Any = None
+    plan_overrides: OverridesValue = None
     usage_thresholds: Any = None
 
 

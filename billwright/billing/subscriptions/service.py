@@ -1,56 +1,66 @@
-"""Use cases of subscriptions: create, edit, terminate, cancel (spec 03 §6). The only writers besides due passes."""
+"""Use cases of subscriptions: create, change the plan, edit, terminate, cancel (spec 03 §6). The only writers besides
+due passes.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, text
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.catalog.models import Plan
 from billwright.billing.customers.locking import lock_customer
 from billwright.billing.customers.models import Customer
-from billwright.billing.customers.service import MAX_EXTERNAL_ID, ensure_customer, find_customer, take_currency
+from billwright.billing.customers.service import ensure_customer, find_customer, take_currency
 from billwright.billing.customers.settings import applicable_timezone
-from billwright.billing.kernel.clock import parse_instant
 from billwright.billing.kernel.errors import NotFound, Problems, ValidationFailed
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.notifications.service import emit
 from billwright.billing.subscriptions.calendar.starts import StartDay, start_day, started_at
+from billwright.billing.subscriptions.checking import (
+    CheckedCreate,
+    check_options,
+    checked_create,
+    checked_update,
+    text_or_none,
+)
 from billwright.billing.subscriptions.life_cycle import start, terminate
 from billwright.billing.subscriptions.models import Subscription
-from billwright.billing.subscriptions.queries import find_subscription
+from billwright.billing.subscriptions.overriding import lock_overridable, overridden, override
+from billwright.billing.subscriptions.periodic_billing import catch_up
+from billwright.billing.subscriptions.plan_changes import change_plan
+from billwright.billing.subscriptions.queries import editable_subscription, find_subscription
 from billwright.billing.subscriptions.schemas import SubscriptionCreate, SubscriptionUpdate, TerminationOptions
-from billwright.billing.subscriptions.successors import cancel
+from billwright.billing.subscriptions.successors import Succession, cancel
 from billwright.billing.subscriptions.terms import plan_of, refresh_due
 
-BILLING_TIMES = ("calendar", "anniversary")
-CREDIT_NOTE_OPTIONS = ("credit", "refund", "offset", "skip")
-INVOICE_OPTIONS = ("generate", "skip")
+_EXTERNAL_ID_LOCK = text("select pg_advisory_xact_lock(hashtextextended(:key, 11))")
 
 
 async def create_subscription(ctx: Context, inp: SubscriptionCreate) -> Subscription:
-    """Subscribe a customer to a plan; an unknown external customer id makes a bare customer (spec 03 §6.3).
+    """Subscribe a customer to a plan, or change the plan of the subscription with this external id (spec 03 §6.3).
 
-    Re-posting the current plan changes nothing and answers the current subscription. Raises ``NotFound("plan")`` and
-    ``ValidationFailed`` with the codes of spec 03 §9.
+    Re-posting the current plan changes nothing. Returns the new subscription, or for a downgrade the one that runs on
+    until its period ends. An unknown external customer id makes a bare customer. Raises ``NotFound`` (``plan``,
+    ``tax``, ``billing_entity``) and ``ValidationFailed`` with the codes of spec 03 §9.
     """
     plan = await _sellable_plan(ctx, inp.plan_code)
-    existing = await find_customer(ctx, inp.external_customer_id) if inp.external_customer_id else None
-    tz = applicable_timezone(existing, ctx.organization) if existing else ctx.organization.timezone
-    anchor, ending_at = _validated(ctx, inp)
-    assert inp.external_customer_id is not None
-    assert inp.external_id is not None
-    customer = existing or await ensure_customer(ctx, inp.external_customer_id.strip())
-    customer = await _locked(ctx, customer.id)
-    await take_currency(ctx, customer, plan.amount_currency)
-    external_id = inp.external_id.strip()
-    current = await _current(ctx, customer, external_id)
+    asked = checked_create(ctx, inp)
+    customer = await find_customer(ctx, asked.external_customer_id)
+    customer = await _locked(ctx, (customer or await ensure_customer(ctx, asked.external_customer_id)).id)
+    currency = asked.overrides.amount_currency if asked.overrides else None
+    await take_currency(ctx, customer, currency or plan.amount_currency)
+    await ctx.session.execute(_EXTERNAL_ID_LOCK, {"key": f"{ctx.organization_id}:{asked.external_id}"})
+    current = await _current(ctx, customer, asked.external_id)
+    if current is not None and await _ends_before_now(ctx, customer, current):
+        current = None
     if current is not None:
-        return await _post_again(ctx, current, plan, inp, tz)
-    if await _taken_elsewhere(ctx, customer, external_id):
+        return await _post_again(ctx, customer, current, plan, asked, inp)
+    if await _taken_elsewhere(ctx, customer, asked.external_id):
         raise ValidationFailed(external_id="value_already_exist")
     now = ctx.now()
     subscription = Subscription(
@@ -59,19 +69,28 @@ async def create_subscription(ctx: Context, inp: SubscriptionCreate) -> Subscrip
         updated_at=now,
         organization_id=ctx.organization_id,
         customer_id=customer.id,
-        plan_id=plan.id,
+        plan_id=(await overridden(ctx, plan, asked.overrides)).id,
         live=ctx.organization.kind == "live",
-        external_id=external_id,
-        name=inp.name if inp.name and inp.name.strip() else None,
+        external_id=asked.external_id,
+        name=asked.name,
         billing_time=inp.billing_time or "calendar",
-        subscription_at=anchor,
-        ending_at=ending_at,
-        consolidate_invoice=True if inp.consolidate_invoice is None else inp.consolidate_invoice,
-        purchase_order_number=inp.purchase_order_number,
+        subscription_at=asked.anchor,
+        ending_at=asked.ending_at,
+        **_options(inp),
     )
     ctx.session.add(subscription)
     await _begin(ctx, customer, subscription)
     return subscription
+
+
+def _options(inp: SubscriptionCreate | SubscriptionUpdate) -> dict[str, Any]:
+    """Columns that were sent; null gives a flag its default."""
+    sent = {
+        name: value
+        for name, value in inp.given_values("consolidate_invoice", "progressive_billing_disabled").items()
+        if value is not None
+    }
+    return sent | inp.given_values("purchase_order_number")
 
 
 async def _begin(ctx: Context, customer: Customer, subscription: Subscription) -> None:
@@ -100,57 +119,64 @@ async def _invoiced_until(ctx: Context, customer: Customer, external_id: str) ->
     return (await ctx.session.execute(statement)).scalar_one()
 
 
+async def _ends_before_now(ctx: Context, customer: Customer, current: Subscription) -> bool:
+    """Whether the subscription's last day has come and only the due pass is late: then it ends first (spec 03 §6.6)."""
+    due = current.ending_due_at
+    if current.status != "active" or due is None or due > ctx.now():
+        return False
+    await terminate(ctx, customer, current, due, generate_invoice=current.on_termination_invoice != "skip")
+    return True
+
+
 async def _post_again(
-    ctx: Context, current: Subscription, plan: Plan, inp: SubscriptionCreate, tz: str
+    ctx: Context,
+    customer: Customer,
+    current: Subscription,
+    plan: Plan,
+    asked: CheckedCreate,
+    inp: SubscriptionCreate,
 ) -> Subscription:
+    """The external id is in use: nothing, another plan for a scheduled one, an upgrade or a downgrade (03 §6.3)."""
+    if current.status == "active" and current.plan_id != plan.id:
+        current = await catch_up(ctx, customer, current, ctx.now())
     if current.plan_id == plan.id:
         return current
-    if current.status == "pending" and current.previous_subscription_id is None:
-        current.plan_id = plan.id
-        if inp.given("name"):
-            current.name = inp.name
-        current.updated_at = ctx.now()
-        await refresh_due(ctx, current, plan, tz)
-        return current
-    # Plan changes of a running subscription arrive with upgrades and downgrades.
-    raise ValidationFailed(plan_code="unsupported_value")
+    if current.status == "pending":
+        return await _reschedule(ctx, customer, current, plan, asked, inp)
+    target = await overridden(ctx, plan, asked.overrides)
+    return await change_plan(
+        ctx,
+        customer,
+        current,
+        Succession(
+            plan_id=target.id,
+            name=asked.name,
+            ending_at=asked.ending_at if inp.given("ending_at") else current.ending_at,
+            attributes=_options(inp),
+        ),
+    )
 
 
-def _validated(ctx: Context, inp: SubscriptionCreate) -> tuple[datetime, datetime | None]:
-    problems = Problems()
-    _refuse_unsupported(inp, problems)
-    for name in ("external_customer_id", "external_id"):
-        value = getattr(inp, name)
-        if value is None or not value.strip():
-            problems.add(name, "value_is_mandatory")
-        elif len(value.strip()) > MAX_EXTERNAL_ID:
-            problems.add(name, "value_is_too_long")
-    anchor = ctx.now()
-    if inp.subscription_at is not None:
-        parsed = parse_instant(inp.subscription_at)
-        if parsed is None:
-            problems.add("subscription_at", "invalid_date")
-        else:
-            anchor = parsed
-    ending_at = _ending(ctx, inp.ending_at, anchor, problems)
-    if inp.billing_time is not None and inp.billing_time not in BILLING_TIMES:
-        problems.add("billing_time", "value_is_invalid")
-    problems.raise_if_any()
-    return anchor, ending_at
-
-
-def _ending(ctx: Context, text: str | None, anchor: datetime, problems: Problems) -> datetime | None:
-    """``ending_at`` must be ISO 8601, its UTC date after today and after the anchor's (spec 03 §6.3)."""
-    if text is None:
-        return None
-    parsed = parse_instant(text)
-    if parsed is None:
-        problems.add("ending_at", "invalid_date")
-        return None
-    day = parsed.date()
-    if day <= ctx.now().astimezone(UTC).date() or day <= anchor.astimezone(UTC).date():
-        problems.add("ending_at", "invalid_date")
-    return parsed
+async def _reschedule(
+    ctx: Context,
+    customer: Customer,
+    current: Subscription,
+    plan: Plan,
+    asked: CheckedCreate,
+    inp: SubscriptionCreate,
+) -> Subscription:
+    """A scheduled subscription gets another plan in place, whatever the prices; its dates stay (spec 03 §6.3)."""
+    left = await ctx.session.get_one(Plan, current.plan_id)
+    current.plan_id = (await overridden(ctx, plan, asked.overrides)).id
+    if inp.given("name"):
+        current.name = asked.name
+    current.updated_at = ctx.now()
+    if left.parent_id is not None:
+        left.deleted_at = left.updated_at = ctx.now()
+    await ctx.session.flush()
+    tz = applicable_timezone(customer, ctx.organization)
+    await refresh_due(ctx, current, await plan_of(ctx, current), tz)
+    return current
 
 
 async def _sellable_plan(ctx: Context, code: str | None) -> Plan:
@@ -209,101 +235,82 @@ async def _taken_elsewhere(ctx: Context, customer: Customer, external_id: str) -
 
 
 async def update_subscription(ctx: Context, external_id: str, status: str, inp: SubscriptionUpdate) -> Subscription:
-    """Edit name, ending, a scheduled start and options (spec 03 §6.10). Raises ``NotFound``, ``ValidationFailed``."""
-    found = await _editable(ctx, external_id, status)
+    """Edit name, ending, a scheduled start, prices of its own and options (spec 03 §6.10).
+
+    Raises ``NotFound`` (``subscription``, ``plan``, ``tax``, ``billing_entity``) and ``ValidationFailed``.
+    """
+    found = await editable_subscription(ctx, external_id, status)
+    sent = checked_update(ctx, inp, found)
+    if sent.overrides is not None:
+        await lock_overridable(ctx, found)
     customer = await _locked(ctx, found.customer_id)
     subscription = await ctx.session.get_one(Subscription, found.id, populate_existing=True)
-    problems = Problems()
-    anchor = subscription.subscription_at
-    if inp.given("subscription_at") and inp.subscription_at is not None:
-        parsed = parse_instant(inp.subscription_at)
-        if parsed is None:
-            problems.add("subscription_at", "invalid_date")
-        else:
-            anchor = parsed
-    ending_at = _ending(ctx, inp.ending_at, anchor, problems) if inp.given("ending_at") else subscription.ending_at
-    _check_options(inp.on_termination_credit_note, inp.on_termination_invoice, problems)
-    _refuse_unsupported(inp, problems)
-    problems.raise_if_any()
-    now, tz = ctx.now(), applicable_timezone(customer, ctx.organization)
+    tz = applicable_timezone(customer, ctx.organization)
     plan = await plan_of(ctx, subscription)
-    subscription.ending_at = ending_at
+    if inp.given("ending_at"):
+        subscription.ending_at = sent.ending_at
     if inp.given("name"):
-        subscription.name = inp.name if inp.name and inp.name.strip() else None
-    if inp.given("purchase_order_number"):
-        subscription.purchase_order_number = inp.purchase_order_number
-    if inp.consolidate_invoice is not None:
-        subscription.consolidate_invoice = inp.consolidate_invoice
+        subscription.name = text_or_none(inp.name)
+    for name, value in _options(inp).items():
+        setattr(subscription, name, value)
     if inp.on_termination_invoice is not None:
         subscription.on_termination_invoice = inp.on_termination_invoice
     if inp.on_termination_credit_note is not None and plan.pay_in_advance:
         subscription.on_termination_credit_note = inp.on_termination_credit_note
-    subscription.updated_at = now
+    subscription.updated_at = ctx.now()
     scheduled = subscription.status == "pending" and subscription.previous_subscription_id is None
-    if scheduled and anchor != subscription.subscription_at:
-        subscription.subscription_at = anchor
+    if scheduled and inp.subscription_at is not None and sent.anchor != subscription.subscription_at:
+        subscription.subscription_at = sent.anchor
+    else:
+        scheduled = False
+    done = None if sent.overrides is None else await override(ctx, customer, subscription, sent.overrides)
+    subscription = done.subscription if done else subscription
+    if scheduled:
         await _begin(ctx, customer, subscription)
     else:
-        await refresh_due(ctx, subscription, plan, tz)
+        await refresh_due(ctx, subscription, await plan_of(ctx, subscription), tz)
+    if done is not None:
+        await done.publish(ctx)
     await emit(ctx, "subscription.updated", "subscription", subscription.id)
     return subscription
-
-
-async def _editable(ctx: Context, external_id: str, status: str) -> Subscription:
-    statement = (
-        select(Subscription)
-        .where(col(Subscription.organization_id) == ctx.organization_id, col(Subscription.external_id) == external_id)
-        .order_by(col(Subscription.subscription_at).desc(), col(Subscription.created_at).desc())
-    )
-    found = list((await ctx.session.scalars(statement)).all())
-    if len(found) > 1:
-        found = [item for item in found if item.status == status]
-    if not found:
-        raise NotFound("subscription")
-    return found[0]
-
-
-def _refuse_unsupported(inp: SubscriptionCreate | SubscriptionUpdate, problems: Problems) -> None:
-    """Prices and thresholds of a single subscription are refused rather than dropped unseen."""
-    for name in ("plan_overrides", "usage_thresholds"):
-        if getattr(inp, name):
-            problems.add(name, "unsupported_value")
-
-
-def _check_options(credit_note: str | None, invoice: str | None, problems: Problems) -> None:
-    if credit_note is not None and credit_note not in CREDIT_NOTE_OPTIONS:
-        problems.add("on_termination_credit_note", "invalid_value")
-    if invoice is not None and invoice not in INVOICE_OPTIONS:
-        problems.add("on_termination_invoice", "invalid_value")
 
 
 async def terminate_subscription(
     ctx: Context, external_id: str, options: TerminationOptions, *, status: str = "active"
 ) -> Subscription:
-    """Terminate the active subscription, or cancel the pending one with ``status="pending"`` (spec 03 §6.7)."""
+    """Terminate the active subscription, or cancel the pending one with ``status="pending"`` (spec 03 §6.7).
+
+    Raises ``NotFound("subscription")`` and ``ValidationFailed`` for an unknown option, with nothing changed.
+    """
     found = await find_subscription(ctx, external_id, "pending" if status == "pending" else "active")
     customer = await _locked(ctx, found.customer_id)
     subscription = await ctx.session.get_one(Subscription, found.id, populate_existing=True)
     if subscription.status != found.status or subscription.status not in ("active", "pending"):
         raise NotFound("subscription")
     problems = Problems()
-    _check_options(options.on_termination_credit_note, options.on_termination_invoice, problems)
+    check_options(options.on_termination_credit_note, options.on_termination_invoice, problems)
     problems.raise_if_any()
     if subscription.status == "pending":
-        await cancel(ctx, subscription)
-        await emit(ctx, "subscription.terminated", "subscription", subscription.id)
-    else:
-        plan = await plan_of(ctx, subscription)
-        if options.on_termination_invoice is not None:
-            subscription.on_termination_invoice = options.on_termination_invoice
-        if plan.pay_in_advance:
-            chosen = options.on_termination_credit_note or subscription.on_termination_credit_note or "credit"
-            subscription.on_termination_credit_note = chosen
-        await terminate(
-            ctx,
-            customer,
-            subscription,
-            ctx.now(),
-            generate_invoice=subscription.on_termination_invoice != "skip",
-        )
+        await _cancel_pending(ctx, subscription)
+        return subscription
+    at = ctx.now()
+    if subscription.ending_due_at is not None and subscription.ending_due_at < at:
+        at = subscription.ending_due_at
+    subscription = await catch_up(ctx, customer, subscription, at)
+    plan = await plan_of(ctx, subscription)
+    if options.on_termination_invoice is not None:
+        subscription.on_termination_invoice = options.on_termination_invoice
+    if plan.pay_in_advance and options.on_termination_credit_note is not None:
+        subscription.on_termination_credit_note = options.on_termination_credit_note
+    skipped = subscription.on_termination_invoice == "skip"
+    await terminate(ctx, customer, subscription, at, generate_invoice=not skipped)
     return subscription
+
+
+async def _cancel_pending(ctx: Context, subscription: Subscription) -> None:
+    """Cancel a scheduled subscription or a downgrade, whose running subscription then has changed too (03 §7)."""
+    await cancel(ctx, subscription)
+    await ctx.session.flush()
+    await emit(ctx, "subscription.terminated", "subscription", subscription.id)
+    if subscription.previous_subscription_id is not None:
+        await emit(ctx, "subscription.updated", "subscription", subscription.previous_subscription_id)

@@ -15,6 +15,7 @@ from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.catalog.snapshot import PlanSnapshot
+from billwright.billing.credit_notes.unused import credit_unused
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.settings import applicable_timezone
 from billwright.billing.invoicing.models import Fee, Invoice, InvoiceSubscription
@@ -147,4 +148,7 @@ async def credit_unused_period(
     if option == "skip":
         return None
     tz = applicable_timezone(customer, ctx.organization)
-    return await unused_period(ctx, subscription, plan, t, tz, upgrade=upgrade)
+    unused = await unused_period(ctx, subscription, plan, t, tz, upgrade=upgrade)
+    if unused is not None:
+        await credit_unused(ctx, customer, unused, option=option, reason=reason)
+    return unused

@@ -76,8 +76,15 @@ async def test_03_6_1_fields(sandbox: Sandbox) -> None:
         ({"ending_at": "2024-01-15T23:00:00Z"}, {"ending_at": "invalid_date"}),
         ({"ending_at": "2024-02-01", "subscription_at": "2024-02-01"}, {"ending_at": "invalid_date"}),
         ({"billing_time": "lunar"}, {"billing_time": "value_is_invalid"}),
-        ({"plan_overrides": {"amount_cents": 1}}, {"plan_overrides": "unsupported_value"}),
+        ({"plan_overrides": 1}, {"plan_overrides": "value_is_invalid"}),
+        ({"plan_overrides": {"amount_cents": -1}}, {"amount_cents": "value_is_out_of_range"}),
+        ({"plan_overrides": {"amount_currency": "XXQ"}}, {"amount_currency": "value_is_invalid"}),
+        ({"plan_overrides": {"trial_period": -1}}, {"trial_period": "value_is_out_of_range"}),
         ({"usage_thresholds": [{"amount_cents": 1}]}, {"usage_thresholds": "unsupported_value"}),
+        (
+            {"usage_thresholds": [{"amount_cents": 1}], "plan_overrides": {"usage_thresholds": []}},
+            {"usage_thresholds": "incompatible_params", "plan_overrides": "incompatible_params"},
+        ),
         (
             {"external_id": None, "billing_time": "x"},
             {"external_id": "value_is_mandatory", "billing_time": "value_is_invalid"},
@@ -261,7 +268,9 @@ async def test_03_6_10_credit_note_option_only_in_advance(sandbox: Sandbox) -> N
         ({"subscription_at": "x"}, {"subscription_at": "invalid_date"}),
         ({"on_termination_invoice": "x"}, {"on_termination_invoice": "invalid_value"}),
         ({"on_termination_credit_note": "x"}, {"on_termination_credit_note": "invalid_value"}),
-        ({"plan_overrides": {"name": "x"}}, {"plan_overrides": "unsupported_value"}),
+        ({"plan_overrides": []}, {"plan_overrides": "value_is_invalid"}),
+        ({"plan_overrides": {"name": " "}}, {"name": "value_is_mandatory"}),
+        ({"plan_overrides": {"amount_currency": "USD"}}, {"currency": "currencies_does_not_match"}),
         ({"usage_thresholds": [1]}, {"usage_thresholds": "unsupported_value"}),
     ],
 )
