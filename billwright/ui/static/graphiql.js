@@ -2,7 +2,6 @@
 (() => {
   "use strict";
   const box = document.getElementById("graphiql");
-  const sample = JSON.parse(box.dataset.sample);
   const fetcher = GraphiQL.createFetcher({
     url: "/graphql",
     headers: { "X-CSRF-Token": box.dataset.token, "x-lago-organization": box.dataset.organization },
@@ -10,10 +9,8 @@
   ReactDOM.createRoot(box).render(
     React.createElement(GraphiQL, {
       fetcher,
-      defaultQuery: sample.query,
-      defaultTabs: [sample],
+      defaultQuery: box.dataset.sample,
       isHeadersEditorEnabled: false,
-      storage: undefined,
       forcedTheme: document.documentElement.dataset.theme || undefined,
     }),
   );

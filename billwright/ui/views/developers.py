@@ -127,8 +127,8 @@ async def api_page(view: View) -> Response:
 
 EXPLORER_POLICY = CONTENT_SECURITY_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 """GraphiQL writes style sheets of its own; scripts stay those of this server."""
-_SAMPLE = """# Ctrl-Enter runs it, Ctrl-Space completes, the book on the left holds the schema.
-# It runs as you, in this organization.
+_SAMPLE = """# Ctrl-Enter runs it as you, in this organization.
+# Ctrl-Space completes. The book holds the schema.
 
 query Customers($searchTerm: String) {
   customers(searchTerm: $searchTerm, limit: 20) {
@@ -154,7 +154,7 @@ async def graphql_page(view: View) -> Response:
         "organization": {"id": organization["id"], "name": organization["name"]},
         "back": f"{view.base}/developers/api",
         "csrf_token": view.csrf_token,
-        "sample": {"query": _SAMPLE, "variables": "{}"},
+        "sample": _SAMPLE,
     }
     response = render(view.request, "developers/graphql.html", content)
     response.headers["Content-Security-Policy"] = EXPLORER_POLICY

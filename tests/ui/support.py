@@ -1,0 +1,95 @@
+"""A browser without a screen: cookies, forms with their token, and what a page says."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Any
+
+import httpx
+from sqlalchemy import text
+
+from billwright.ui import csrf, sessions
+from tests.graphql.support import World, make_customers, make_plan, send_usage
+
+BASE = "/acme-search"
+
+
+class Visitor(httpx.AsyncClient):
+    """Somebody's browser; ``token`` is the CSRF token that every page of theirs carries."""
+
+    token: str = ""
+
+    async def submit(self, path: str, htmx: str | None = None, **fields: str) -> httpx.Response:
+        """Post a form as a page does; ``htmx`` names the element that htmx swaps."""
+        headers = {"hx-request": "true", "hx-target": htmx} if htmx is not None else {}
+        return await self.post(path, data={csrf.FIELD: self.token, **fields}, headers=headers)
+
+    async def part(self, path: str, target: str, **headers: str) -> httpx.Response:
+        """Get the part of a page that htmx asks for."""
+        return await self.get(path, headers={"hx-request": "true", "hx-target": target, **headers})
+
+    async def page(self, path: str, status: int = 200) -> str:
+        """The text of a page, whose answer must have ``status``."""
+        answer = await self.get(path)
+        assert answer.status_code == status, f"{path}: {answer.status_code} {answer.headers.get('location')}"
+        return answer.text
+
+
+def visitor(world: World, role: str | None = "admin") -> Visitor:
+    """A browser in which a member of that role is logged in, or nobody."""
+    transport = httpx.ASGITransport(app=world.app, raise_app_exceptions=False)
+    made = Visitor(transport=transport, base_url="http://billwright.test", headers={"accept": "text/html"})
+    if role is not None:
+        made.cookies.set(sessions.COOKIE, world.tokens[role], domain="billwright.test")
+        made.token = csrf.token_for(world.settings, world.tokens[role])
+    return made
+
+
+def words(markup: str) -> str:
+    """What a reader sees of ``markup``: tags gone, blanks single."""
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", markup)).split())
+
+
+def field(markup: str, name: str) -> str:
+    """The value of an input."""
+    found = re.search(rf'<input[^>]*name="{name}"[^>]*>', markup)
+    assert found is not None, name
+    value = re.search(r'value="([^"]*)"', found[0])
+    return unescape(value[1]) if value else ""
+
+
+async def ids(world: World) -> dict[str, str]:
+    """The first object of each kind, by the word of its address."""
+    async with world.runtime.database.reading() as session:
+
+        async def first(table: str) -> Any:
+            return await session.scalar(
+                text(f"select id from {table} where organization_id = :org order by created_at, id limit 1"),
+                {"org": world.organization.id},
+            )
+
+        return {
+            word: str(await first(table))
+            for word, table in (
+                ("customer", "customers"),
+                ("subscription", "subscriptions"),
+                ("invoice", "invoices"),
+                ("plan", "plans"),
+                ("metric", "billable_metrics"),
+                ("job", "jobs"),
+            )
+        }
+
+
+async def company(world: World, customers: int = 2, *, grace_days: int = 0) -> dict[str, str]:
+    """Customers on a plan in advance, the first with usage; their ids, see ``ids``."""
+    if grace_days:
+        async with world.runtime.database.transaction() as session:
+            await session.execute(
+                text("update organizations set invoice_grace_period = :days where id = :id"),
+                {"days": grace_days, "id": world.organization.id},
+            )
+    await make_customers(world, await make_plan(world), customers)
+    await send_usage(world, "sub_c0", 12)
+    return await ids(world)

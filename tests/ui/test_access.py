@@ -1,0 +1,206 @@
+"""Who gets in, what each role may open, forged requests, other organizations (spec 07 §3, §7.1, §10)."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+from starlette.routing import Route
+
+from billwright.billing.access.permissions import permissions_of
+from billwright.ui import csrf, sessions
+from billwright.ui.application import PAGES, routes
+from billwright.ui.views.access import safe_next
+from billwright.ui.views.support import MEMBER
+from tests.graphql.support import PASSWORD, World
+from tests.ui.support import BASE, company, field, visitor, words
+
+UNKNOWN = "018e4b1c-7a2f-7c77-9d1e-3f5a6b7c8d90"
+
+
+async def test_signing_in_and_out(world: World) -> None:
+    async with visitor(world, None) as nobody:
+        answer = await nobody.get(f"{BASE}/invoices?view=draft")
+        assert answer.status_code == 303
+        assert answer.headers["location"] == "/login?next=%2Facme-search%2Finvoices%3Fview%3Ddraft"
+        form = await nobody.page(answer.headers["location"])
+        assert field(form, "next") == f"{BASE}/invoices?view=draft"
+        nobody.token = field(form, csrf.FIELD)
+        wrong = await nobody.submit("/login", email="admin@acme.example", password="wrong")
+        assert wrong.status_code == 422
+        assert "The e-mail or the password is wrong." in wrong.text
+        assert field(wrong.text, "email") == "admin@acme.example"
+        assert "wrong" not in field(wrong.text, "password")
+        answer = await nobody.submit(
+            "/login", email="admin@acme.example", password=PASSWORD, next=f"{BASE}/invoices?view=draft"
+        )
+        assert answer.headers["location"] == f"{BASE}/invoices?view=draft"
+        cookie = next(line for line in answer.headers.get_list("set-cookie") if line.startswith(sessions.COOKIE))
+        assert "HttpOnly" in cookie
+        assert "SameSite=lax" in cookie
+        assert (await nobody.get("/")).headers["location"] == BASE
+        assert (await nobody.get(BASE)).headers["location"] == f"{BASE}/customers"
+        assert (await nobody.get("/login?next=/acme-search/plans")).headers["location"] == f"{BASE}/plans"
+        page = await nobody.page(f"{BASE}/customers")
+
+        kept = nobody.cookies[sessions.COOKIE]
+        refused = await nobody.post("/logout")
+        assert refused.status_code == 403
+        assert await nobody.page(f"{BASE}/customers")
+        nobody.token = field(page, csrf.FIELD)
+        assert (await nobody.submit("/logout")).headers["location"] == "/login"
+        assert sessions.COOKIE not in nobody.cookies
+        nobody.cookies.set(sessions.COOKIE, kept, domain="billwright.test")
+        assert (await nobody.get(f"{BASE}/customers")).headers["location"].startswith("/login")
+
+
+async def test_logging_in_needs_the_form_s_token(world: World) -> None:
+    async with visitor(world, None) as nobody:
+        fields = {"email": "admin@acme.example", "password": PASSWORD}
+        for token in ("", "0" * 64):
+            answer = await nobody.post("/login", data={**fields, csrf.FIELD: token})
+            assert answer.status_code == 403
+            assert sessions.COOKIE not in nobody.cookies
+
+
+async def test_too_many_attempts(world: World) -> None:
+    async with visitor(world, None) as nobody:
+        nobody.token = field(await nobody.page("/login"), csrf.FIELD)
+        for _ in range(10):
+            assert (await nobody.submit("/login", email="x@acme.example", password="no")).status_code == 422
+        answer = await nobody.submit("/login", email="x@acme.example", password="no")
+        assert answer.status_code == 429
+        assert "Too many attempts" in answer.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["//evil.example", "/\\evil.example", "%2F%2Fevil.example", "https://evil.example", "/%5Cevil", "x", "/a\nb", ""],
+)
+def test_next_leads_nowhere_else(path: str) -> None:
+    assert safe_next(path) == ""
+
+
+async def test_a_session_that_is_over_leads_to_the_log_in(world: World) -> None:
+    async with world.runtime.database.transaction() as session:
+        await session.execute(text("update user_sessions set expires_at = now() - interval '1 second'"))
+    async with visitor(world) as admin:
+        answer = await admin.get(f"{BASE}/customers")
+        assert answer.headers["location"] == "/login?next=%2Facme-search%2Fcustomers"
+        part = await admin.part(f"{BASE}/customers", "results")
+        assert part.status_code == 204
+        assert part.headers["hx-redirect"] == "/login"
+
+
+def _filled(path: str, known: dict[str, str]) -> str:
+    for word, value in known.items():
+        path = path.replace("{" + word + "}", value)
+    return BASE + path.replace("{tab}", "invoices")
+
+
+async def test_no_form_without_its_token(world: World) -> None:
+    """Every POST is refused without the session's token and changes nothing."""
+    known = await company(world)
+    posts = [path for method, path, _, _ in PAGES if method == "POST"]
+    assert len(posts) >= 8
+
+    async def books() -> object:
+        async with world.runtime.database.reading() as session:
+            counts = "select (select count(*) from customers), (select count(*) from subscriptions where status = "
+            counts += "'active'), (select clock_now from organizations where slug = 'acme-search')"
+            return (await session.execute(text(counts))).one()
+
+    before = await books()
+    fields = {"name": "X", "external_id": "x", "plan": known["plan"], "to": "day"}
+    for other in ("", "0" * 64, csrf.token_for(world.settings, world.tokens["manager"])):
+        async with visitor(world) as admin:
+            admin.token = other
+            for path in posts:
+                answer = await admin.submit(_filled(path, known), **fields)
+                assert answer.status_code == 403, path
+                assert "open for too long" in answer.text
+    assert await books() == before
+
+
+def test_every_page_declares_who_may_open_it() -> None:
+    below = [route for route in routes() if isinstance(route, Route) and route.path.startswith("/{slug")]
+    assert len(below) >= len(PAGES)
+    for route in below:
+        assert getattr(route.endpoint, "needs", ()), route.path
+
+
+@pytest.mark.parametrize("role", ["admin", "manager", "finance"])
+async def test_roles_open_what_they_may(world: World, role: str) -> None:
+    known = await company(world)
+    held = permissions_of([role])
+    async with visitor(world, role) as member:
+        for method, path, _, needs in PAGES:
+            if method != "GET":
+                continue
+            allowed = MEMBER in needs or bool(held.intersection(needs))
+            answer = await member.get(_filled(path, known))
+            expected = {200, 303} if allowed else {403}
+            assert answer.status_code in expected, (path, answer.status_code)
+            if not allowed:
+                assert "You may not open this page" in words(answer.text)
+        navigation = await member.page(f"{BASE}/customers")
+    assert ("/developers" in navigation) == (role == "admin")
+    assert ("/plans" in navigation) == ("plans:view" in held)
+
+
+async def test_forms_of_others_are_refused(world: World) -> None:
+    known = await company(world)
+    async with visitor(world, "finance") as finance:
+        for path in ("/create/customer", f"/subscription/{known['subscription']}/terminate", "/clock"):
+            assert (await finance.submit(BASE + path, name="x", external_id="x", to="day")).status_code == 403, path
+
+
+async def test_another_organization_finds_nothing(world: World) -> None:
+    """With the ids of one organization, a member of another finds nothing on any page and with any form."""
+    known = await company(world)
+    async with visitor(world, "stranger") as stranger:
+        for method, path, _, _ in PAGES:
+            target = _filled(path, known)
+            answer = await (stranger.get(target) if method == "GET" else stranger.submit(target, to="day", name="x"))
+            assert answer.status_code == 404, path
+            assert "Customer c0" not in answer.text
+            if "{" not in path:
+                continue
+            target = target.replace(BASE, "/other", 1)
+            answer = await (stranger.get(target) if method == "GET" else stranger.submit(target, name="x"))
+            if path == "/invoices/{invoice}":
+                answer = await stranger.get(answer.headers["location"])
+            assert answer.status_code == 404, (path, answer.status_code)
+            assert "Nothing lives at this address" in words(answer.text)
+        empty = await stranger.page("/other/customers")
+        assert "No customers yet" in empty
+        found = await stranger.get("/other/search?term=customer")
+        assert "Customer c0" not in found.text
+
+
+async def test_addresses_of_nobody(world: World) -> None:
+    async with visitor(world) as admin:
+        inside = await admin.page(f"{BASE}/nowhere/at/all", 404)
+        assert "Nothing lives at this address" in words(inside)
+        assert "Acme Search" in inside
+        assert "Nothing lives" in await admin.page("/nobody-s-place/customers", 404)
+        assert "Nothing lives" in await admin.page("/favicon.ico", 404)
+        assert "Nothing lives" in await admin.page(f"{BASE}/customer/{UNKNOWN}", 404)
+        assert "Nothing lives" in await admin.page(f"{BASE}/customer/not-an-id", 404)
+        program = await admin.get("/favicon.ico", headers={"accept": "application/json"})
+        assert program.json()["code"] == "resource_not_found"
+
+
+async def test_a_failure_gets_a_page_without_its_reason(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from billwright.graphql import batches
+
+    known = await company(world, 1)
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr(batches, "customers", broken)
+    async with visitor(world) as admin:
+        text_of = words(await admin.page(f"{BASE}/customer/{known['customer']}", 500))
+    assert "Something went wrong on our side" in text_of
+    assert "internal_error" in text_of
+    assert "secret" not in text_of

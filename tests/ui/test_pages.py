@@ -1,0 +1,259 @@
+"""What the pages show and do, over HTTP: customers, subscriptions, invoices, catalogue (spec 07 §7)."""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy import text
+
+from tests.graphql.support import World, make_customers, make_plan
+from tests.ui.support import BASE, company, ids, visitor, words
+
+
+async def advance(world: World, to: str) -> None:
+    clock = (
+        await world.data(
+            "mutation($now: ISO8601DateTime!) { advanceTestClock(input: {now: $now}) { failedJobs { name error } } }",
+            now=to,
+        )
+    )["advanceTestClock"]
+    assert clock["failedJobs"] == []
+
+
+async def test_customer_list(world: World) -> None:
+    async with visitor(world) as admin:
+        empty = words(await admin.page(f"{BASE}/customers"))
+        assert "No customers yet" in empty
+        await company(world, 23)
+        await make_customers(world, await make_plan(world, code="other"), 1, prefix="zeta_")
+        page = await admin.page(f"{BASE}/customers")
+        assert page.count("data-href=") == 20
+        assert "1–20 of 24" in words(page)
+        assert "€17.00" in page, "gross revenue: 17 of 31 days of 31.00 in advance"
+        second = await admin.page(f"{BASE}/customers?page=2&per_page=50")
+        assert "51–24" not in words(second)
+        assert "21–24 of 24" in words(await admin.page(f"{BASE}/customers?page=2"))
+        found = await admin.page(f"{BASE}/customers?search=ZETA_")
+        assert found.count("data-href=") == 1
+        assert "Customer zeta_0" in found
+        assert (await admin.page(f"{BASE}/customers?search=ze")).count("data-href=") == 20, "two letters search nothing"
+        assert "No customers match" in words(await admin.page(f"{BASE}/customers?search=%25%25%25"))
+        assert "No customers match" in words(await admin.page(f"{BASE}/customers?currency=USD"))
+        part = await admin.part(f"{BASE}/customers?search=ZETA_", "results")
+        assert part.text.lstrip().startswith('<div id="results"')
+        assert "<html" not in part.text
+        assert part.text.strip() in found
+
+
+async def test_creating_and_editing_a_customer(world: World) -> None:
+    async with visitor(world) as admin:
+        await admin.page(f"{BASE}/create/customer")
+        refused = await admin.submit(
+            f"{BASE}/create/customer", "customer-form", name="Acme", external_id="a", email="x", timezone="Mars/Base"
+        )
+        assert refused.status_code == 422
+        assert refused.text.lstrip().startswith("<form")
+        said = words(refused.text)
+        assert "Write one address" in said
+        assert "Choose a time zone from the list." in said
+        assert 'value="Acme"' in refused.text, "what was typed stays"
+        nameless = await admin.submit(f"{BASE}/create/customer", "customer-form", external_id="")
+        assert "This cannot be empty." in words(nameless.text)
+        made = await admin.submit(
+            f"{BASE}/create/customer", name="<b>Acme</b>", external_id="acme.1", timezone="Asia/Tokyo", currency="EUR"
+        )
+        assert made.status_code == 303
+        page = await admin.page(made.headers["location"])
+        assert "&lt;b&gt;Acme&lt;/b&gt; created" in page, "the toast, escaped"
+        assert "<b>Acme" not in page
+        assert "&gt; created" not in (await admin.page(made.headers["location"])), "the toast is shown once"
+        assert "Asia/Tokyo" in page
+        twice = await admin.submit(f"{BASE}/create/customer", "customer-form", external_id="acme.1")
+        assert "This external id is taken." in words(twice.text)
+        edit = f"{made.headers['location']}/edit"
+        assert "Asia/Tokyo" in await admin.page(edit)
+        saved = await admin.submit(
+            edit, "customer-form", name="Acme", external_id="ignored", timezone="", currency="USD"
+        )
+        assert saved.headers["hx-redirect"] == made.headers["location"]
+        page = words(await admin.page(made.headers["location"]))
+        assert "acme.1" in page
+        assert "UTC, from organization" in page
+        assert "Currency USD" in page
+
+
+async def test_a_currency_in_use_stays(world: World) -> None:
+    known = await company(world, 1)
+    async with visitor(world) as admin:
+        edit = f"{BASE}/customer/{known['customer']}/edit"
+        assert "Fixed since the first plan or invoice." in await admin.page(edit)
+        assert (await admin.submit(edit, name="New name", currency="USD")).status_code == 303
+        page = words(await admin.page(f"{BASE}/customer/{known['customer']}"))
+    assert "New name" in page
+    assert "Currency EUR" in page
+
+
+async def test_customer_page_and_its_tabs(world: World) -> None:
+    known = await company(world, 1)
+    href = f"{BASE}/customer/{known['customer']}"
+    async with visitor(world) as admin:
+        page = words(await admin.page(href))
+        assert "€0.60 so far, without taxes" in page, "12 calls of 0.05"
+        assert "API calls Standard 100.0% of this period's usage 12 0.60" in page
+        assert "Jan 15, 2024 – Jan 31, 2024" in page
+        assert "Gross revenue €17.00 1 invoice" in page
+        assert page == words(await admin.page(f"{href}/overview"))
+        usage = await admin.part(href, "usage")
+        assert usage.text.lstrip().startswith('<div id="usage"')
+        assert "€0.60" in usage.text
+        subscriptions = words(await admin.page(f"{href}/subscriptions"))
+        assert "sub_c0" in subscriptions
+        assert "Active" in subscriptions
+        invoices = words(await admin.page(f"{href}/invoices"))
+        assert "1–1 of 1" in invoices
+        assert "Finalized" in invoices
+        tab = await admin.part(f"{href}/invoices", "tab")
+        assert tab.text.lstrip().startswith('<div id="tab"')
+        await admin.page(f"{href}/nonsense", 404)
+    async with visitor(world, "manager") as manager:
+        assert "Gross revenue" not in words(await manager.page(href)), "figures need analytics:view"
+
+
+async def test_assigning_a_plan_and_ending_it(world: World) -> None:
+    plan = await make_plan(world, pay_in_advance=False)
+    async with visitor(world) as admin:
+        made = await admin.submit(f"{BASE}/create/customer", name="Acme", external_id="a1", timezone="Asia/Tokyo")
+        href = made.headers["location"]
+        form = await admin.page(f"{href}/assign-plan")
+        assert "Scale · €31.00 monthly" in form
+        empty = await admin.submit(f"{href}/assign-plan", "plan-form", plan="", start="tomorrow")
+        assert empty.status_code == 422
+        assert "This cannot be empty." in words(empty.text)
+        assert "This is not a date" in words(empty.text)
+        done = await admin.submit(
+            f"{href}/assign-plan",
+            plan=str(plan.id),
+            external_id="s1",
+            billing_time="calendar",
+            start="2024-02-01T00:00",
+        )
+        assert done.headers["location"] == f"{href}/subscriptions"
+        listed = words(await admin.page(f"{href}/subscriptions"))
+        assert "Subscription scheduled" in listed
+        assert "Pending" in listed
+        found = await admin.page(f"{BASE}/subscriptions")
+        page_address = re.search(r'data-href="([^"]+)"', found)
+        assert page_address is not None
+        page = words(await admin.page(page_address[1]))
+        assert "Usage is shown as soon as the subscription has started." in page
+        assert "Start Feb 1, 2024" in page, "in the customer's zone, though it is January 31 in UTC"
+        await advance(world, "2024-02-10T00:00:00Z")
+        page = await admin.page(page_address[1])
+        assert "Terminate…" in page
+        assert "bills the usage so far, €0.00" in words(page)
+        ended = await admin.submit(f"{page_address[1]}/terminate", invoice="generate")
+        assert ended.headers["location"] == page_address[1]
+        page = words(await admin.page(page_address[1]))
+        assert "Subscription ended" in page
+        assert "Terminated" in page
+        again = await admin.submit(f"{page_address[1]}/terminate")
+        assert again.status_code == 404
+        assert "No subscriptions yet" in words(await admin.page(f"{BASE}/subscriptions")), (
+            "active and pending by default"
+        )
+        assert "s1" in await admin.page(f"{BASE}/subscriptions?status=terminated")
+        assert "No subscriptions match" in words(await admin.page(f"{BASE}/subscriptions?status=canceled"))
+
+
+async def test_a_draft_invoice_refreshed_finalized_and_printed(world: World) -> None:
+    known = await company(world, 1, grace_days=3)
+    await advance(world, "2024-02-01T02:00:00Z")
+    async with visitor(world) as admin:
+        drafts = await admin.page(f"{BASE}/invoices?view=draft")
+        assert drafts.count("data-href=") == 1
+        row = re.search(r'data-href="([^"]+)"', drafts)
+        assert row is not None
+        href = row[1]
+        assert "Draft 1" in words(drafts)
+        page = await admin.page(href)
+        said = words(page)
+        assert "This is a draft until" in said
+        assert "Download PDF" not in said
+        assert "API calls 12 events 12 €0.05" in said
+        assert "Fees 31.60 Subtotal, excl. tax €31.60 Tax (0%) 0.00 Subtotal, incl. tax €31.60 Total €31.60" in said
+        assert "At present €31.60 become due" in said
+        refreshed = await admin.submit(f"{href}/refresh", "invoice")
+        assert refreshed.text.lstrip().startswith('<div id="invoice">')
+        assert "Refreshed" in refreshed.headers["hx-trigger"]
+        from_the_list = await admin.post(
+            f"{href}/refresh",
+            headers={
+                "hx-request": "true", "hx-target": "results", "x-csrf-token": admin.token,
+                "hx-current-url": f"http://billwright.test{BASE}/invoices?view=draft",
+            },
+        )  # fmt: skip
+        assert from_the_list.text.count("data-href=") == 1, "the list as it was filtered"
+        finalized = await admin.submit(f"{href}/finalize", "invoice")
+        said = words(finalized.text)
+        assert "Finalized" in said
+        assert "Due Feb" in said
+        again = await admin.submit(f"{href}/finalize", "invoice")
+        assert again.status_code == 404
+        pdf = await admin.get(f"{href}.pdf")
+        assert pdf.status_code == 303
+        assert pdf.headers["location"].startswith("/files/")
+        stored = await admin.get(pdf.headers["location"])
+        assert stored.headers["content-type"] == "application/pdf"
+        assert stored.content.startswith(b"%PDF-")
+        assert (await admin.get(f"{BASE}/invoices/{href.rpartition('/')[2]}")).headers["location"] == href
+        outstanding = await admin.page(f"{BASE}/invoices?view=outstanding")
+        assert outstanding.count("data-href=") == 2, "and the invoice of the start"
+        assert "No invoices match" in words(await admin.page(f"{BASE}/invoices?view=voided"))
+        assert "No invoices match" in words(await admin.page(f"{BASE}/invoices?issued_from=2030-01-01"))
+        assert (await admin.page(f"{BASE}/invoices?issued_from=nonsense&status=nonsense")).count("data-href=") == 2
+    assert known["customer"]
+
+
+async def test_an_empty_draft_is_closed_with_a_word(world: World) -> None:
+    plan = await make_plan(world, pay_in_advance=False, amount_cents=0)
+    async with world.runtime.database.transaction() as session:
+        await session.execute(
+            text("update organizations set invoice_grace_period = 3, finalize_zero_amount_invoice = false")
+        )
+    await make_customers(world, plan, 1)
+    await advance(world, "2024-02-01T02:00:00Z")
+    async with visitor(world) as admin:
+        href = f"{BASE}/invoice/{(await ids(world))['invoice']}"
+        closed = await admin.submit(f"{href}/finalize", "invoice")
+        assert closed.headers["hx-redirect"] == f"{BASE}/invoices"
+        assert "The invoice was empty" in words(await admin.page(f"{BASE}/invoices"))
+
+
+async def test_catalogue(world: World) -> None:
+    async with visitor(world) as admin:
+        assert "No plans yet" in words(await admin.page(f"{BASE}/plans"))
+        assert "No billable metrics yet" in words(await admin.page(f"{BASE}/billable-metrics"))
+        known = await company(world, 1)
+        listed = words(await admin.page(f"{BASE}/plans"))
+        assert "Scale scale €31.00 Monthly 1 1" in listed
+        assert "API calls calls_scale Sum n Metered 1" in words(await admin.page(f"{BASE}/billable-metrics"))
+        plan = words(await admin.page(f"{BASE}/plan/{known['plan']}"))
+        assert "Fee €31.00 Monthly, in advance" in plan
+        assert "Standard, in arrears Each unit €0.05" in plan
+        metric = words(await admin.page(f"{BASE}/billable-metric/{known['metric']}"))
+        assert '"code": "calls_scale", "properties": { "n": 1 }' in metric
+        assert (await admin.page(f"{BASE}/plans?search=nothing")).count("data-href=") == 0
+
+
+async def test_search(world: World) -> None:
+    await company(world)
+    async with visitor(world) as admin:
+        found = await admin.page(f"{BASE}/search?term=Customer%20c1")
+        assert f'href="{BASE}/customers?search=Customer+c1"' in found
+        groups = re.findall(r'aria-label="([^"]+)"', found)
+        assert groups == ["Customers", "Invoices", "Subscriptions"]
+        assert "calls_scale" in await admin.page(f"{BASE}/search?term=calls")
+        assert (await admin.page(f"{BASE}/search?term=cu")).strip() == ""
+        assert (await admin.page(f"{BASE}/search?term=%25%25%25")).strip() == ""
+    async with visitor(world, "finance") as finance:
+        assert "calls_scale" not in await finance.page(f"{BASE}/search?term=calls"), "finance sees no metrics"
