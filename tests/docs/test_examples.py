@@ -47,6 +47,7 @@ def server(stack: TestStack, module_database_url: str, tmp_path_factory: pytest.
         "ENCRYPTION_KEY": base64.urlsafe_b64encode(bytes(32)).decode(),
         "BILLWRIGHT_DATA_DIR": str(folder),
         "LOG_FILE": str(folder / "server.log"),
+        "WEBHOOK_ALLOW_PRIVATE_NETWORKS": "true",
     }
     opened = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{opened.getsockname()[1]}"
