@@ -11,6 +11,7 @@ from sqlmodel import col
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
 from billwright.billing.background.jobs import JobCall, job
+from billwright.billing.coupons.applying import end_applications_of
 from billwright.billing.customers.locking import lock_customer
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import get_customer
@@ -32,6 +33,7 @@ async def delete_customer(ctx: Context, external_id: str) -> Customer:
     now = ctx.now()
     customer.deleted_at = now
     customer.updated_at = now
+    await end_applications_of(ctx, customer)
     await enqueue(
         ctx.session,
         ctx.organization_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from billwright.billing.access.context import Context
+from billwright.billing.credit_notes.drafts import delete_notes
 from billwright.billing.invoicing.drafts import locked_invoice
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.kernel.errors import NotAllowed
@@ -23,6 +24,7 @@ async def delete_draft(ctx: Context, invoice_id: UUID) -> Invoice:
     invoice.finalization_due_at = None
     invoice.ready_to_be_refreshed = False
     invoice.updated_at = ctx.now()
+    await delete_notes(ctx, invoice)
     await emit(ctx, "invoice.deleted", "invoice", invoice.id)
     await ctx.session.flush()
     return invoice

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
 from billwright.billing.background.jobs import JobCall, job
 from billwright.billing.catalog.models import Plan
+from billwright.billing.coupons.models import AppliedCoupon, Coupon
 from billwright.billing.customers.metadata import metadata_of
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.settings import document_locale
@@ -23,6 +24,7 @@ from billwright.billing.documents.invoice_document import (
     AddOnLine,
     Address,
     AppliedTax,
+    CouponCredit,
     FeeKind,
     FeeLine,
     FeeTax,
@@ -38,7 +40,7 @@ from billwright.billing.documents.render import render_invoice
 from billwright.billing.invoicing import models
 from billwright.billing.invoicing.document_changes import recurring_breakdown
 from billwright.billing.invoicing.issuing import buyer_of, queue_document, seller_of
-from billwright.billing.invoicing.models import Fee, Invoice, InvoiceSubscription, InvoiceTax
+from billwright.billing.invoicing.models import Credit, Fee, Invoice, InvoiceSubscription, InvoiceTax
 from billwright.billing.invoicing.presenting import fees_of, grouped, taxes_of_fees
 from billwright.billing.invoicing.queries import find_invoice
 from billwright.billing.kernel.errors import NotFound
@@ -116,8 +118,8 @@ async def invoice_document(ctx: Context, invoice: Invoice) -> InvoiceDocument:
         number=invoice.number,
         issuing_date=invoice.issuing_date,
         currency=invoice.currency,
-        seller=_party(parties["seller"], fallback=organization.name),
-        customer=_party({**parties["buyer"], "name": parties["buyer"].get("display_name")}, customer.external_id),
+        seller=party(parties["seller"], fallback=organization.name),
+        customer=party({**parties["buyer"], "name": parties["buyer"].get("display_name")}, customer.external_id),
         locale=document_locale(customer, organization),
         metadata=tuple((entry.key, entry.value) for entry in metadata if entry.display_in_invoice),
         applied_taxes=await _applied_taxes(ctx, invoice),
@@ -130,10 +132,12 @@ async def invoice_document(ctx: Context, invoice: Invoice) -> InvoiceDocument:
         net_payment_term=invoice.net_payment_term,
         subscriptions=await _sections(ctx, invoice),
         add_ons=await _add_on_lines(ctx, invoice),
+        coupons=await _coupons(ctx, invoice),
     )
 
 
-def _party(values: Mapping[str, Any], fallback: str) -> Party:
+def party(values: Mapping[str, Any], fallback: str) -> Party:
+    """A party as it was fixed at issue; ``fallback`` is its name if it has none."""
     return Party(
         name=values.get("name") or fallback,
         legal_name=values.get("legal_name"),
@@ -178,6 +182,26 @@ async def _applied_taxes(ctx: Context, invoice: Invoice) -> tuple[AppliedTax, ..
             amount_cents=row.amount_cents,
         )
         for row in rows
+    )
+
+
+async def _coupons(ctx: Context, invoice: Invoice) -> tuple[CouponCredit, ...]:
+    """The coupons that reduced the invoice, in the order of their use, with the values they were applied with."""
+    rows = await ctx.session.execute(
+        select(Credit, AppliedCoupon, Coupon)
+        .join(AppliedCoupon, col(AppliedCoupon.id) == col(Credit.applied_coupon_id))
+        .join(Coupon, col(Coupon.id) == col(AppliedCoupon.coupon_id))
+        .where(col(Credit.organization_id) == ctx.organization_id, col(Credit.invoice_id) == invoice.id)
+        .order_by(col(Credit.position))
+    )
+    return tuple(
+        CouponCredit(
+            name=coupon.name,
+            amount_cents=credit.amount_cents,
+            percentage_rate=applied.percentage_rate,
+            fixed_amount_cents=applied.amount_cents,
+        )
+        for credit, applied, coupon in rows
     )
 
 
@@ -283,17 +307,18 @@ async def _line(ctx: Context, invoice: Invoice, fee: Fee, taxes: tuple[FeeTax, .
     charged = kind is FeeKind.CHARGE
     start = (fee.charges_from_datetime if charged else fee.from_datetime) or fee.timestamp
     end = (fee.charges_to_datetime if charged else fee.to_datetime) or fee.timestamp
+    paid: dict[str, str] | None = item.get("paid_period")
     return FeeLine(
         kind=kind,
         amount_cents=fee.amount_cents,
-        from_date=local_date(start, tz),
-        to_date=local_date(end, tz),
+        from_date=date.fromisoformat(paid["from"]) if paid else local_date(start, tz),
+        to_date=date.fromisoformat(paid["to"]) if paid else local_date(end, tz),
         units=fee.units,
         precise_unit_amount=fee.precise_unit_amount,
         invoice_display_name=fee.invoice_display_name,
         item_name=item.get("invoice_display_name"),
-        group_values=_group_values(fee),
-        filter=_filter_label(item),
+        group_values=group_values(fee),
+        filter=filter_label(item),
         taxes=taxes,
         charge_model=item.get("charge_model"),
         aggregation_type=item.get("aggregation_type"),
@@ -309,7 +334,7 @@ async def _line(ctx: Context, invoice: Invoice, fee: Fee, taxes: tuple[FeeTax, .
     )
 
 
-def _group_values(fee: Fee) -> tuple[str, ...]:
+def group_values(fee: Fee) -> tuple[str, ...]:
     """Values in the order of the charge's group keys, empty ones left out."""
     properties: Mapping[str, Any] = fee.item.get("properties") or {}
     keys: Sequence[str] = properties.get("pricing_group_keys") or ()
@@ -317,7 +342,7 @@ def _group_values(fee: Fee) -> tuple[str, ...]:
     return tuple(fee.grouped_by[key] for key in ordered if fee.grouped_by[key])
 
 
-def _filter_label(item: Mapping[str, Any]) -> FilterLabel | None:
+def filter_label(item: Mapping[str, Any]) -> FilterLabel | None:
     """The filter's own display name, else its values."""
     values: Mapping[str, list[str]] | None = item.get("filters")
     if values is None:

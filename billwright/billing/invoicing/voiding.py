@@ -15,11 +15,12 @@ from uuid import UUID
 
 from billwright.billing.access.context import Context
 from billwright.billing.coupons.applying import give_coupons_back
+from billwright.billing.credit_notes.voiding import check_credit_of_void, credit_voided_invoice
 from billwright.billing.customers.models import Customer
 from billwright.billing.invoicing.drafts import locked_invoice
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.overdue import await_payment
-from billwright.billing.kernel.errors import Forbidden, NotAllowed
+from billwright.billing.kernel.errors import NotAllowed
 from billwright.billing.kernel.inputs import Input, NonNegativeInteger
 from billwright.billing.notifications.service import emit
 
@@ -42,13 +43,15 @@ class VoidOptions(Input):
 async def void_invoice(ctx: Context, invoice_id: UUID, options: VoidOptions) -> Invoice:
     """Cancel an issued invoice; of several calls at once one wins.
 
-    Raises ``NotFound("invoice")``; ``NotAllowed("not_voidable")`` unless it is finalized without a lost dispute.
+    Raises ``NotFound("invoice")``; ``NotAllowed("not_voidable")`` unless it is finalized without a lost dispute;
+    ``ValidationFailed`` (``credit_refund_amount``) for a credit note beyond what the invoice can give back.
     """
     invoice, customer = await locked_invoice(ctx, invoice_id)
     if invoice.status != "finalized" or invoice.payment_dispute_lost_at is not None:
         raise NotAllowed("not_voidable")
     if options.generate_credit_note:
-        raise Forbidden("feature_unavailable")
+        parts = {"credit_cents": options.credit_amount, "refund_cents": options.refund_amount}
+        await check_credit_of_void(ctx, invoice, **parts)
     now = ctx.now()
     invoice.status = "voided"
     invoice.voided_at = now
@@ -58,7 +61,11 @@ async def void_invoice(ctx: Context, invoice_id: UUID, options: VoidOptions) -> 
     await ctx.session.flush()
     for give_back in ALWAYS:
         await give_back(ctx, customer, invoice)
-    if not options.generate_credit_note:
+    if options.generate_credit_note:
+        await credit_voided_invoice(
+            ctx, customer, invoice, credit_cents=options.credit_amount, refund_cents=options.refund_amount
+        )
+    else:
         for give_back in WITHOUT_CREDIT_NOTE:
             await give_back(ctx, customer, invoice)
     await emit(ctx, "invoice.voided", "invoice", invoice.id)

@@ -2,53 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import select, update
 from sqlmodel import col
 
 from billwright.billing.catalog.models import Charge
 from billwright.billing.subscriptions.models import Subscription
+from tests.support.credits import applied, apply, coupon, details, money
 from tests.support.sandbox import Sandbox
-
-
-async def coupon(sandbox: Sandbox, code: str = "deal", **values: Any) -> Any:
-    body: dict[str, Any] = {
-        "name": code.title(),
-        "code": code,
-        "coupon_type": "fixed_amount",
-        "frequency": "once",
-        "expiration": "no_expiration",
-        **values,
-    }
-    if body["coupon_type"] == "fixed_amount":
-        body = {"amount_cents": 10000, "amount_currency": "EUR", **body}
-    return (await sandbox.call("POST", "coupons", {"coupon": body}))["coupon"]
-
-
-async def apply(sandbox: Sandbox, code: str = "deal", customer: str = "c1", **values: Any) -> Any:
-    body = {"external_customer_id": customer, "coupon_code": code, **values}
-    return (await sandbox.call("POST", "applied_coupons", {"applied_coupon": body}))["applied_coupon"]
-
-
-async def applied(sandbox: Sandbox, **query: Any) -> list[Any]:
-    """Applications, oldest first."""
-    found = (await sandbox.call("GET", "applied_coupons", params=query))["applied_coupons"]
-    return list(reversed(found))
-
-
-async def details(sandbox: Sandbox) -> list[Any]:
-    return [await sandbox.invoice(item["lago_id"]) for item in await sandbox.invoices()]
-
-
-def money(invoice: Any) -> tuple[int, int, int, int]:
-    """Fees, coupons, taxes, total."""
-    return (
-        invoice["fees_amount_cents"],
-        invoice["coupons_amount_cents"],
-        invoice["taxes_amount_cents"],
-        invoice["total_amount_cents"],
-    )
 
 
 async def test_05_B3_example_1_once_is_carried_over(sandbox: Sandbox) -> None:

@@ -200,15 +200,15 @@ async def test_04_18_a_document_is_made_once(sandbox: Sandbox) -> None:
 
 
 async def test_a_filter_shows_its_own_name_or_its_values() -> None:
-    from billwright.billing.invoicing.documents import _filter_label
+    from billwright.billing.invoicing.documents import filter_label
 
     values = {"region": ["eu", "us"], "tier": ["__ALL_FILTER_VALUES__"]}
     derived = {"filters": values, "filter_invoice_display_name": "eu, us, tier"}
     own = {"filters": values, "filter_invoice_display_name": "Western"}
     stored = {"region": ("eu", "us"), "tier": ("__ALL_FILTER_VALUES__",)}
-    assert _filter_label(derived) == FilterLabel(display_name=None, values=stored)
-    assert _filter_label(own) == FilterLabel(display_name="Western", values=stored)
-    assert _filter_label({"filters": None}) is None
+    assert filter_label(derived) == FilterLabel(display_name=None, values=stored)
+    assert filter_label(own) == FilterLabel(display_name="Western", values=stored)
+    assert filter_label({"filters": None}) is None
 
 
 async def test_04_19_3_a_one_off_invoice(sandbox: Sandbox) -> None:

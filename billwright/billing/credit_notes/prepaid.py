@@ -1,0 +1,102 @@
+"""Credit notes on purchases of wallet credits (spec 05 C6): refunds of what is left, or the end of an unpaid purchase.
+
+The wallets' room connects itself with ``connect``; without it no purchase exists, and none can be credited.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from billwright.billing.access.context import Context
+from billwright.billing.credit_notes.balances import Balance
+from billwright.billing.credit_notes.issuing import Parts
+from billwright.billing.credit_notes.models import CreditNote
+from billwright.billing.invoicing.models import Invoice
+from billwright.billing.kernel.errors import NotAllowed, ValidationFailed
+
+
+@dataclass(frozen=True, slots=True)
+class TopUp:
+    """The purchase that an invoice of type ``credit`` bills; ``remaining_amount_cents``: what is left of its credits,
+    0 while it is unpaid.
+    """
+
+    wallet_name: str | None
+    wallet_is_active: bool
+    remaining_amount_cents: int
+
+
+class PrepaidCredits(Protocol):
+    """What wallets do for credit notes. Every call runs in the note's transaction."""
+
+    async def top_up(self, ctx: Context, invoice: Invoice) -> TopUp | None:
+        """The purchase, under the customer's ``prepaid_credit`` lock."""
+        ...
+
+    async def refund(self, ctx: Context, invoice: Invoice, note: CreditNote, amount_cents: int) -> None:
+        """Void credits of that purchase worth ``amount_cents``, with a transaction that names the note."""
+        ...
+
+    async def fail(self, ctx: Context, invoice: Invoice) -> None:
+        """The purchase is cancelled before it was paid: it fails, no credits are granted."""
+        ...
+
+
+_connected: list[PrepaidCredits] = []
+
+
+def connect(wallets: PrepaidCredits) -> None:
+    """Let credit notes reach the wallets; the last one connected serves."""
+    _connected[:] = [wallets]
+
+
+async def top_up_of(ctx: Context, invoice: Invoice) -> TopUp:
+    """The invoice's purchase. Raises ``NotAllowed("invalid_type_or_status")`` without one on an active wallet."""
+    found = await _connected[0].top_up(ctx, invoice) if _connected else None
+    if found is None or not found.wallet_is_active:
+        raise NotAllowed("invalid_type_or_status")
+    return found
+
+
+async def wallet_name_of(ctx: Context, invoice: Invoice) -> str | None:
+    """The wallet's name as documents print it, whatever became of the wallet."""
+    found = await _connected[0].top_up(ctx, invoice) if _connected else None
+    return found.wallet_name if found is not None else None
+
+
+def is_paid(invoice: Invoice) -> bool:
+    return invoice.payment_status == "succeeded"
+
+
+def creditable_rest(balance: Balance, top_up: TopUp) -> int:
+    """The most that items may give back of a paid purchase."""
+    return min(top_up.remaining_amount_cents, balance.unrefunded_cents)
+
+
+def check_kind(invoice: Invoice, parts: Parts) -> None:
+    """A paid purchase is refunded, an unpaid one offset in full.
+
+    Raises ``ValidationFailed`` (``credit_amount_cents: cannot_credit_invoice``) and
+    ``NotAllowed("invalid_type_or_status")``.
+    """
+    if is_paid(invoice):
+        if parts.credit_cents:
+            raise ValidationFailed(credit_amount_cents="cannot_credit_invoice")
+        if parts.offset_cents:
+            raise ValidationFailed(offset_amount_cents="cannot_apply_to_paid_invoice")
+        return
+    if parts.credit_cents or parts.refund_cents:
+        raise NotAllowed("invalid_type_or_status")
+    if invoice.total_paid_amount_cents:
+        raise ValidationFailed(offset_amount_cents="cannot_apply_to_paid_invoice")
+    if parts.offset_cents != invoice.total_amount_cents:
+        raise ValidationFailed(offset_amount_cents="not_equal_to_total_amount")
+
+
+async def settle_purchase(ctx: Context, invoice: Invoice, note: CreditNote) -> None:
+    """What a final note does to the wallet, in the same transaction."""
+    if note.refund_amount_cents:
+        await _connected[0].refund(ctx, invoice, note, note.refund_amount_cents)
+    if note.offset_amount_cents:
+        await _connected[0].fail(ctx, invoice)

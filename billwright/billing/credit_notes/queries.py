@@ -1,0 +1,131 @@
+"""Reads of credit notes, scoped by organization (spec 05 C5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, false, or_, select
+from sqlmodel import col
+
+from billwright.billing.access.context import Context
+from billwright.billing.credit_notes.models import CreditNote
+from billwright.billing.credit_notes.refunding import REFUND_STATUSES
+from billwright.billing.credit_notes.schemas import REASONS
+from billwright.billing.customers.models import Customer
+from billwright.billing.customers.queries import like_pattern
+from billwright.billing.invoicing.models import Invoice
+from billwright.billing.kernel.errors import NotFound
+from billwright.billing.kernel.ids import parse_id
+from billwright.billing.kernel.pagination import Page, PageRequest, paginate
+
+CREDIT_STATUSES = ("available", "consumed", "voided")
+
+
+@dataclass(frozen=True, slots=True)
+class CreditNoteFilters:
+    """Filters of a list, combined with AND; a list of values matches any of them, unknown values are ignored.
+
+    Amounts (totals, minor units) and dates are inclusive. ``customer_id`` narrows ``search`` to number and id.
+    """
+
+    customer_id: UUID | None = None
+    external_customer_id: str | None = None
+    invoice_id: UUID | None = None
+    issuing_date_from: date | None = None
+    issuing_date_to: date | None = None
+    amount_from: int | None = None
+    amount_to: int | None = None
+    currency: str | None = None
+    reasons: Sequence[str] | None = None
+    credit_statuses: Sequence[str] | None = None
+    refund_statuses: Sequence[str] | None = None
+    invoice_number: str | None = None
+    search: str | None = None
+    self_billed: bool | None = None
+
+
+def credit_notes_statement(ctx: Context, filters: CreditNoteFilters) -> Select[Any]:
+    """The filtered list of finalized notes, newest first."""
+    statement = select(CreditNote).where(
+        col(CreditNote.organization_id) == ctx.organization_id,
+        col(CreditNote.status) == "finalized",
+        *_plain_conditions(filters),
+    )
+    by_customer = filters.customer_id is None
+    if filters.external_customer_id is not None or (filters.search and by_customer):
+        statement = statement.join(Customer, col(Customer.id) == col(CreditNote.customer_id))
+    if filters.external_customer_id is not None:
+        statement = statement.where(col(Customer.external_id) == filters.external_customer_id)
+    if filters.invoice_number is not None:
+        statement = statement.join(Invoice, col(Invoice.id) == col(CreditNote.invoice_id)).where(
+            col(Invoice.number) == filters.invoice_number
+        )
+    if filters.search:
+        statement = statement.where(or_(*_search_conditions(filters.search, by_customer=by_customer)))
+    return statement.order_by(
+        col(CreditNote.issuing_date).desc(), col(CreditNote.created_at).desc(), col(CreditNote.id).desc()
+    )
+
+
+def _plain_conditions(filters: CreditNoteFilters) -> list[Any]:
+    conditions: list[Any] = []
+    for column, value in ((CreditNote.customer_id, filters.customer_id), (CreditNote.invoice_id, filters.invoice_id)):
+        if value is not None:
+            conditions.append(col(column) == value)
+    for column, values, known in (
+        (CreditNote.reason, filters.reasons, REASONS),
+        (CreditNote.credit_status, filters.credit_statuses, CREDIT_STATUSES),
+        (CreditNote.refund_status, filters.refund_statuses, REFUND_STATUSES),
+    ):
+        wanted = [item for item in values or () if item in known]
+        if wanted:
+            conditions.append(col(column).in_(wanted))
+    if filters.currency is not None:
+        conditions.append(col(CreditNote.currency) == filters.currency.upper())
+    if filters.issuing_date_from is not None:
+        conditions.append(col(CreditNote.issuing_date) >= filters.issuing_date_from)
+    if filters.issuing_date_to is not None:
+        conditions.append(col(CreditNote.issuing_date) <= filters.issuing_date_to)
+    if filters.amount_from is not None:
+        conditions.append(col(CreditNote.total_amount_cents) >= filters.amount_from)
+    if filters.amount_to is not None:
+        conditions.append(col(CreditNote.total_amount_cents) <= filters.amount_to)
+    if filters.self_billed:
+        conditions.append(false())
+    return conditions
+
+
+def _search_conditions(search: str, *, by_customer: bool) -> list[Any]:
+    pattern = like_pattern(search)
+    columns: list[Any] = [CreditNote.number]
+    if by_customer:
+        columns += [Customer.name, Customer.firstname, Customer.lastname, Customer.external_id, Customer.email]
+    conditions: list[Any] = [col(item).ilike(pattern) for item in columns]
+    identifier = parse_id(search.strip())
+    if identifier is not None:
+        conditions.append(col(CreditNote.id) == identifier)
+    return conditions
+
+
+async def list_credit_notes(ctx: Context, filters: CreditNoteFilters, page: PageRequest) -> Page[CreditNote]:
+    """A page of finalized notes."""
+    return await paginate(ctx.session, credit_notes_statement(ctx, filters), page)
+
+
+async def find_credit_note(ctx: Context, note_id: UUID, *, lock: bool = False) -> CreditNote:
+    """The finalized note; raises ``NotFound("credit_note")`` for unknown ones, drafts and deleted ones."""
+    statement = select(CreditNote).where(
+        col(CreditNote.id) == note_id,
+        col(CreditNote.organization_id) == ctx.organization_id,
+        col(CreditNote.status) == "finalized",
+    )
+    if lock:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    note = (await ctx.session.scalars(statement)).first()
+    if note is None:
+        raise NotFound("credit_note")
+    return note
