@@ -13,12 +13,13 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 
 from billwright.billing.access.service import create_organization
 from billwright.billing.background.runtime import Runtime
 from billwright.billing.catalog.definitions import synchronize
 from billwright.billing.catalog.models import BillableMetric, Charge, Plan
+from billwright.billing.coupons.models import AppliedCoupon, Coupon
 from billwright.billing.customers.models import Customer
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.ids import new_id
@@ -70,11 +71,12 @@ async def found_company(
     now: datetime | None = None,
     sandbox_clock: datetime | None = None,
     numbering: str = "per_customer",
+    coupon: bool = False,
 ) -> Company:
     """A live company whose last ``months`` months of monthly plans in arrears are due now but not billed.
 
     With ``sandbox_clock`` (the first of a month): a sandbox that stands there, with usage for ``months`` months ahead.
-    ``events`` per metric, subscription and month.
+    ``events`` per metric, subscription and month. ``coupon``: every customer has 10 % off for 24 invoices.
     """
     if sandbox_clock is None:
         now = now or system_now()
@@ -118,6 +120,8 @@ async def found_company(
             )  # fmt: skip
             await session.flush()
         await _subscribe(session, org, plan.id, days, subscriptions, subscriptions_of_customer, sandbox_clock is None)
+        if coupon:
+            await _give_coupon(session, org, begin)
     for code, *_ in METRICS:
         async with runtime.database.transaction() as session:
             await synchronize(session, runtime.event_store, org, code)
@@ -179,6 +183,30 @@ async def _subscribe(
     await session.execute(
         text("update organizations set customer_sequence = :n where id = :id"), {"n": len(customers), "id": org}
     )
+
+
+async def _give_coupon(session: Any, org: UUID, begin: datetime) -> None:
+    stamps = {"created_at": begin, "updated_at": begin}
+    values = {
+        "organization_id": org, "percentage_rate": Decimal(10), "frequency": "recurring", "frequency_duration": 24,
+        **stamps,
+    }  # fmt: skip
+    coupon = Coupon(
+        id=new_id(), name="Launch", code="launch", coupon_type="percentage", expiration="no_expiration", **values
+    )
+    session.add(coupon)
+    await session.flush()
+    customers = await session.scalars(select(Customer.id).where(Customer.organization_id == org))
+    await session.execute(
+        insert(AppliedCoupon),
+        [
+            {
+                "id": new_id(), "customer_id": customer_id, "coupon_id": coupon.id, "status": "active",
+                "frequency_duration_remaining": 24, **values,
+            }
+            for customer_id in customers
+        ],
+    )  # fmt: skip
 
 
 def events_of(organization_id: UUID, subscriptions: int, days: list[datetime], events: int) -> Iterator[EventIn]:
