@@ -21,6 +21,8 @@ from billwright.billing.invoicing.voiding import VoidOptions, void_invoice
 from billwright.billing.kernel.errors import NotAllowed
 from billwright.billing.kernel.ids import parse_id
 from billwright.billing.kernel.pagination import Page
+from billwright.billing.previewing.schemas import PreviewInput
+from billwright.billing.previewing.service import preview_invoice as preview
 from billwright.server.rest.envelope import EMPTY, many, one
 from billwright.server.rest.filters import BILLING_ENTITIES, PAGES, check_billing_entities
 from billwright.server.rest.operations import Call, Parameter, operation
@@ -72,6 +74,10 @@ async def _answer(call: Call, invoice: Invoice) -> InvoiceOut:
 
 async def create_invoice(call: Call, inp: OneOffInvoiceCreate) -> InvoiceOut:
     return await _answer(call, await create_one_off_invoice(call.context, inp))
+
+
+async def preview_invoice(call: Call, inp: PreviewInput) -> InvoiceOut:
+    return await preview(call.context, inp)
 
 
 async def find_one_invoice(call: Call, lago_id: str) -> InvoiceOut:
@@ -187,6 +193,26 @@ OPERATIONS = [
             ],
         },
     )(create_invoice),
+    operation(
+        "POST",
+        "/invoices/preview",
+        permission="invoice:write",
+        body=PreviewInput,
+        nulls="drop_deep",
+        session="read",
+        answer=_ONE,
+        summary="Preview an invoice",
+        description="What a customer would be billed, without storing anything. With `plan_code`: the first invoice of "
+        "a new subscription. With `subscriptions`: the next invoice of existing ones, from their usage so far; with "
+        "`terminated_at` or `plan_code` inside it, that of an ending or a change of plan. Without an `external_id` the "
+        "customer is a new one on your defaults. Coupons sent count where the customer has none. No root key.",
+        example={
+            "customer": {"external_id": "customer_1"},
+            "plan_code": "premium",
+            "billing_time": "anniversary",
+            "coupons": [{"code": "welcome"}],
+        },
+    )(preview_invoice),
     operation(
         "GET",
         "/invoices",

@@ -1,0 +1,32 @@
+"""Doing something without having done it: the real code in a savepoint that is always rolled back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import structlog
+
+from billwright.billing.access.context import Context
+from billwright.billing.access.models import Organization
+
+
+@asynccontextmanager
+async def dry_run(ctx: Context) -> AsyncGenerator[Context]:
+    """A context whose changes, announcements and queued jobs are undone when the block ends, however it ends.
+
+    Row locks are held to the end of the surrounding transaction; the organization's counters are left alone. Objects
+    that were changed must not be used afterwards.
+    """
+    copied = Organization(**ctx.organization.model_dump())
+    copied.webhook_event_types = []
+    copied.document_numbering = "per_customer"
+    queued = list(ctx.session.info.get("queued_jobs", ()))
+    savepoint = await ctx.session.begin_nested()
+    try:
+        with structlog.contextvars.bound_contextvars(dry_run=True):
+            yield replace(ctx, organization=copied)
+    finally:
+        await savepoint.rollback()
+        ctx.session.info["queued_jobs"] = queued
