@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from billwright.server.processes import SystemUser, end, end_leftovers, spawn, unprivileged_user
+from billwright.server.processes import SystemUser, end, end_leftovers, how_ended, spawn, unprivileged_user
 from billwright.server.stack import DataFolder, Secrets, StackError, StackInfo, write_private
 from billwright.server.traversal import allow_reading, allow_traversal
 
@@ -79,7 +79,7 @@ class EmbeddedServers:
         opened = [path for target in (*binaries, self.folder.postgres) for path in allow_traversal(self._user, target)]
         for binary in binaries:
             allow_reading(self._user, binary)
-        if opened:
+        if opened and not self.notes:
             self.notes.append(
                 f"the account {self._user.name}, which runs the database, may now pass through "
                 + ", ".join(str(path) for path in opened)
@@ -90,13 +90,15 @@ class EmbeddedServers:
     def start_postgres(self, secrets: Secrets) -> str:
         """Start PostgreSQL (creating the cluster at first) and return the URL of the product's database."""
         home = self.folder.postgres
+        self._open_the_way()  # at a later start somebody may have closed a folder above
         end_leftovers(home, ("postgres",), signal.SIGINT)
         (home / "postmaster.pid").unlink(missing_ok=True)  # nothing runs here, so it can only be stale
         if not (home / "PG_VERSION").exists():
             self._create_cluster(secrets)
         _same_major_version(home)
+        taken = False
         for attempt in range(5):
-            port = self.folder.port("postgres", taken=attempt > 0)
+            port, taken = self.folder.port("postgres", taken=taken), False
             _write_conf(home / "billwright.conf", postgres_settings(port, durable=self.durable), self._user)
             log = self.folder.logs / "postgres-start.log"
             with log.open("wb") as output:
@@ -111,9 +113,12 @@ class EmbeddedServers:
             if self._postgres_is_ready(self.postgres):
                 break
             end(self.postgres, (signal.SIGQUIT, 5))
-            complaint = log.read_text(errors="replace") + _newest_log(home / "log")
-            if "could not bind" not in complaint:
+            complaint = f"{_newest_log(home / 'log')}\n{_tail(log)}\n({how_ended(self.postgres.returncode)})"
+            if "could not bind" in complaint:
+                taken = True
+            elif attempt:  # the first time may be too early: what a killed server held is not free yet
                 raise StackError(f"PostgreSQL did not start; its last words:\n{complaint[-2000:].strip()}")
+            time.sleep(0.5)
         else:
             raise StackError("PostgreSQL found no free port on 127.0.0.1")
         self._create_database(port, secrets)

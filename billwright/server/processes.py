@@ -147,3 +147,8 @@ def end_leftovers(folder: Path, names: Sequence[str], first: int, patience: floa
         if not leftovers:
             return
     raise RuntimeError(f"processes of an earlier run still work in {folder} and cannot be ended")
+
+
+def how_ended(code: int) -> str:
+    """A return code in words."""
+    return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"

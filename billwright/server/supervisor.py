@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 
 from billwright.server.embedded import EmbeddedServers
-from billwright.server.processes import spawn
+from billwright.server.processes import how_ended, spawn
 from billwright.server.stack import DataFolder
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
@@ -115,7 +115,7 @@ class Supervisor:
             return
         if now - child.started_at > STEADY_SECONDS:
             child.wait = FIRST_WAIT
-        self.say(f"{child.name} ended unexpectedly ({_how(code)}); starting it again in {child.wait:g} s")
+        self.say(f"{child.name} ended unexpectedly ({how_ended(code)}); starting it again in {child.wait:g} s")
         child.process = None
         child.again_at = now + child.wait
         child.wait = min(child.wait * 2, LONGEST_WAIT)
@@ -128,7 +128,7 @@ class Supervisor:
         ):
             if process is None or process.poll() is None:
                 continue
-            self.say(f"{name} ended unexpectedly ({_how(process.returncode)}); starting it again")
+            self.say(f"{name} ended unexpectedly ({how_ended(process.returncode)}); starting it again")
             time.sleep(self._server_wait)
             self._server_wait = min(self._server_wait * 2, LONGEST_WAIT)
             secrets = secrets or servers.folder.secrets()
@@ -192,7 +192,3 @@ def _answers(host: str, port: int) -> bool:
             return b" 200 " in connection.recv(64)
     except OSError:
         return False
-
-
-def _how(code: int) -> str:
-    return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
