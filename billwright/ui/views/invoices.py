@@ -169,12 +169,16 @@ def _row(view: View, item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def download(view: View) -> Response:
-    """``GET /{slug}/invoice/{id}.pdf``: off to the stored file, which is made first if need be."""
+    """``GET /{slug}/invoice/{id}.pdf``: off to the stored file, which is made first if need be.
+
+    Links to it carry ``download``, so a failure is an error of its own, never a page in the guise of the file.
+    """
     outcome = await view.change("DownloadInvoice", id=view.path("invoice"))
-    address = outcome.data["downloadInvoice"]["fileUrl"] if outcome.ok else None
+    if not outcome.ok:
+        raise Refused(404, outcome.code)
+    address = outcome.data["downloadInvoice"]["fileUrl"]
     if not address:
-        words = toast_words(outcome.code, outcome.fields) if not outcome.ok else "The PDF is not ready yet. Try again."
-        return view.redirect(f"{view.base}/invoice/{view.path('invoice')}", ("negative", words))
+        raise Refused(500, "document_not_ready")
     return RedirectResponse(_here(view, address), status_code=303)
 
 
