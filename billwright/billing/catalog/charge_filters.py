@@ -1,4 +1,4 @@
-"""Charge filters: validation against metric and model, replacing a charge's list, and single edits (spec 02 §4.1)."""
+"""Charge filters: validation against metric and model, a charge's list as a whole, and single ones (spec 02 §4.1)."""
 
 from __future__ import annotations
 
@@ -8,22 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from billwright.billing.access.context import Context
-from billwright.billing.catalog.changes import publish
-from billwright.billing.catalog.models import BillableMetric, Charge, ChargeFilter, Plan
-from billwright.billing.catalog.queries import (
-    ChargeView,
-    MetricView,
-    charge_views,
-    find_charge,
-    find_charge_filter,
-    find_plan,
-    metric_views,
-)
-from billwright.billing.catalog.references import lock_metrics
+from billwright.billing.catalog.models import BillableMetric, ChargeFilter
+from billwright.billing.catalog.queries import ChargeView, MetricView
 from billwright.billing.catalog.schemas import ChargeFilterInput
 from billwright.billing.kernel.errors import Problems, ValidationFailed
 from billwright.billing.kernel.ids import new_id
-from billwright.billing.notifications.service import emit
 from billwright.billing.pricing.filters import same_values, validate_filter_values
 from billwright.billing.pricing.properties import validate_properties
 
@@ -89,7 +78,7 @@ def arrange(ctx: Context, charge_id: UUID, current: Sequence[ChargeFilter], entr
     for position, entry in enumerate(entries):
         known = next((item for item in left if same_values(item.values, entry.values)), None)
         if known is None:
-            ctx.session.add(_row(ctx, charge_id, entry, position))
+            ctx.session.add(filter_row(ctx, charge_id, entry, position))
             continue
         left.remove(known)
         after = (entry.values, entry.properties, entry.invoice_display_name, position)
@@ -105,7 +94,8 @@ def arrange(ctx: Context, charge_id: UUID, current: Sequence[ChargeFilter], entr
         item.deleted_at = item.updated_at = now
 
 
-def _row(ctx: Context, charge_id: UUID, entry: FilterEntry, position: int) -> ChargeFilter:
+def filter_row(ctx: Context, charge_id: UUID, entry: FilterEntry, position: int) -> ChargeFilter:
+    """A new filter of a charge, not stored yet."""
     now = ctx.now()
     return ChargeFilter(
         id=new_id(),
@@ -119,46 +109,22 @@ def _row(ctx: Context, charge_id: UUID, entry: FilterEntry, position: int) -> Ch
     )
 
 
-async def _locked(ctx: Context, plan_code: str, charge_code: str) -> tuple[Plan, ChargeView, MetricView]:
-    """Plan (locked), charge and metric (kept from changing) of a write."""
-    plan = await find_plan(ctx, plan_code, lock=True)
-    charge = await find_charge(ctx, plan.id, charge_code)
-    metrics = await lock_metrics(ctx, [charge.billable_metric_id])
-    return plan, (await charge_views(ctx, [charge]))[0], (await metric_views(ctx, metrics))[0]
-
-
-async def _published(ctx: Context, plan: Plan, metric: BillableMetric) -> None:
-    plan.updated_at = ctx.now()
-    await publish(ctx, metric_codes=[metric.code], plan_ids=[plan.id])
-    await emit(ctx, "plan.updated", "plan", plan.id)
-
-
-async def create_charge_filter(
-    ctx: Context, plan_code: str, charge_code: str, inp: ChargeFilterInput
-) -> tuple[Charge, ChargeFilter]:
-    """Append a filter to a charge, also of an attached plan.
-
-    Raises ``NotFound`` (``plan``, ``charge``) and ``ValidationFailed`` (``values``, ``billable_metric_filter``,
-    ``properties``).
-    """
-    plan, view, metric = await _locked(ctx, plan_code, charge_code)
+def add_filter(ctx: Context, view: ChargeView, metric: MetricView, inp: ChargeFilterInput) -> ChargeFilter:
+    """Append a filter to a charge; ``ValidationFailed`` on ``values``, ``billable_metric_filter``, ``properties``."""
     problems = Problems()
     values = validate_filter_values(inp.values, metric.filter_values, problems)
     properties = _properties(view.charge.charge_model, inp.properties, metric.metric, problems)
     problems.raise_if_any()
     position = max((item.position for item in view.filters), default=-1) + 1
-    made = _row(ctx, view.charge.id, FilterEntry(values, properties, inp.invoice_display_name or None), position)
+    made = filter_row(ctx, view.charge.id, FilterEntry(values, properties, inp.invoice_display_name or None), position)
     ctx.session.add(made)
-    await _published(ctx, plan, metric.metric)
-    return view.charge, made
+    return made
 
 
-async def update_charge_filter(
-    ctx: Context, plan_code: str, charge_code: str, filter_id: str, inp: ChargeFilterInput
-) -> tuple[Charge, ChargeFilter]:
-    """Change the sent attributes of one filter. Raises as the creation does, and ``NotFound("charge_filter")``."""
-    plan, view, metric = await _locked(ctx, plan_code, charge_code)
-    found = await find_charge_filter(ctx, view.charge.id, filter_id)
+def change_filter(
+    ctx: Context, view: ChargeView, metric: MetricView, found: ChargeFilter, inp: ChargeFilterInput
+) -> None:
+    """Change the sent attributes of one of the charge's filters. Raises as ``add_filter``."""
     problems = Problems()
     values, properties = found.values, found.properties
     if inp.given("values"):
@@ -170,16 +136,8 @@ async def update_charge_filter(
     if inp.given("invoice_display_name"):
         found.invoice_display_name = inp.invoice_display_name or None
     found.updated_at = ctx.now()
-    await _published(ctx, plan, metric.metric)
-    return view.charge, found
 
 
-async def delete_charge_filter(
-    ctx: Context, plan_code: str, charge_code: str, filter_id: str
-) -> tuple[Charge, ChargeFilter]:
-    """Soft-delete one filter; its events fall into the buckets that are left. Raises ``NotFound``."""
-    plan, view, metric = await _locked(ctx, plan_code, charge_code)
-    found = await find_charge_filter(ctx, view.charge.id, filter_id)
+def remove_filter(ctx: Context, found: ChargeFilter) -> None:
+    """Soft-delete a filter; its events fall into the buckets that are left."""
     found.deleted_at = found.updated_at = ctx.now()
-    await _published(ctx, plan, metric.metric)
-    return view.charge, found

@@ -1,4 +1,4 @@
-"""Use cases of charges: the list of a plan as a whole, and single charges (spec 02 §2)."""
+"""Charges of a plan: validation, and writing validated changes (spec 02 §2). Use cases are in ``charge_edits.py``."""
 
 from __future__ import annotations
 
@@ -12,24 +12,13 @@ from sqlalchemy import delete, insert, update
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
-from billwright.billing.catalog.changes import publish
 from billwright.billing.catalog.charge_filters import FilterEntry, add_all, arrange, check_kept, validated_entries
 from billwright.billing.catalog.models import Charge, ChargeFilter, ChargeTax, Plan
-from billwright.billing.catalog.queries import (
-    ChargeView,
-    MetricView,
-    charge_views,
-    find_charge,
-    find_plan,
-    is_plan_attached,
-    live_charges,
-    live_filters,
-)
+from billwright.billing.catalog.queries import MetricView, live_filters
 from billwright.billing.catalog.references import References, load_references
 from billwright.billing.catalog.schemas import ChargeInput
 from billwright.billing.kernel.errors import Problems, ValidationFailed
 from billwright.billing.kernel.ids import new_id, parse_id
-from billwright.billing.notifications.service import emit
 from billwright.billing.pricing.compatibility import ChargeTraits, validate_charge
 from billwright.billing.pricing.properties import validate_properties
 from billwright.billing.taxes.models import Tax
@@ -104,12 +93,12 @@ async def prepare_list(
     removed = [charge for charge in current if charge.id not in updated]
     references = await load_references(ctx, new, [*updated.values()], others=removed, tax_codes=tax_codes)
     filters = await live_filters(ctx, [*by_id])
-    changes = _prepare(order, references, filters, problems, attached=attached)
+    changes = prepare_changes(order, references, filters, problems, attached=attached)
     codes = {view.metric.code for view in references.metrics.values()}
     return ChargeChanges(changes, removed, filters, codes), references
 
 
-def _prepare(
+def prepare_changes(
     entries: Sequence[tuple[Charge | None, ChargeInput]],
     references: References,
     current_filters: Mapping[UUID, Sequence[ChargeFilter]],
@@ -118,7 +107,8 @@ def _prepare(
     attached: bool,
     kept: Sequence[Charge] = (),
 ) -> list[ChargeChange]:
-    """Validate ``entries``; ``kept`` are the plan's other charges, whose codes are taken."""
+    """Validate ``entries`` (an existing charge, or ``None`` for a new one). ``kept`` are the plan's other charges, whose
+    codes are taken; mistakes go to ``problems``."""
     changes: list[ChargeChange] = []
     for charge, inp in entries:
         metric_id = charge.billable_metric_id if charge else parse_id(inp.billable_metric_id or "")
@@ -205,7 +195,7 @@ def _free_code(base: str, taken: set[str]) -> str:
 async def apply_changes(ctx: Context, plan: Plan, prepared: ChargeChanges) -> list[Charge]:
     """Write prepared changes; the plan's row must be locked. Returns the listed charges in order."""
     now = ctx.now()
-    await _remove(ctx, [charge.id for charge in prepared.removed])
+    await remove_charges(ctx, [charge.id for charge in prepared.removed])
     for charge in _in_the_way(prepared.changes):
         charge.code = f"{charge.code}~{charge.id}"
     await ctx.session.flush()
@@ -249,7 +239,7 @@ def _in_the_way(changes: Sequence[ChargeChange]) -> list[Charge]:
     ]
 
 
-async def _remove(ctx: Context, charge_ids: Sequence[UUID]) -> None:
+async def remove_charges(ctx: Context, charge_ids: Sequence[UUID]) -> None:
     """Soft-delete charges with their filters: they leave usage and drafts, and stay on finalized invoices."""
     if not charge_ids:
         return
@@ -273,56 +263,3 @@ async def _replace_taxes(ctx: Context, changed: Sequence[tuple[Charge, ChargeCha
     rows = [{"charge_id": charge.id, "tax_id": tax.id} for charge, taxes in replaced for tax in taxes]
     if rows:
         await ctx.session.execute(insert(ChargeTax), rows)
-
-
-async def create_charge(ctx: Context, plan_code: str, inp: ChargeInput) -> ChargeView:
-    """Add a charge to a plan, attached or not.
-
-    Raises ``NotFound`` (``plan``, ``billable_metric``, ``tax``) and ``ValidationFailed`` (spec 02 §2.1-§2.3).
-    """
-    plan = await find_plan(ctx, plan_code, lock=True)
-    others = await live_charges(ctx, plan.id)
-    references = await load_references(ctx, [inp], [], missing="billable_metric")
-    problems = Problems()
-    changes = _prepare([(None, inp)], references, {}, problems, attached=False, kept=others)
-    problems.raise_if_any()
-    return await _apply_one(ctx, plan, ChargeChanges(changes, [], {}, set()))
-
-
-async def update_charge(ctx: Context, plan_code: str, charge_code: str, inp: ChargeInput) -> ChargeView:
-    """Replace a charge's price and, while no subscription is on the plan, its other attributes (spec 02 §2.4).
-
-    Absent or empty ``properties`` mean the model's default, absent ``min_amount_cents`` means 0: a client sends the
-    whole charge. Raises ``NotFound`` (``plan``, ``charge``, ``tax``) and ``ValidationFailed``.
-    """
-    plan = await find_plan(ctx, plan_code, lock=True)
-    charge = await find_charge(ctx, plan.id, charge_code)
-    others = [item for item in await live_charges(ctx, plan.id) if item.id != charge.id]
-    references = await load_references(ctx, [], [(charge, inp)])
-    attached = await is_plan_attached(ctx, plan.id)
-    filters = await live_filters(ctx, [charge.id])
-    problems = Problems()
-    changes = _prepare([(charge, inp)], references, filters, problems, attached=attached, kept=others)
-    problems.raise_if_any()
-    return await _apply_one(ctx, plan, ChargeChanges(changes, [], filters, set()))
-
-
-async def _apply_one(ctx: Context, plan: Plan, prepared: ChargeChanges) -> ChargeView:
-    charges = await apply_changes(ctx, plan, prepared)
-    await _published(ctx, plan, [prepared.changes[0].metric.metric.code])
-    return (await charge_views(ctx, charges))[0]
-
-
-async def delete_charge(ctx: Context, plan_code: str, charge_code: str) -> ChargeView:
-    """Soft-delete a charge with its filters, also on an attached plan. Raises ``NotFound`` (``plan``, ``charge``)."""
-    plan = await find_plan(ctx, plan_code, lock=True)
-    view = (await charge_views(ctx, [await find_charge(ctx, plan.id, charge_code)]))[0]
-    await _remove(ctx, [view.charge.id])
-    await _published(ctx, plan, [view.metric.code])
-    return view
-
-
-async def _published(ctx: Context, plan: Plan, metric_codes: Iterable[str]) -> None:
-    plan.updated_at = ctx.now()
-    await publish(ctx, metric_codes=metric_codes, plan_ids=[plan.id])
-    await emit(ctx, "plan.updated", "plan", plan.id)

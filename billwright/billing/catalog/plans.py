@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
+from billwright.billing.catalog.cascades import Described, described, queue_cascade
 from billwright.billing.catalog.changes import publish
 from billwright.billing.catalog.charges import apply_changes, parse_charges, prepare_list
 from billwright.billing.catalog.models import Plan, PlanTax
@@ -23,7 +24,15 @@ from billwright.billing.catalog.plan_attributes import (
     validated,
 )
 from billwright.billing.catalog.plan_metadata import validated_metadata
-from billwright.billing.catalog.queries import PlanView, find_plan, is_plan_attached, live_charges, plan_views
+from billwright.billing.catalog.price_changes import queue_reconsideration
+from billwright.billing.catalog.queries import (
+    PlanView,
+    charge_views,
+    find_plan,
+    is_plan_attached,
+    live_charges,
+    plan_views,
+)
 from billwright.billing.catalog.references import References
 from billwright.billing.catalog.schemas import PlanInput
 from billwright.billing.kernel.errors import Problems, ValidationFailed
@@ -77,8 +86,9 @@ async def create_plan(ctx: Context, inp: PlanInput) -> PlanView:
 async def update_plan(ctx: Context, code: str, inp: PlanInput) -> PlanView:
     """Change what was sent; on an attached plan only what spec 03 §2.2 lists, the rest is ignored without an error.
 
-    A new price reaches subscriptions at their next invoice; drafts are flagged. Raises ``NotFound`` (``plan``,
-    ``billable_metrics``, ``tax``) and ``ValidationFailed``.
+    A new price reaches subscriptions at their next invoice; drafts are flagged, and pending downgrades judged again.
+    ``cascade_updates`` takes price and charges to the overridden children (spec 03 §2.6). Raises ``NotFound``
+    (``plan``, ``billable_metrics``, ``tax``) and ``ValidationFailed``.
     """
     plan = await find_plan(ctx, code, lock=True)
     attached = await is_plan_attached(ctx, plan.id)
@@ -91,8 +101,11 @@ async def update_plan(ctx: Context, code: str, inp: PlanInput) -> PlanView:
     if after.code and after.code != before.code and await _code_taken(ctx, after.code):
         problems.add("code", "value_already_exist")
     prepared = None
+    charges_before: Described = {}
     if entries is not None:
         current = await live_charges(ctx, plan.id)
+        if inp.cascade_updates:
+            charges_before = described(await charge_views(ctx, current))
         prepared, references = await prepare_list(
             ctx, current, entries, problems, attached=attached, tax_codes=inp.tax_codes or ()
         )
@@ -111,9 +124,20 @@ async def update_plan(ctx: Context, code: str, inp: PlanInput) -> PlanView:
         await apply_changes(ctx, plan, prepared)
     if inp.tax_codes is not None:
         await replace_plan_taxes(ctx, plan, inp.tax_codes, references.taxes)
+    view = await _view(ctx, plan)
+    if inp.cascade_updates:
+        await queue_cascade(
+            ctx,
+            plan,
+            amount_before=before.amount_cents,
+            charges_before=charges_before,
+            charges_after=described(view.charges) if prepared else {},
+        )
+    if after.amount_cents != before.amount_cents:
+        await queue_reconsideration(ctx, [plan.id])
     await publish(ctx, metric_codes=prepared.metric_codes if prepared else (), plan_ids=[plan.id])
     await emit(ctx, "plan.updated", "plan", plan.id)
-    return await _view(ctx, plan)
+    return view
 
 
 def _changes(inp: PlanInput, attached: bool) -> dict[str, Any]:

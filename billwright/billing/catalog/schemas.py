@@ -92,6 +92,12 @@ class ChargeInput(Input):
     cascade_updates: bool | None = None
 
 
+class CascadeInput(Input):
+    """Body of a deletion: whether it reaches overridden plans too (spec 03 §2.6)."""
+
+    cascade_updates: bool | None = None
+
+
 RawCharges = Annotated[
     list[Any], WithJsonSchema({"type": "array", "items": ChargeInput.model_json_schema(), "title": "Charges"})
 ]

@@ -5,7 +5,6 @@ Every function expects the customer row to be locked and runs inside the caller'
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -17,12 +16,13 @@ from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
 from billwright.billing.background.jobs import JobCall, job
 from billwright.billing.catalog.models import Plan
+from billwright.billing.catalog.price_changes import RECONSIDER_JOB
 from billwright.billing.customers.locking import lock_customer
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.settings import applicable_timezone
+from billwright.billing.in_advance.regrouping import regroup_paid_fees
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.rows import new_row
-from billwright.billing.kernel.outbox import enqueue
 from billwright.billing.notifications.service import emit
 from billwright.billing.subscriptions.calendar.periods import Interval
 from billwright.billing.subscriptions.calendar.prices import is_upgrade, yearly_amount_cents
@@ -41,8 +41,6 @@ from billwright.billing.subscriptions.successors import (
 )
 from billwright.billing.subscriptions.termination_credits import credit_unused_period
 from billwright.billing.subscriptions.terms import plan_of, terms_of
-
-RECONSIDER_JOB = "subscriptions.reconsider_downgrades"
 
 
 def yearly_price(plan: Plan) -> int:
@@ -81,7 +79,9 @@ async def upgrade(
     await take_over(ctx, current, successor, at)
     await credit_unused_period(ctx, customer, current, plan, at, upgrade=True)
     row = await new_row(ctx, current, plan, Case.upgrade_old, at, tz, unbilled=unbilled)
-    return successor, await conclude(ctx, customer, successor, row, at, tz)
+    invoice = await conclude(ctx, customer, successor, row, at, tz)
+    await regroup_paid_fees(ctx, customer, [current], at, tz, ending=True)
+    return successor, invoice
 
 
 async def schedule_downgrade(ctx: Context, current: Subscription, asked: Succession) -> Subscription:
@@ -123,15 +123,6 @@ def _again(pending: Subscription) -> Succession:
     names = ("consolidate_invoice", "purchase_order_number", "progressive_billing_disabled")
     attributes = {name: getattr(pending, name) for name in names}
     return Succession(pending.plan_id, pending.name, pending.ending_at, attributes)
-
-
-async def queue_reconsideration(
-    ctx: Context, plan_ids: Sequence[UUID], *, leaving: bool = True, arriving: bool = True
-) -> None:
-    """Have the pending downgrades from and to these plans, whose price has changed, judged again after commit."""
-    for plan_id in plan_ids:
-        arguments = {"plan_id": str(plan_id), "leaving": leaving, "arriving": arriving}
-        await enqueue(ctx.session, ctx.organization_id, RECONSIDER_JOB, arguments)
 
 
 @job(RECONSIDER_JOB)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from billwright.billing.catalog import charge_filters, charges
+from billwright.billing.catalog import charge_edits
 from billwright.billing.catalog.models import ChargeFilter
 from billwright.billing.catalog.queries import ChargeView
 from billwright.billing.catalog.schemas import ChargeFilterInput, ChargeInput, charge_object
@@ -22,12 +22,12 @@ ALL = ["__ALL_FILTER_VALUES__"]
 
 async def add(shop: Shop, entry: dict[str, Any], plan: str = "startup") -> ChargeView:
     async with shop.context() as ctx:
-        return await charges.create_charge(ctx, plan, ChargeInput.parse(entry))
+        return await charge_edits.create_charge(ctx, plan, ChargeInput.parse(entry))
 
 
 async def change(shop: Shop, code: str, /, **attributes: Any) -> ChargeView:
     async with shop.context() as ctx:
-        return await charges.update_charge(ctx, "startup", code, ChargeInput.parse(attributes))
+        return await charge_edits.update_charge(ctx, "startup", code, ChargeInput.parse(attributes))
 
 
 def priced(values: Any, amount: str = "2", **attributes: Any) -> dict[str, Any]:
@@ -60,7 +60,7 @@ async def test_codes_of_deleted_charges_are_free_again(shop: Shop) -> None:
     metric = await shop.metric()
     await shop.plan(charge(metric))
     async with shop.context() as ctx:
-        await charges.delete_charge(ctx, "startup", "storage")
+        await charge_edits.delete_charge(ctx, "startup", "storage")
     assert (await add(shop, charge(metric))).charge.code == "storage"
 
 
@@ -245,7 +245,7 @@ async def test_02_2_4_deleting_takes_the_filters_along(shop: Shop) -> None:
     metric = await shop.metric(filters=REGIONS)
     await shop.plan(charge(metric, filters=[priced({"region": ["eu"]})]))
     async with shop.context() as ctx:
-        gone = await charges.delete_charge(ctx, "startup", "storage")
+        gone = await charge_edits.delete_charge(ctx, "startup", "storage")
     assert len(gone.filters) == 1
     assert (await shop.show_plan()).charges == ()
     assert [row.deleted_at is not None for row in await shop.all_of(ChargeFilter)] == [True]
@@ -287,7 +287,7 @@ async def test_01_4_1_refused_filters(shop: Shop, entry: dict[str, Any], details
     async def alone() -> None:
         async with shop.context() as ctx:
             inp = ChargeFilterInput.parse(entry)
-            await charge_filters.create_charge_filter(ctx, "startup", "storage", inp)
+            await charge_edits.create_charge_filter(ctx, "startup", "storage", inp)
 
     for attempt in (alone(), change(shop, "storage", properties={"amount": "1"}, filters=[entry])):
         with pytest.raises(ValidationFailed) as failure:
@@ -327,11 +327,11 @@ async def test_single_filters(shop: Shop) -> None:
 
     async with shop.context() as ctx:
         inp = ChargeFilterInput.parse(priced({"region": ALL}, "3", invoice_display_name="Any"))
-        _, made = await charge_filters.create_charge_filter(ctx, "startup", "storage", inp)
+        _, made = await charge_edits.create_charge_filter(ctx, "startup", "storage", inp)
     assert [item.id for item in (await shop.only_charge()).filters][1] == made.id
     async with shop.context() as ctx:
         inp = ChargeFilterInput.parse({"invoice_display_name": None, "values": {"region": ["eu"]}})
-        await charge_filters.update_charge_filter(ctx, "startup", "storage", str(made.id), inp)
+        await charge_edits.update_charge_filter(ctx, "startup", "storage", str(made.id), inp)
     changed = (await shop.only_charge()).filters[1]
     assert (changed.values, changed.properties, changed.invoice_display_name) == (
         {"region": ["eu"]},
@@ -339,13 +339,13 @@ async def test_single_filters(shop: Shop) -> None:
         None,
     )
     async with shop.context() as ctx:
-        await charge_filters.delete_charge_filter(ctx, "startup", "storage", str(made.id))
+        await charge_edits.delete_charge_filter(ctx, "startup", "storage", str(made.id))
     assert len((await shop.only_charge()).filters) == 1
     assert await shop.revision() == revision + 3
     for identifier in (str(made.id), "nonsense"):
         with pytest.raises(NotFound, match="charge_filter_not_found"):
             async with shop.context() as ctx:
-                await charge_filters.delete_charge_filter(ctx, "startup", "storage", identifier)
+                await charge_edits.delete_charge_filter(ctx, "startup", "storage", identifier)
 
 
 async def test_01_4_5_group_keys_have_two_names_out(shop: Shop) -> None:

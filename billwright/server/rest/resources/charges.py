@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from billwright.billing.catalog import charge_filters, charges, queries
+from billwright.billing.catalog import charge_edits, queries
 from billwright.billing.catalog.models import Charge, Plan
 from billwright.billing.catalog.schemas import (
+    CascadeInput,
     ChargeFilterInput,
     ChargeFilterOut,
     ChargeInput,
@@ -14,7 +15,7 @@ from billwright.billing.catalog.schemas import (
 )
 from billwright.billing.kernel.pagination import Page
 from billwright.server.rest.envelope import many, one, presented
-from billwright.server.rest.operations import Call, operation
+from billwright.server.rest.operations import Call, Parameter, operation
 
 
 async def _plan(call: Call, code: str) -> Plan:
@@ -30,7 +31,7 @@ async def find_all_plan_charges(call: Call, code: str) -> Page[ChargeOut]:
 
 
 async def create_plan_charge(call: Call, code: str, inp: ChargeInput) -> ChargeOut:
-    return charge_object(await charges.create_charge(call.context, code, inp))
+    return charge_object(await charge_edits.create_charge(call.context, code, inp))
 
 
 async def find_plan_charge(call: Call, code: str, charge_code: str) -> ChargeOut:
@@ -39,11 +40,17 @@ async def find_plan_charge(call: Call, code: str, charge_code: str) -> ChargeOut
 
 
 async def update_plan_charge(call: Call, code: str, charge_code: str, inp: ChargeInput) -> ChargeOut:
-    return charge_object(await charges.update_charge(call.context, code, charge_code, inp))
+    return charge_object(await charge_edits.update_charge(call.context, code, charge_code, inp))
 
 
-async def destroy_plan_charge(call: Call, code: str, charge_code: str) -> ChargeOut:
-    return charge_object(await charges.delete_charge(call.context, code, charge_code))
+async def destroy_plan_charge(call: Call, code: str, charge_code: str, inp: CascadeInput) -> ChargeOut:
+    cascade = _cascades(call, inp)
+    return charge_object(await charge_edits.delete_charge(call.context, code, charge_code, cascade_updates=cascade))
+
+
+def _cascades(call: Call, inp: CascadeInput) -> bool | None:
+    """``cascade_updates`` of a deletion, in the body or the query."""
+    return inp.cascade_updates if inp.given("cascade_updates") else call.query.boolean("cascade_updates")
 
 
 async def find_all_plan_charge_filters(call: Call, code: str, charge_code: str) -> Page[ChargeFilterOut]:
@@ -53,7 +60,7 @@ async def find_all_plan_charge_filters(call: Call, code: str, charge_code: str) 
 
 
 async def create_plan_charge_filter(call: Call, code: str, charge_code: str, inp: ChargeFilterInput) -> ChargeFilterOut:
-    return charge_filter_object(*await charge_filters.create_charge_filter(call.context, code, charge_code, inp))
+    return charge_filter_object(*await charge_edits.create_charge_filter(call.context, code, charge_code, inp))
 
 
 async def find_plan_charge_filter(call: Call, code: str, charge_code: str, filter_id: str) -> ChargeFilterOut:
@@ -65,12 +72,18 @@ async def update_plan_charge_filter(
     call: Call, code: str, charge_code: str, filter_id: str, inp: ChargeFilterInput
 ) -> ChargeFilterOut:
     return charge_filter_object(
-        *await charge_filters.update_charge_filter(call.context, code, charge_code, filter_id, inp)
+        *await charge_edits.update_charge_filter(call.context, code, charge_code, filter_id, inp)
     )
 
 
-async def destroy_plan_charge_filter(call: Call, code: str, charge_code: str, filter_id: str) -> ChargeFilterOut:
-    return charge_filter_object(*await charge_filters.delete_charge_filter(call.context, code, charge_code, filter_id))
+async def destroy_plan_charge_filter(
+    call: Call, code: str, charge_code: str, filter_id: str, inp: CascadeInput
+) -> ChargeFilterOut:
+    return charge_filter_object(
+        *await charge_edits.delete_charge_filter(
+            call.context, code, charge_code, filter_id, cascade_updates=_cascades(call, inp)
+        )
+    )
 
 
 async def _plan_exists(call: Call, code: str) -> None:
@@ -104,6 +117,8 @@ _CHARGE_EXAMPLE = {
         ]
     },
 }
+_CASCADE = Parameter("cascade_updates", "Delete it from overridden plans too.", "boolean")
+_CASCADE_EXAMPLE = {"cascade_updates": True}
 _FILTER_EXAMPLE = {
     "invoice_display_name": "Europe",
     "properties": {"amount": "0.10"},
@@ -147,9 +162,19 @@ OPERATIONS = [
         ),
         example=_CHARGE_EXAMPLE,
     )(update_plan_charge),
-    operation("DELETE", _ONE_CHARGE, permission="plan:write", answer=_CHARGE, summary="Delete a charge of a plan")(
-        destroy_plan_charge
-    ),
+    operation(
+        "DELETE",
+        _ONE_CHARGE,
+        permission="plan:write",
+        body=CascadeInput,
+        root="charge",
+        optional_body=True,
+        answer=_CHARGE,
+        exists=_charge_exists,
+        summary="Delete a charge of a plan",
+        parameters=(_CASCADE,),
+        example=_CASCADE_EXAMPLE,
+    )(destroy_plan_charge),
     operation(
         "GET",
         _FILTERS,
@@ -182,7 +207,17 @@ OPERATIONS = [
         summary="Change a filter of a charge",
         example=_FILTER_EXAMPLE,
     )(update_plan_charge_filter),
-    operation("DELETE", _ONE_FILTER, permission="plan:write", answer=_FILTER, summary="Delete a filter of a charge")(
-        destroy_plan_charge_filter
-    ),
+    operation(
+        "DELETE",
+        _ONE_FILTER,
+        permission="plan:write",
+        body=CascadeInput,
+        root="filter",
+        optional_body=True,
+        answer=_FILTER,
+        exists=_filter_exists,
+        summary="Delete a filter of a charge",
+        parameters=(_CASCADE,),
+        example=_CASCADE_EXAMPLE,
+    )(destroy_plan_charge_filter),
 ]
