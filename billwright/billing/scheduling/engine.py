@@ -15,6 +15,7 @@ from billwright.billing.background.runtime import Runtime
 from billwright.billing.customers.locking import lock_customer_with_organization
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.transient import retrying
+from billwright.billing.scheduling.expirations import expire_in, expire_live
 from billwright.billing.scheduling.passes import next_pass
 
 log = structlog.get_logger(__name__)
@@ -56,7 +57,8 @@ _NEXT_DUE = text(
       (select min(finalization_due_at) from invoices
         where organization_id = :org and status = 'draft' and customer_id <> all(cast(:skip as uuid[]))),
       (select min(overdue_due_at) from invoices where not cast(:announced as boolean)
-          and organization_id = :org and overdue_due_at is not null and customer_id <> all(cast(:skip as uuid[]))))
+          and organization_id = :org and overdue_due_at is not null and customer_id <> all(cast(:skip as uuid[]))),
+      (select min(expiration_due_at) from coupons where organization_id = :org and expiration_due_at is not null))
     """
 )
 
@@ -64,7 +66,7 @@ _NEXT_DUE = text(
 async def next_due(ctx: Context, skip: Iterable[UUID] = (), *, announced: bool = False) -> datetime | None:
     """The organization's earliest due instant, customers in ``skip`` left out.
 
-    ``announced``: of those passes only that change subscriptions and invoices by themselves (spec 03 §8.1).
+    ``announced``: of those passes only that change subscriptions, invoices and coupons by themselves (spec 03 §8.1).
     """
     parameters = {"org": ctx.organization_id, "skip": list(skip), "announced": announced}
     found = await ctx.session.execute(_NEXT_DUE, parameters)
@@ -77,7 +79,7 @@ async def tick(runtime: Runtime, *, concurrency: int = 4) -> int:
     Several workers may tick at once: each customer is taken by one of them, the others skip it.
     """
     now = system_now()
-    done = 0
+    done = await expire_live(runtime, now)
     tried: set[UUID] = set()
     while True:
         async with runtime.database.reading() as session:
@@ -104,6 +106,7 @@ async def run_due_in(
             ).all()
         work = [(row[0], row[1]) for row in rows if row[1] not in tried]
         if not work:
+            await expire_in(runtime, organization_id, until)
             return errors
         tried.update(customer for _, customer in work)
         await _run_customers(runtime, work, until, concurrency, wait=True, errors=errors)
