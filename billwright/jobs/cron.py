@@ -17,6 +17,7 @@ from arq.cron import next_cron
 from prometheus_client import Counter, Gauge, Histogram
 
 from billwright.billing.background.jobs import discard_finished
+from billwright.billing.in_advance.processing import take_up_forgotten
 from billwright.billing.invoicing.generation import retry_forgotten
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.metering.event_checks import check_all_events
@@ -99,6 +100,10 @@ async def _events(resources: Resources) -> int:
     return await check_all_events(resources.runtime, system_now())
 
 
+async def _instant_events(resources: Resources) -> int:
+    return await take_up_forgotten(resources.runtime)
+
+
 async def _seal(resources: Resources) -> int:
     return await resources.store.seal(system_now())
 
@@ -140,6 +145,7 @@ TIMETABLE: Sequence[Pass] = (
     Pass("roll", _roll, every=2.0),
     Pass("partitions", _partitions, at={"hour": 0, "minute": 10}, single=True),
     Pass("tidy", _tidy, at={"hour": 1, "minute": 0}, single=True, at_start=False),
+    Pass("instant_events", _instant_events, at={"second": 40}, single=True),
     Pass("events", _events, at={"minute": 5}, single=True, at_start=False),
     Pass("webhook_log", _webhook_log, at={"hour": 1, "minute": 0}, single=True, at_start=False),
     Pass("forgotten", _forgotten, at={"minute": 30}, single=True, at_start=False),

@@ -192,6 +192,8 @@ async def _keep_lease(runtime: Runtime, organization_id: UUID) -> None:
 async def _walk(runtime: Runtime, organization_id: UUID, failed: list[dict[str, str]]) -> None:
     stuck: set[UUID] = set()
     checks = runtime.checks_events
+    # What was asked for before the clock moves happens before it moves: events are billed at the instant they came.
+    await settle_jobs(runtime, organization_id, failed)
     while True:
         async with runtime.database.transaction() as session:
             organization = await _locked(session, organization_id)

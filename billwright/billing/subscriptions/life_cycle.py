@@ -12,6 +12,7 @@ from uuid import UUID
 from billwright.billing.access.context import Context
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.settings import applicable_timezone
+from billwright.billing.in_advance.regrouping import regroup_paid_fees
 from billwright.billing.invoicing.billing import bill
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.rows import new_row
@@ -83,6 +84,7 @@ async def terminate(
     if generate_invoice:
         row = await new_row(ctx, subscription, plan, Case.terminating, at, tz, unbilled=unbilled)
         invoice = await bill(ctx, customer, [row], at, tz)
+    await regroup_paid_fees(ctx, customer, [subscription], at, tz, ending=True)
     await refresh_due(ctx, subscription, plan, tz)
     await emit(ctx, "subscription.terminated", "subscription", subscription.id)
     return invoice

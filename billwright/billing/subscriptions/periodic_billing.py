@@ -13,6 +13,7 @@ from billwright.billing.access.context import Context
 from billwright.billing.catalog.snapshot import PlanSnapshot, plan_snapshots
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.settings import applicable_timezone
+from billwright.billing.in_advance.regrouping import regroup_paid_fees
 from billwright.billing.invoicing.billing import bill
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.rows import new_row
@@ -50,13 +51,17 @@ async def bill_periodic(
     successors = await pending_successors(ctx, due)
     switching = {item.id for item in due if switches_at(item, successors.get(item.id), plans[item.plan_id], t, tz)}
     invoices: list[Invoice] = []
-    for group in billing_groups(due, plans, switching):
+    groups = billing_groups(due, plans, switching)
+    for group in groups:
         if group[0].id in switching:
             [current] = group
             invoices.append(await switch(ctx, customer, current, successors[current.id], plans[current.plan_id], t))
             continue
         rows = [await new_row(ctx, item, plans[item.plan_id], Case.periodic, t, tz) for item in group]
         invoices.append(await bill(ctx, customer, rows, t, tz))
+    for group in groups:
+        ending = group[0].id in switching
+        invoices.extend(await regroup_paid_fees(ctx, customer, group, t, tz, ending=ending))
     for item in subscriptions:
         await refresh_due(ctx, item, plans[item.plan_id], tz)
     return invoices
