@@ -46,7 +46,8 @@ def configure_logging(settings: Settings) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *(
-                    [structlog.dev.ConsoleRenderer()]
+                    # the other formatters show local variables, which hold secrets
+                    [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
                     if pretty
                     else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
                 ),
