@@ -39,6 +39,15 @@ _TABLES = {
         || jsonb_build_object('invoice', i.timestamp, 'customer', c.external_id)
       from invoices_taxes t join invoices i on i.id = t.invoice_id join customers c on c.id = i.customer_id
       where t.organization_id = $1""",
+    "credits": f"""
+      select to_jsonb(r) {_RANDOM} - '{{invoice_id,applied_coupon_id}}'::text[]
+        || jsonb_build_object('billed', i.timestamp, 'customer', c.external_id)
+      from credits r join invoices i on i.id = r.invoice_id join customers c on c.id = i.customer_id
+      where r.organization_id = $1""",
+    "coupons": f"""
+      select to_jsonb(a) {_RANDOM} - '{{customer_id,coupon_id}}'::text[]
+        || jsonb_build_object('customer', c.external_id)
+      from applied_coupons a join customers c on c.id = a.customer_id where a.organization_id = $1""",
     "due": f"""
       select to_jsonb(s) {_RANDOM} - '{{customer_id,plan_id,previous_subscription_id,activated_at}}'::text[]
       from subscriptions s where s.organization_id = $1""",

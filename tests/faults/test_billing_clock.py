@@ -44,6 +44,7 @@ async def found(url: str) -> Company:
             events=2,
             sandbox_clock=BEGIN,
             numbering="per_organization",
+            coupon=True,
         )
 
 

@@ -1,7 +1,7 @@
 """A billing run that is killed, or run by several at once, ends in the books of an undisturbed run (design §4, §7).
 
-200 subscriptions of 100 customers, three charges and a tax, numbers counted per organization: every invoice of the run
-wants the same counter. The worker is the product's, the kills are ``kill -9``.
+200 subscriptions of 100 customers, three charges, a tax and a coupon that counts down. Numbers are counted per
+organization: every invoice of the run wants the same counter. The worker is the product's, the kills are ``kill -9``.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ async def found(url: str) -> UUID:
             events=3,
             now=NOW,
             numbering="per_organization",
+            coupon=True,
         )
     return company.organization_id
 
@@ -55,6 +56,7 @@ async def undisturbed(module_database_url: str) -> Books:
     wanted = await books(module_database_url, organization_id)
     assert wanted["numbers"] == [str(list(range(1, CUSTOMERS + 1)))]
     assert len(wanted["fees"]) == 4 * SUBSCRIPTIONS
+    assert len(wanted["credits"]) == CUSTOMERS
     assert len([job for job in wanted["jobs"] if "invoice.document" in job]) == CUSTOMERS
     return wanted
 
