@@ -38,6 +38,11 @@ def payload_of(object_type: str) -> Callable[[Builder], Builder]:
     return register
 
 
+def object_types() -> frozenset[str]:
+    """The keys whose objects this process can build."""
+    return frozenset(_BUILDERS)
+
+
 async def build_payload(
     ctx: Context, event_type: str, object_type: str, object_id: UUID, details: Mapping[str, Any] | None = None
 ) -> bytes | None:
