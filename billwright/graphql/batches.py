@@ -6,7 +6,6 @@ Every function takes the use cases' context and ids of its organization, and ans
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -32,15 +31,6 @@ from billwright.billing.subscriptions.presenting import SubscriptionOut, subscri
 from billwright.billing.taxes.models import Tax
 
 Row = TypeVar("Row")
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """A sum over invoices in minor units of ``currency``, with their number."""
-
-    amount_cents: int
-    currency: str
-    invoices_count: int
 
 
 def grouped(rows: Iterable[Row], key: str) -> dict[UUID, list[Row]]:
@@ -191,35 +181,6 @@ async def _count(ctx: Context, column: Any, model: Any, ids: Sequence[UUID], *co
         .group_by(col(column))
     )
     return {row[0]: int(row[1]) for row in rows}
-
-
-async def overdue_by_customer(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[Balance]]:
-    """Per currency, what overdue invoices still ask for (spec 07 §8.4)."""
-    return await _balances(
-        ctx,
-        ids,
-        func.sum(col(Invoice.total_amount_cents) - col(Invoice.total_paid_amount_cents)),
-        col(Invoice.payment_overdue).is_(True),
-        col(Invoice.status) == "finalized",
-    )
-
-
-async def revenue_by_customer(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[Balance]]:
-    """Per currency, totals of finalized invoices (spec 07 §8.3)."""
-    return await _balances(ctx, ids, func.sum(col(Invoice.total_amount_cents)), col(Invoice.status) == "finalized")
-
-
-async def _balances(ctx: Context, ids: Sequence[UUID], amount: Any, *conditions: Any) -> dict[UUID, list[Balance]]:
-    rows = await ctx.session.execute(
-        select(col(Invoice.customer_id), col(Invoice.currency), amount, func.count())
-        .where(col(Invoice.organization_id) == ctx.organization_id, col(Invoice.customer_id).in_(ids), *conditions)
-        .group_by(col(Invoice.customer_id), col(Invoice.currency))
-        .order_by(col(Invoice.currency))
-    )
-    found: dict[UUID, list[Balance]] = {}
-    for customer_id, currency, total, count in rows:
-        found.setdefault(customer_id, []).append(Balance(int(total or 0), currency, int(count)))
-    return found
 
 
 async def metadata_of_customer(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[CustomerMetadata]]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import strawberry
 
+from billwright.billing.analytics.invoiced import overdue_by_customer, revenue_by_customer
 from billwright.billing.customers import models, settings
 from billwright.billing.customers.service import is_editable
 from billwright.billing.invoicing.queries import InvoiceFilters, list_invoices
@@ -133,13 +134,13 @@ class Customer:
     async def overdue_balances(self, root: Row, info: Inf) -> list[CustomerBalance] | None:
         if not await info.context.may("analytics:view"):
             return None
-        return await info.context.load(batches.overdue_by_customer, root.id, [])
+        return await info.context.load(overdue_by_customer, root.id, [])
 
     @strawberry.field(description="Per currency, totals of finalized invoices; null without analytics:view.")
     async def gross_revenues(self, root: Row, info: Inf) -> list[CustomerBalance] | None:
         if not await info.context.may("analytics:view"):
             return None
-        return await info.context.load(batches.revenue_by_customer, root.id, [])
+        return await info.context.load(revenue_by_customer, root.id, [])
 
     @strawberry.field(description="Subscriptions, active and pending ones first; null without subscriptions:view.")
     async def subscriptions(
