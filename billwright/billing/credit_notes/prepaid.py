@@ -39,7 +39,11 @@ class PrepaidCredits(Protocol):
         ...
 
     async def fail(self, ctx: Context, invoice: Invoice) -> None:
-        """The purchase is cancelled before it was paid: it fails, no credits are granted."""
+        """The purchase is cancelled before it was paid: it fails, no credits are granted.
+
+        Afterwards the invoice's payment status becomes ``succeeded`` because nothing is due any more (its
+        ``offset_amount_cents`` is its total): that must not grant credits either.
+        """
         ...
 
 
@@ -94,9 +98,13 @@ def check_kind(invoice: Invoice, parts: Parts) -> None:
         raise ValidationFailed(offset_amount_cents="not_equal_to_total_amount")
 
 
-async def settle_purchase(ctx: Context, invoice: Invoice, note: CreditNote) -> None:
-    """What a final note does to the wallet, in the same transaction."""
+async def cancel_purchase(ctx: Context, invoice: Invoice, parts: Parts) -> None:
+    """Before the note: an offset ends an unpaid purchase."""
+    if parts.offset_cents:
+        await _connected[0].fail(ctx, invoice)
+
+
+async def void_credits(ctx: Context, invoice: Invoice, note: CreditNote) -> None:
+    """After the note, in the same transaction: a refund takes credits worth as much away."""
     if note.refund_amount_cents:
         await _connected[0].refund(ctx, invoice, note, note.refund_amount_cents)
-    if note.offset_amount_cents:
-        await _connected[0].fail(ctx, invoice)

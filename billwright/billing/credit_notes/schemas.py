@@ -142,7 +142,7 @@ class EstimatedTaxOut(TypedDict):
     tax_name: str
     tax_code: str
     tax_rate: JsonNumber
-    tax_description: str | None
+    tax_description: str
     base_amount_cents: int
     amount_cents: int
     amount_currency: str
@@ -271,7 +271,7 @@ def estimate_object(
                 "tax_name": applied.tax.name,
                 "tax_code": applied.tax.code,
                 "tax_rate": number(applied.tax.rate),
-                "tax_description": applied.tax.description,
+                "tax_description": applied.tax.description or "",
                 "base_amount_cents": applied.base_amount_cents,
                 "amount_cents": applied.amount_cents,
                 "amount_currency": invoice.currency,

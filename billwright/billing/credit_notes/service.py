@@ -61,6 +61,8 @@ async def create_credit_note(ctx: Context, inp: CreditNoteCreate) -> CreditNote:
     amounts = amounts_of(items, balance.fees, balance.rest)
     check_parts(balance, amounts, parts)
     check_worth(amounts)
+    if top_up is not None:
+        await prepaid.cancel_purchase(ctx, invoice, parts)
     note = await make_note(
         ctx,
         customer,
@@ -73,7 +75,7 @@ async def create_credit_note(ctx: Context, inp: CreditNoteCreate) -> CreditNote:
         metadata=metadata,
     )
     if top_up is not None:
-        await prepaid.settle_purchase(ctx, invoice, note)
+        await prepaid.void_credits(ctx, invoice, note)
     return note
 
 
