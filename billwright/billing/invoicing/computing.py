@@ -6,18 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlmodel import col
-
 from billwright.billing.access.context import Context
-from billwright.billing.catalog.snapshot import TaxRate, tax_rate
-from billwright.billing.customers.models import Customer, CustomerTax
+from billwright.billing.catalog.snapshot import TaxRate
+from billwright.billing.customers.models import Customer
 from billwright.billing.invoicing.charge_fees import charge_fees_of
 from billwright.billing.invoicing.fee_drafts import FeeDraft
 from billwright.billing.invoicing.rows import Row
 from billwright.billing.invoicing.subscription_fees import subscription_fee_of
 from billwright.billing.invoicing.totals import Totals, totals_of
-from billwright.billing.taxes.models import Tax
+from billwright.billing.kernel.statements import fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +25,23 @@ class Computation:
     totals: Totals
 
 
+_TAXES = """
+select t.id, t.code, t.name, t.description, t.rate, own.tax_id is not null as own
+from taxes t left join customers_taxes own on own.tax_id = t.id and own.customer_id = $2
+where t.organization_id = $1 and t.deleted_at is null and (own.tax_id is not null or t.applied_to_organization)
+order by t.created_at, t.id
+"""
+
+
 async def taxes_of_customer(ctx: Context, customer: Customer) -> tuple[TaxRate, ...]:
     """The customer's own taxes, else the organization's defaults (spec 05 A2, the last two levels)."""
-    own = await ctx.session.scalars(
-        select(Tax)
-        .join(CustomerTax, col(CustomerTax.tax_id) == col(Tax.id))
-        .where(col(CustomerTax.customer_id) == customer.id, col(Tax.deleted_at).is_(None))
-        .order_by(col(Tax.created_at), col(Tax.id))
+    rows = await fetch(ctx.session, _TAXES, ctx.organization_id, customer.id)
+    own = any(row["own"] for row in rows)
+    return tuple(
+        TaxRate(row["id"], row["code"], row["name"], row["description"], row["rate"])
+        for row in rows
+        if row["own"] or not own
     )
-    taxes = tuple(tax_rate(tax) for tax in own)
-    if taxes:
-        return taxes
-    defaults = await ctx.session.scalars(
-        select(Tax)
-        .where(
-            col(Tax.organization_id) == ctx.organization_id,
-            col(Tax.applied_to_organization).is_(True),
-            col(Tax.deleted_at).is_(None),
-        )
-        .order_by(col(Tax.created_at), col(Tax.id))
-    )
-    return tuple(tax_rate(tax) for tax in defaults)
 
 
 async def compute(
@@ -58,6 +51,7 @@ async def compute(
 
     Raises the event store's and custom aggregators' errors; never bills partial results (spec 01 §9.2).
     """
+    await ctx.session.flush()
     customer_taxes = await taxes_of_customer(ctx, customer)
     fees: list[FeeDraft] = []
     for row in rows:

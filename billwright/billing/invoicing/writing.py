@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
@@ -17,13 +17,14 @@ from billwright.billing.invoicing.models import Fee, FeeTax, Invoice, InvoiceErr
 from billwright.billing.invoicing.rows import Row, row_values
 from billwright.billing.invoicing.totals import Totals
 from billwright.billing.kernel.ids import new_id
+from billwright.billing.kernel.statements import insert_many
 from billwright.billing.taxes.computation import FeeTaxes
 
 
 async def insert_rows(ctx: Context, invoice: Invoice, rows: Sequence[Row], created_at: datetime) -> None:
     """Store which subscriptions the invoice bills. A violated unique index means: already billed."""
     values = [row_values(row, invoice.id, ctx.organization_id, created_at) for row in rows]
-    await ctx.session.execute(insert(InvoiceSubscription), values)
+    await insert_many(ctx.session, InvoiceSubscription, values)
 
 
 async def insert_fees(ctx: Context, invoice: Invoice, fees: Sequence[FeeDraft], totals: Totals) -> None:
@@ -54,8 +55,7 @@ async def insert_fees(ctx: Context, invoice: Invoice, fees: Sequence[FeeDraft], 
         }
         for applied in totals.taxes.applied
     ]
-    if invoice_rows:
-        await ctx.session.execute(insert(InvoiceTax), invoice_rows)
+    await insert_many(ctx.session, InvoiceTax, invoice_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ async def store_fees(
         _fee_values(owner, fee, position, taxed, payment_status)
         for position, (fee, taxed) in enumerate(zip(fees, taxes, strict=True))
     ]
-    await ctx.session.execute(insert(Fee), values)
+    await insert_many(ctx.session, Fee, values)
     rows = [
         {
             "id": new_id(),
@@ -99,8 +99,7 @@ async def store_fees(
         for fee, taxed in zip(fees, taxes, strict=True)
         for applied in taxed.applied
     ]
-    if rows:
-        await ctx.session.execute(insert(FeeTax), rows)
+    await insert_many(ctx.session, FeeTax, rows)
 
 
 async def delete_fees(ctx: Context, invoice_id: UUID) -> None:

@@ -21,7 +21,8 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
-def _encode(value: Any) -> str:
+def encoded(value: Any) -> str:
+    """``value`` as JSON text; decimals are numbers with all of their digits."""
     return _encoder.encode(value).decode()
 
 
@@ -42,7 +43,7 @@ class Database:
             sqlalchemy_url(url),
             pool_size=pool_size,
             max_overflow=max_overflow,
-            json_serializer=_encode,
+            json_serializer=encoded,
             json_deserializer=_decoder.decode,
             connect_args={"server_settings": {"application_name": "billwright", "timezone": "UTC"}},
         )

@@ -6,13 +6,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import insert
-
 from billwright.billing.kernel.clock import system_now
-from billwright.billing.kernel.db import Session
+from billwright.billing.kernel.db import Session, encoded
 from billwright.billing.kernel.ids import new_id
-from billwright.billing.kernel.models import Job
+from billwright.billing.kernel.statements import fetch
+
+_QUEUE = """
+insert into jobs (id, organization_id, name, arguments, unique_key, status, attempts, max_attempts, run_at, created_at)
+values ($1, $2, $3, $4, $5, 'queued', 0, $6, $7, $8)
+on conflict (unique_key) where status in ('queued', 'running') do nothing
+"""
 
 
 async def enqueue(
@@ -31,22 +34,17 @@ async def enqueue(
     """
     now = system_now()
     job_id = new_id()
-    statement = insert(Job).values(
-        id=job_id,
-        organization_id=organization_id,
-        name=name,
-        arguments=arguments or {},
-        unique_key=unique_key,
-        status="queued",
-        attempts=0,
-        max_attempts=max_attempts,
-        run_at=run_at or now,
-        created_at=now,
+    await fetch(
+        session,
+        _QUEUE,
+        job_id,
+        organization_id,
+        name,
+        encoded(arguments or {}),
+        unique_key,
+        max_attempts,
+        run_at or now,
+        now,
     )
-    if unique_key is not None:
-        statement = statement.on_conflict_do_nothing(
-            index_elements=["unique_key"], index_where=text("status in ('queued', 'running')")
-        )
-    await session.execute(statement)
     if run_at is None or run_at <= now:
         session.info.setdefault("queued_jobs", []).append(job_id)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
@@ -18,6 +18,7 @@ from billwright.billing.customers.models import Customer
 from billwright.billing.invoicing.drafts import finalize_draft
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.overdue import flag_overdue
+from billwright.billing.kernel.statements import fetch
 from billwright.billing.subscriptions.calendar.starts import StartDay
 from billwright.billing.subscriptions.life_cycle import start, terminate
 from billwright.billing.subscriptions.models import Subscription
@@ -96,24 +97,20 @@ PASSES = (ACTIVATION, ENDING, BILLING, TRIALS, FINALIZATION, OVERDUE)
 
 
 _COLUMNS = tuple(item for item in PASSES if item.due_column is not None)
-_EARLIEST = text(
-    f"""
-    select {", ".join(f"min({item.due_column})" for item in _COLUMNS)},
-      (select min(finalization_due_at) from invoices
-        where organization_id = :org and customer_id = :customer and status = 'draft'),
-      (select min(overdue_due_at) from invoices
-        where organization_id = :org and customer_id = :customer and overdue_due_at is not null)
-    from subscriptions where organization_id = :org and customer_id = :customer and due_at <= :until
-    """  # noqa: S608 - column names of this module
-)
+_EARLIEST = f"""
+select {", ".join(f"min({item.due_column})" for item in _COLUMNS)},
+  (select min(finalization_due_at) from invoices
+    where organization_id = $1 and customer_id = $2 and status = 'draft'),
+  (select min(overdue_due_at) from invoices
+    where organization_id = $1 and customer_id = $2 and overdue_due_at is not null)
+from subscriptions where organization_id = $1 and customer_id = $2 and due_at <= $3
+"""  # noqa: S608 - column names of this module
 
 
 async def next_pass(ctx: Context, customer: Customer, until: datetime) -> tuple[datetime, Pass] | None:
     """The customer's earliest due pass at or before ``until``, by instant, then rank."""
     await ctx.session.flush()
-    row = (
-        await ctx.session.execute(_EARLIEST, {"org": ctx.organization_id, "customer": customer.id, "until": until})
-    ).one()
+    [row] = await fetch(ctx.session, _EARLIEST, ctx.organization_id, customer.id, until)
     due = [
         (instant, item)
         for instant, item in zip(row, (*_COLUMNS, FINALIZATION, OVERDUE), strict=True)
