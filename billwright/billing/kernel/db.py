@@ -9,6 +9,8 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from sqlalchemy import event
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 Session = AsyncSession
@@ -47,6 +49,7 @@ class Database:
             json_deserializer=_decoder.decode,
             connect_args={"server_settings": {"application_name": "billwright", "timezone": "UTC"}},
         )
+        event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
         self.dispatch = dispatch
         self.on_access_change: list[Callable[[UUID], None]] = []
         self._sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
@@ -73,6 +76,15 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+def _refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:
+    """The server has ended this connection (a restart, a fail-over): all pooled ones are made anew, without an error.
+
+    The driver knows; asking the server instead, as ``pool_pre_ping`` does, would cost each transaction a round trip.
+    """
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
 
 
 def sqlalchemy_url(url: str) -> str:
