@@ -17,6 +17,7 @@ from billwright.billing.catalog.snapshot import ChargeSnapshot, PlanSnapshot
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import get_customer
 from billwright.billing.customers.settings import applicable_timezone
+from billwright.billing.in_advance.present_usage import present_charge
 from billwright.billing.invoicing.charge_usage import PricedBucket, Selection, price_charge, window_of
 from billwright.billing.invoicing.computing import taxes_of_customer
 from billwright.billing.kernel.clock import iso
@@ -120,7 +121,11 @@ async def usage_of(
     priced = [
         (
             charge,
-            await price_charge(ctx, charge, window, plan.amount_currency, selection=selection, show_empty_groups=True),
+            await present_charge(ctx, charge, window, plan.amount_currency, selection)
+            if charge.pay_in_advance and not request.full_usage
+            else await price_charge(
+                ctx, charge, window, plan.amount_currency, selection=selection, show_empty_groups=True
+            ),
         )
         for charge in sorted(charges, key=lambda item: (item.metric.name.lower(), item.id))
     ]
