@@ -251,3 +251,65 @@ async def test_of_other_organizations(sandbox: Sandbox) -> None:
     ):
         answer = await other.request(method, f"invoices/{invoice['lago_id']}{action}")
         assert (answer.status_code, answer.json()) == (404, NOT_FOUND)
+
+
+async def credited(sandbox: Sandbox, *amounts: int) -> Any:
+    """A one-off invoice of 5000 of customer c1 with credit notes that hold ``amounts`` for later invoices."""
+    await sandbox.customer("c1", currency="EUR")
+    await add_on(sandbox, amount_cents=5000)
+    invoice = await sell(sandbox, {"add_on_code": "setup"})
+    for amount in amounts:
+        items = [{"fee_id": invoice["fees"][0]["lago_id"], "amount_cents": amount}]
+        note = {"invoice_id": invoice["lago_id"], "credit_amount_cents": amount, "items": items}
+        await sandbox.call("POST", "credit_notes", {"credit_note": note})
+    return invoice
+
+
+async def balances(sandbox: Sandbox) -> list[tuple[int, str]]:
+    notes = (await sandbox.call("GET", "credit_notes"))["credit_notes"]
+    return sorted((note["balance_amount_cents"], note["credit_status"]) for note in notes)
+
+
+async def test_04_9_coupons_come_back_consumed_credit_notes_do_not(sandbox: Sandbox) -> None:
+    """Example A voided without options, as far as coupons and credit notes go."""
+    await credited(sandbox, 1000, 800)
+    coupon = {
+        "name": "Ten",
+        "code": "ten",
+        "coupon_type": "percentage",
+        "percentage_rate": "10",
+        "frequency": "once",
+        "expiration": "no_expiration",
+    }
+    await sandbox.call("POST", "coupons", {"coupon": coupon})
+    applied = {"external_customer_id": "c1", "coupon_code": "ten"}
+    await sandbox.call("POST", "applied_coupons", {"applied_coupon": applied})
+    await sandbox.plan("p", 3100, pay_in_advance=True)
+    await sandbox.subscribe()
+    [listed] = await sandbox.invoices(invoice_type="subscription")
+    invoice = await sandbox.invoice(listed["lago_id"])
+    assert (invoice["coupons_amount_cents"], invoice["credit_notes_amount_cents"]) == (170, 1530)
+    assert (invoice["total_amount_cents"], await balances(sandbox)) == (0, [(0, "consumed"), (270, "available")])
+    voided = await void(sandbox, invoice)
+    assert (voided["coupons_amount_cents"], voided["credit_notes_amount_cents"]) == (170, 1530)
+    assert [credit["amount_cents"] for credit in voided["credits"]] == [170, 1000, 530]
+    assert await balances(sandbox) == [(0, "consumed"), (270, "available")]
+    await sandbox.advance("2024-02-01T00:00:00Z")
+    following = (await sandbox.invoices(invoice_type="subscription"))[-1]
+    assert (following["coupons_amount_cents"], following["credit_notes_amount_cents"]) == (310, 270)
+
+
+async def test_04_9_void_against_a_credit_note(sandbox: Sandbox) -> None:
+    """Whoever comes first: together they never give back more than was billed."""
+    invoice = await credited(sandbox)
+    path, items = f"invoices/{invoice['lago_id']}", [{"fee_id": invoice["fees"][0]["lago_id"], "amount_cents": 4000}]
+    note = {"invoice_id": invoice["lago_id"], "credit_amount_cents": 4000, "items": items}
+    voided, noted = await asyncio.gather(
+        sandbox.rest.post(f"{path}/void", {"generate_credit_note": True, "credit_amount": 5000}),
+        sandbox.rest.post("credit_notes", {"credit_note": note}),
+    )
+    assert (voided.status_code, noted.status_code) in ((200, 422), (422, 200))
+    assert sum(balance for balance, _ in await balances(sandbox)) == (5000 if voided.status_code == 200 else 4000)
+    assert (await sandbox.invoice(invoice["lago_id"]))["status"] == (
+        "voided" if voided.status_code == 200 else "finalized"
+    )
