@@ -1,7 +1,8 @@
 """The Starlette application: resources of a process, what every request passes, and the doors that plug in.
 
 A door is a module with ``routes() -> list[BaseRoute]`` and, if it needs something at start and end,
-``lifespan(app)``, an async context manager, or ``close(app)``, awaited at the end. It finds in ``request.app.state``:
+``lifespan(app)``, an async context manager, or ``close(app)``, awaited at the end. POST requests to its ``SHORTCUTS``,
+a set of paths, go straight to ``shortcut()``, an ASGI application. It finds in ``request.app.state``:
 
 ``settings`` (``Settings``), ``database`` (kernel ``Database``), ``pool`` (asyncpg), ``redis`` (``redis.asyncio``),
 ``event_store``, ``runtime`` (``Runtime``: database and event store), ``shutting_down`` (bool).
@@ -24,7 +25,7 @@ from starlette.routing import BaseRoute, Route
 
 from billwright.server.health import health, ready
 from billwright.server.metrics import metrics
-from billwright.server.middleware import BoundedBody, RequestFrame, error_answer
+from billwright.server.middleware import BoundedBody, RequestFrame, Shortcut, error_answer
 from billwright.server.resources import open_resources
 from billwright.server.settings import Settings
 
@@ -43,6 +44,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     """The application of one process; without ``settings`` they are read from the environment."""
     chosen = settings or Settings.from_environment()
     doors = installed_doors()
+    middleware = [Middleware(RequestFrame, secure=chosen.app_url.startswith("https://")), Middleware(BoundedBody)]
     routes: list[BaseRoute] = [
         Route("/health", health, methods=["GET"]),
         Route("/ready", ready, methods=["GET"]),
@@ -50,6 +52,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
     ]
     for door in doors:
         routes.extend(door.routes())
+        if hasattr(door, "SHORTCUTS"):
+            middleware.append(Middleware(Shortcut, endpoint=door.shortcut(), paths=door.SHORTCUTS))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -66,7 +70,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
-        middleware=[Middleware(RequestFrame, secure=chosen.app_url.startswith("https://")), Middleware(BoundedBody)],
+        middleware=middleware,
         exception_handlers={HTTPException: _refused},
     )
     app.state.settings = chosen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import os
+from functools import lru_cache
 from typing import Any
 
 from prometheus_client import (
@@ -39,9 +40,14 @@ _JOBS = """
 
 def observe(method: str, route: str, status: int, seconds: float) -> None:
     """Count one answered request; ``route`` is a template, never a raw path."""
-    label = method if method in _METHODS else "other"
-    REQUESTS.labels(label, route, str(status)).inc()
-    SECONDS.labels(label, route).observe(seconds)
+    counted, timed = _instruments(method if method in _METHODS else "other", route, status)
+    counted.inc()
+    timed.observe(seconds)
+
+
+@lru_cache(4096)
+def _instruments(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(method, route, str(status)), SECONDS.labels(method, route)
 
 
 async def metrics(request: Request) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -18,7 +18,13 @@ from billwright.billing.metering.event_schemas import (
 )
 from billwright.billing.metering.expressions import ExpressionError, ExpressionEvent, wire_value
 from billwright.billing.metering.metric_expressions import MetricExpression
-from billwright.billing.metering.store.protocol import DuplicateEvents, EventIn, EventStore, InvalidEvent
+from billwright.billing.metering.store.protocol import (
+    Appended,
+    DuplicateEvents,
+    EventIn,
+    EventStore,
+    InvalidEvent,
+)
 
 BATCH_LIMIT = 100
 _KEYS = ("transaction_id", "code", "external_subscription_id")
@@ -48,11 +54,7 @@ async def ingest(store: EventStore, reception: Reception, raw: Mapping[str, Any]
         raise ValidationFailed(str(failure)) from None
     if event is None:
         raise ValidationFailed(problems)
-    try:
-        stored = await store.submit([event])
-    except DuplicateEvents:
-        raise ValidationFailed(transaction_id="value_already_exist") from None
-    return event_object(event, stored[0].id)
+    return event_object(event, (await store_event(store, event)).id)
 
 
 async def ingest_batch(store: EventStore, reception: Reception, raw: Any, limit: int = BATCH_LIMIT) -> list[EventOut]:
@@ -78,13 +80,26 @@ async def ingest_batch(store: EventStore, reception: Reception, raw: Any, limit:
             events.append(event)
     if details:
         raise ValidationFailed(details)
+    stored = await store_batch(store, events)
+    return [event_object(event, place.id) for event, place in zip(events, stored, strict=True)]
+
+
+async def store_event(store: EventStore, event: EventIn) -> Appended:
+    """Make one event durable. Raises ``ValidationFailed`` when its transaction id is taken (spec 01 §2.5)."""
     try:
-        stored = await store.submit(events)
+        return (await store.submit([event]))[0]
+    except DuplicateEvents:
+        raise ValidationFailed(transaction_id="value_already_exist") from None
+
+
+async def store_batch(store: EventStore, events: Sequence[EventIn]) -> list[Appended]:
+    """Make a batch durable, all or nothing. Raises ``ValidationFailed``, keyed by index (spec 01 §2.6)."""
+    try:
+        return await store.submit(events)
     except DuplicateEvents as duplicates:
         raise ValidationFailed(
             {str(index): {"transaction_id": ["value_already_exist"]} for index in duplicates.indices}
         ) from None
-    return [event_object(event, place.id) for event, place in zip(events, stored, strict=True)]
 
 
 def read_event(reception: Reception, raw: Mapping[str, Any], problems: dict[str, list[str]]) -> EventIn | None:

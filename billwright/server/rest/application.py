@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from billwright.billing.access.permissions import require_api_permission
 from billwright.billing.kernel.db import Database
@@ -32,6 +32,7 @@ from billwright.server.rest.rate_limits import spend
 from billwright.server.rest.routing import Router
 
 PREFIX = "/api/v1"
+SHORTCUTS = frozenset({f"{PREFIX}/events", f"{PREFIX}/events/batch"})
 _ATTEMPTS = 3
 
 
@@ -51,6 +52,11 @@ def routes() -> list[BaseRoute]:
         Route(PREFIX + "/{rest:path}", endpoint=RestEndpoint(registry())),
         Route(PREFIX, endpoint=RestEndpoint(())),
     ]
+
+
+def shortcut() -> ASGIApp:
+    """Answers POST requests to ``SHORTCUTS`` as the routes would."""
+    return RestEndpoint(registry())
 
 
 async def close(app: Starlette) -> None:

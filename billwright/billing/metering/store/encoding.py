@@ -26,29 +26,41 @@ _WIDE = Context(prec=80, rounding=ROUND_HALF_UP)
 
 
 def ledger_key(organization_id: uuid.UUID, external_subscription_id: str | None, transaction_id: str) -> uuid.UUID:
+    """The deduplication key of an event as a database value, see ``ledger_digest``."""
+    subscription = None if external_subscription_id is None else external_subscription_id.encode()
+    return UUID(ledger_digest(organization_id.bytes, subscription, transaction_id.encode()))
+
+
+def ledger_digest(organization_id: bytes, external_subscription_id: bytes | None, transaction_id: bytes) -> bytes:
     """The 16-byte deduplication key (spec 08 C3): a missing subscription is a value of its own."""
     if external_subscription_id is None:
-        part = b"\x00"
+        parts = (organization_id, b"\x00", transaction_id)
     else:
-        subscription = external_subscription_id.encode()
-        part = b"\x01" + len(subscription).to_bytes(4, "big") + subscription
-    digest = blake2b(organization_id.bytes + part + transaction_id.encode(), digest_size=16)
-    return UUID(digest.digest())
+        length = len(external_subscription_id).to_bytes(4, "big")
+        parts = (organization_id, b"\x01", length, external_subscription_id, transaction_id)
+    return blake2b(b"".join(parts), digest_size=16).digest()
 
 
-def json_text(value: Mapping[str, Any]) -> str:
-    """JSON text for a jsonb column.
+def json_text(value: Mapping[str, Any] | msgspec.Raw) -> str:
+    """``json_bytes`` as text."""
+    return json_bytes(value).decode()
+
+
+def json_bytes(value: Mapping[str, Any] | msgspec.Raw) -> bytes:
+    """JSON in UTF-8 for a jsonb column; ``Raw`` is such JSON already.
 
     Every event must be storable (spec 01 §2.2), but jsonb refuses NUL characters, lone surrogates and numbers beyond
     its range: the first two become U+FFFD, such numbers become text (and thereby not numeric).
     """
+    if isinstance(value, msgspec.Raw):
+        return bytes(value)
     try:
         encoded = _encoder.encode(value)
         if not _SUSPICIOUS.search(encoded):
-            return encoded.decode()
+            return encoded
     except (UnicodeEncodeError, TypeError, OverflowError, RecursionError, ValueError):
         pass
-    return _encoder.encode(_storable(value, 0)).decode()
+    return _encoder.encode(_storable(value, 0))
 
 
 def json_value(text: str) -> dict[str, Any]:

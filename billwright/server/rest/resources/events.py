@@ -5,16 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from starlette.responses import Response
 
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.errors import BadRequest
 from billwright.billing.kernel.pagination import Page
 from billwright.billing.metering.event_queries import EventListRequest, get_event, list_events
 from billwright.billing.metering.event_schemas import EventInput, EventOut
-from billwright.billing.metering.ingestion import Reception, ingest, ingest_batch
+from billwright.billing.metering.ingestion import (
+    BATCH_LIMIT,
+    Reception,
+    ingest,
+    ingest_batch,
+    store_batch,
+    store_event,
+)
 from billwright.billing.metering.metric_expressions import cached_expressions, load_expressions
+from billwright.billing.metering.plain_events import read_plain_batch, read_plain_event
 from billwright.server.rest.body import exact_fraction, missing_root, parse_json, refuse_unstorable
-from billwright.server.rest.envelope import listing, many, one
+from billwright.server.rest.envelope import json_response, listing, many, one
 from billwright.server.rest.operations import Call, Parameter, operation
 
 _fast = msgspec.json.Decoder(float_hook=exact_fraction)
@@ -52,23 +61,33 @@ async def reception_of(call: Call) -> Reception:
     )
 
 
-async def create_event(call: Call) -> EventOut:
+async def create_event(call: Call) -> EventOut | Response:
+    store, reception = call.request.app.state.event_store, await reception_of(call)
+    plain = read_plain_event(call.body, reception)
+    if plain is not None:
+        stored = await store_event(store, plain.events[0])
+        return json_response({"event": plain.answers([stored.id])[0]})
     body = decoded(call.body)
     raw = body.get("event") if isinstance(body, dict) else None
     if not isinstance(raw, dict) or not raw:
         raise missing_root("event")
     refuse_unstorable(call.body, raw)
-    return await ingest(call.request.app.state.event_store, await reception_of(call), raw)
+    return await ingest(store, reception, raw)
 
 
-async def create_events(call: Call) -> list[EventOut]:
+async def create_events(call: Call) -> list[EventOut] | Response:
+    store, reception = call.request.app.state.event_store, await reception_of(call)
+    plain = read_plain_batch(call.body, reception, BATCH_LIMIT)
+    if plain is not None:
+        places = await store_batch(store, plain.events)
+        return json_response({"events": plain.answers([place.id for place in places])})
     body = decoded(call.body)
     if body is not None and not isinstance(body, dict):
         raise BadRequest("the body is not an object")
     raw = body.get("events") if body else None
     if isinstance(raw, list):
         refuse_unstorable(call.body, {"events": raw})
-    return await ingest_batch(call.request.app.state.event_store, await reception_of(call), raw)
+    return await ingest_batch(store, reception, raw)
 
 
 async def show_event(call: Call, transaction_id: str) -> EventOut:

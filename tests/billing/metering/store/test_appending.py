@@ -88,6 +88,21 @@ async def test_a_batch_request_is_all_or_nothing_and_hurts_no_neighbour(book: Bo
     ]
 
 
+async def test_requests_of_duplicates_alone_leave_the_group_as_it_is(book: Book) -> None:
+    """They entered no key, so their neighbours are committed by the same transaction, not run again."""
+    await book.send(*(book.event("2024-06-01", tx=f"old{i}") for i in range(4)))
+    requests = [[book.event("2024-06-01", i, tx=tx)] for i, tx in enumerate(("old0", "a", "old1", "b", "old2", "c"))]
+    requests.append([book.event("2024-06-01", tx="old3"), book.event("2024-06-01", tx="old0")])
+    before = await book.pool.fetchval("SELECT last_value FROM event_seq")
+    answers = await asyncio.gather(*(book.store.submit(each) for each in requests), return_exceptions=True)
+    refused = [answer.indices for answer in answers if isinstance(answer, DuplicateEvents)]
+    assert refused == [[0], [0], [0], [0, 1]]
+    kept = [answer[0].seq for answer in answers if isinstance(answer, list)]
+    assert kept == sorted(kept)
+    assert await stored(book) == 7
+    assert await book.pool.fetchval("SELECT last_value FROM event_seq") == before + 3
+
+
 async def test_requests_of_one_group_that_share_a_key_are_settled_one_after_the_other(book: Book) -> None:
     requests = [[book.event("2024-06-01", i, tx="same"), book.event("2024-06-01", i, tx=f"own{i}")] for i in range(8)]
     answers = await asyncio.gather(*(book.store.submit(each) for each in requests), return_exceptions=True)

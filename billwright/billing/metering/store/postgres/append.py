@@ -11,31 +11,36 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+from asyncpg.pgproto.pgproto import UUID  # pyright: ignore
+from uuid_utils import uuid7
 
-from billwright.billing.kernel.ids import new_id
-from billwright.billing.metering.store.encoding import fifteen_places, json_text, ledger_key
+from billwright.billing.metering.store.encoding import fifteen_places, json_text, ledger_digest
 from billwright.billing.metering.store.postgres import instant
+from billwright.billing.metering.store.postgres.binary_rows import COLUMNS, copy_data, microseconds, pack, pack_rest
 from billwright.billing.metering.store.postgres.connections import Connection, Pool
 from billwright.billing.metering.store.postgres.locks import SHARE_APPEND
 from billwright.billing.metering.store.protocol import Appended, EventIn, TransactionHook
-from billwright.billing.metering.store.quarters import floor_quarter, from_us, to_us
+from billwright.billing.metering.store.quarters import floor_quarter
 
 MAX_APPEND = 20_000
 """Most events of one transaction."""
 
 _ATTEMPTS = 4
 
-_CLAIM = """
-WITH won AS (
+_CLAIM = f"""
+WITH held AS MATERIALIZED ({SHARE_APPEND}), won AS (
   INSERT INTO event_keys (key, ts)
-  SELECT key, ts FROM unnest($1::uuid[], $2::timestamptz[]) AS staged(key, ts) ORDER BY key
+  SELECT key, timestamptz 'epoch' + us * interval '1 microsecond'
+  FROM held, unnest($1::uuid[], $2::bigint[]) AS staged(key, us) ORDER BY key
   ON CONFLICT DO NOTHING RETURNING key
 )
 SELECT CASE WHEN count(*) < cardinality($1) THEN array_agg(key) END AS kept, count(*) AS n FROM won
 """
+"""The sort reads all of its input, the lock included, before the first key is entered."""
 
 _NUMBERS = "ARRAY(SELECT nextval('event_seq') FROM generate_series(1, $1::int))"
 _NUMBER = f"SELECT marking_until, {_NUMBERS} AS numbers, {instant.CODES} AS instant FROM rollup_state"
@@ -53,100 +58,152 @@ FROM (
 ON CONFLICT (organization_id, external_subscription_id, code, bucket) DO UPDATE SET gen = nextval('dirty_gen')
 """
 
-_COLUMNS = (
-    "seq",
-    "id",
-    "organization_id",
-    "external_subscription_id",
-    "code",
-    "transaction_id",
-    "ts",
-    "properties",
-    "precise_total_amount_cents",
-    "metadata",
-    "source",
-    "created_at",
-)
-
 
 class Staged:
-    """Events ready to be stored: ledger keys, fresh ids and table rows, in arrival order."""
+    """Events of one request, ready to be stored: ledger keys, fresh ids and packed rows, in arrival order."""
 
-    __slots__ = ("ids", "keys", "repeated", "rows")
+    __slots__ = ("codes", "events", "ids", "keys", "repeated", "rows", "times")
 
     def __init__(self, events: Sequence[EventIn]) -> None:
+        self.events = events
         self.ids: list[uuid.UUID] = []
-        self.keys: list[uuid.UUID] = []
+        self.keys: list[bytes] = []
+        self.rows: list[bytes] = []
+        self.times: list[int] = []
+        """Timestamps in microseconds since 1970."""
+        self.codes: set[instant.Code] = set()
+        like: EventIn | None = None
+        rest = organization = b""
+        codes: set[str] = set()
+        for event in events:
+            if (
+                like is None
+                or event.created_at is not like.created_at
+                or event.metadata is not like.metadata
+                or event.source is not like.source
+                or event.organization_id is not like.organization_id
+            ):
+                like, rest, organization = event, pack_rest(event), event.organization_id.bytes
+                codes.clear()
+            if event.code not in codes:
+                codes.add(event.code)
+                self.codes.add((event.organization_id, event.code))
+            transaction_id = event.transaction_id.encode()
+            external_id = event.external_subscription_id
+            subscription = None if external_id is None else external_id.encode()
+            identity = uuid7().bytes
+            us = microseconds(event.timestamp)
+            self.keys.append(ledger_digest(organization, subscription, transaction_id))
+            self.ids.append(UUID(identity))
+            self.times.append(us)
+            self.rows.append(pack(event, identity, us, (transaction_id, subscription), rest))
         self.repeated: set[int] = set()
-        """Places whose key an earlier event of the same batch has."""
-        self.rows: dict[uuid.UUID, tuple[Any, ...]] = {}
-        """Table row (without seq) by key; the first event of a key only."""
-        for place, event in enumerate(events):
-            key = ledger_key(event.organization_id, event.external_subscription_id, event.transaction_id)
-            identity = new_id()
-            self.keys.append(key)
-            self.ids.append(identity)
-            if key in self.rows:
-                self.repeated.add(place)
-                continue
-            precise = event.precise_total_amount_cents
-            self.rows[key] = (
-                identity,
-                event.organization_id,
-                event.external_subscription_id,
-                event.code,
-                event.transaction_id,
-                event.timestamp,
-                json_text(event.properties),
-                None if precise is None else fifteen_places(precise),
-                None if event.metadata is None else json_text(event.metadata),
-                event.source,
-                event.created_at,
+        """Places whose key an earlier event of the same request has."""
+        if len(set(self.keys)) < len(self.keys):
+            first: dict[bytes, int] = {}
+            self.repeated = {place for place, key in enumerate(self.keys) if first.setdefault(key, place) != place}
+
+
+class Writing:
+    """What one transaction stores: staged requests, no key in two of them. First ``claim``, then ``store``."""
+
+    def __init__(self, parts: Sequence[Staged]) -> None:
+        self._parts = parts
+        self._keys = [key for part in parts for key in part.keys]
+        self._times = [us for part in parts for us in part.times]
+        self._rows = [row for part in parts for row in part.rows]
+        self._chosen: Sequence[int] = range(len(self._keys))
+        """Places of what is stored, counted through all parts."""
+        self._numbers: dict[int, int] = {}
+        if any(part.repeated for part in parts):
+            repeated = [place in part.repeated for part in parts for place in range(len(part.keys))]
+            self._chosen = [place for place in self._chosen if not repeated[place]]
+
+    async def claim(self, connection: Connection) -> set[bytes]:
+        """Enter the keys into the ledger; returns those that are taken already, whose events will not be stored.
+
+        Takes the append lock, which is held until the transaction ends: it must be short.
+        """
+        keys = [self._keys[place] for place in self._chosen]
+        won = await connection.fetchrow(_CLAIM, list(map(UUID, keys)), [self._times[place] for place in self._chosen])
+        assert won is not None
+        if won["n"] == len(keys):
+            return set()
+        lost = set(keys).difference(key.bytes for key in won["kept"] or ())
+        self._chosen = [place for place in self._chosen if self._keys[place] not in lost]
+        return lost
+
+    async def store(self, connection: Connection) -> None:
+        """Store the events whose keys were won; mark sealed quarters; hand over what is billed in advance."""
+        if not self._chosen:
+            return
+        codes = list({code for part in self._parts for code in part.codes})
+        state = await connection.fetchrow(
+            _NUMBER, len(self._chosen), [code[0] for code in codes], [code[1] for code in codes]
+        )
+        assert state is not None
+        numbers: list[int] = state["numbers"]
+        places: list[int] = state["instant"]
+        in_advance = {codes[place - 1] for place in places}
+        at_once = [
+            place
+            for place in (self._chosen if in_advance else ())
+            if (event := self._event(place)).external_subscription_id
+            and (event.organization_id, event.code) in in_advance
+        ]
+        if at_once:
+            events = [self._event(place) for place in at_once]
+            await instant.lock_appends(
+                connection, {(event.organization_id, event.external_subscription_id or "") for event in events}
+            )
+            numbers = await connection.fetchval(f"SELECT {_NUMBERS}", len(self._chosen))
+        self._numbers = dict(zip(self._chosen, numbers, strict=True))
+        rows = self._rows if len(self._chosen) == len(self._rows) else [self._rows[place] for place in self._chosen]
+        await connection.copy_to_table("events", source=copy_data(numbers, rows), columns=COLUMNS, format="binary")
+        await self._mark_late(connection, state["marking_until"])
+        if at_once:
+            await instant.hand_over(
+                connection,
+                [self._numbers[place] for place in at_once],
+                [_described(self._event(place)) for place in at_once],
+                in_advance,
             )
 
-    def results(self, stored: dict[uuid.UUID, int]) -> list[Appended]:
-        return [Appended(identity, stored.get(identity)) for identity in self.ids]
+    def results(self) -> list[list[Appended]]:
+        """For each part what became of its events, in their order."""
+        numbers = iter(list(map(self._numbers.get, range(len(self._keys)))))
+        return [list(map(Appended, part.ids, islice(numbers, len(part.ids)))) for part in self._parts]
+
+    async def _mark_late(self, connection: Connection, marking_until: int) -> None:
+        quarters = [
+            (event.organization_id, event.external_subscription_id, event.code, floor_quarter(self._times[place]))
+            for place in self._chosen
+            if self._times[place] < marking_until and (event := self._event(place)).external_subscription_id is not None
+        ]
+        if quarters:
+            await connection.execute(_MARK_LATE, *map(list, zip(*quarters, strict=True)))
+
+    def _event(self, place: int) -> EventIn:
+        for part in self._parts:
+            if place < len(part.events):
+                return part.events[place]
+            place -= len(part.events)
+        raise IndexError(place)
 
 
-async def insert(connection: Connection, parts: Sequence[Staged]) -> dict[uuid.UUID, int]:
-    """Store staged batches (no key in two of them) inside the caller's transaction; once per transaction.
-
-    Returns seq by id of what was stored. The append lock is held until that transaction ends, so it must be short.
-    """
-    rows = parts[0].rows if len(parts) == 1 else {key: row for part in parts for key, row in part.rows.items()}
-    await connection.execute(SHARE_APPEND)
-    won = await connection.fetchrow(_CLAIM, list(rows), [row[5] for row in rows.values()])
-    assert won is not None
-    if won["n"] == 0:
-        return {}
-    if won["kept"] is not None:
-        kept = set(won["kept"])
-        rows = {key: row for key, row in rows.items() if key in kept}
-    codes: list[instant.Code] = list({(row[1], row[3]) for row in rows.values()})
-    state = await connection.fetchrow(_NUMBER, len(rows), [code[0] for code in codes], [code[1] for code in codes])
-    assert state is not None
-    numbers: list[int] = state["numbers"]
-    places: list[int] = state["instant"]
-    in_advance = {codes[place - 1] for place in places}
-    if in_advance:
-        await instant.lock_appends(
-            connection, {(row[1], row[2]) for row in rows.values() if row[2] and (row[1], row[3]) in in_advance}
-        )
-        numbers = await connection.fetchval(f"SELECT {_NUMBERS}", len(rows))
-    await connection.copy_records_to_table(
-        "events", records=[(seq, *row) for seq, row in zip(numbers, rows.values(), strict=True)], columns=_COLUMNS
+def _described(event: EventIn) -> tuple[Any, ...]:
+    """The values that ``instant.hand_over`` copies, in the order of the table of events."""
+    precise = event.precise_total_amount_cents
+    return (
+        None,
+        event.organization_id,
+        event.external_subscription_id,
+        event.code,
+        event.transaction_id,
+        event.timestamp,
+        json_text(event.properties),
+        None if precise is None else fifteen_places(precise),
     )
-    marking = from_us(state["marking_until"])
-    late = [
-        (row[1], row[2], row[3], floor_quarter(to_us(row[5])))
-        for row in rows.values()
-        if row[5] < marking and row[2] is not None
-    ]
-    if late:
-        await connection.execute(_MARK_LATE, *map(list, zip(*late, strict=True)))
-    if in_advance:
-        await instant.hand_over(connection, numbers, rows.values(), in_advance)
-    return {row[0]: seq for seq, row in zip(numbers, rows.values(), strict=True)}
 
 
 async def append(
@@ -159,10 +216,13 @@ async def append(
     for attempt in range(_ATTEMPTS):
         try:
             async with pool.acquire() as connection, connection.transaction():
-                stored = await insert(connection, [staged]) if events else {}
+                writing = Writing([staged])
+                if events:
+                    await writing.claim(connection)
+                    await writing.store(connection)
                 if in_transaction is not None:
                     await in_transaction(connection)
-            return staged.results(stored)
+            return writing.results()[0]
         except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
             if attempt == _ATTEMPTS - 1:
                 raise
@@ -170,7 +230,7 @@ async def append(
     raise AssertionError("unreachable")
 
 
-async def taken(connection: Connection, keys: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+async def taken(connection: Connection, keys: Sequence[bytes]) -> set[bytes]:
     """Those of ``keys`` that stored events already have."""
-    rows = await connection.fetch("SELECT key FROM event_keys WHERE key = ANY($1::uuid[])", list(keys))
-    return {row[0] for row in rows}
+    rows = await connection.fetch("SELECT key FROM event_keys WHERE key = ANY($1::uuid[])", list(map(UUID, keys)))
+    return {row[0].bytes for row in rows}

@@ -1,9 +1,9 @@
 """Group commit: many concurrent requests share one durable transaction (spec 08 C3, design §8).
 
-Each request is all or nothing. A request that holds a duplicate fails alone: its events are left out and the
-transaction is run again without it, so it never takes a neighbour down (spec 08 trap 25). If the shared transaction
-fails for another reason, every request of it is tried once in a transaction of its own, so that one poisonous event
-cannot fail others. Answers are given after the commit.
+Each request is all or nothing. A request that holds a duplicate fails alone: its events are left out, and the
+transaction is run again without it if it had entered other keys, so it never takes a neighbour down (spec 08 trap 25).
+If the shared transaction fails for another reason, every request of it is tried once in a transaction of its own, so
+that one poisonous event cannot fail others. Answers are given after the commit.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 
-from billwright.billing.metering.store.postgres.append import Staged, insert, taken
+from billwright.billing.metering.store.postgres.append import Staged, Writing, taken
 from billwright.billing.metering.store.postgres.connections import Pool
 from billwright.billing.metering.store.protocol import Appended, DuplicateEvents, EventIn
 
@@ -36,7 +35,7 @@ class _Request:
 class _Undone(Exception):
     """Rolls the shared transaction back; ``lost`` are the keys that were taken."""
 
-    def __init__(self, lost: set[UUID]) -> None:
+    def __init__(self, lost: set[bytes]) -> None:
         super().__init__()
         self.lost = lost
 
@@ -136,7 +135,7 @@ class GroupCommit:
         """The next group: in arrival order, no key twice (a request that repeats a neighbour's key waits)."""
         group: list[_Request] = []
         held: list[_Request] = []
-        keys: set[UUID] = set()
+        keys: set[bytes] = set()
         size = 0
         while self._waiting and (not group or size + len(self._waiting[0].staged.keys) <= self._max_events):
             request = self._waiting.popleft()
@@ -187,17 +186,14 @@ class GroupCommit:
         remaining = list(group)
         attempts = 0
         while remaining:
+            refused: dict[int, set[bytes]] = {}
+            writing = Writing([request.staged for request in remaining])
             try:
                 async with self._pool.acquire() as connection, connection.transaction():
-                    stored = await insert(connection, [request.staged for request in remaining])
-                    lost = {
-                        key
-                        for request in remaining
-                        for key, identity in zip(request.staged.keys, request.staged.ids, strict=True)
-                        if identity not in stored
-                    }
+                    lost = await writing.claim(connection)
                     if lost:
-                        raise _Undone(lost)
+                        refused = _refused(remaining, lost)
+                    await writing.store(connection)
             except _Undone as undone:
                 for request in remaining:
                     if not undone.lost.isdisjoint(request.staged.keys):
@@ -210,11 +206,25 @@ class GroupCommit:
                     raise
                 await asyncio.sleep(0.02 * attempts)
                 continue
-            for request in remaining:
-                if not request.answer.done():
-                    request.answer.set_result(request.staged.results(stored))
+            for place, (request, results) in enumerate(zip(remaining, writing.results(), strict=True)):
+                if place in refused:
+                    request.fail(DuplicateEvents(_taken_places(request.staged, refused[place])))
+                elif not request.answer.done():
+                    request.answer.set_result(results)
             return
 
 
-def _taken_places(staged: Staged, known: set[UUID]) -> list[int]:
+def _refused(requests: Sequence[_Request], lost: set[bytes]) -> dict[int, set[bytes]]:
+    """Requests that hold nothing but duplicates, by place; raises ``_Undone`` when one of them also won a key."""
+    refused: dict[int, set[bytes]] = {}
+    for place, request in enumerate(requests):
+        duplicates = lost.intersection(request.staged.keys)
+        if duplicates:
+            refused[place] = duplicates
+            if len(duplicates) < len(request.staged.keys):
+                raise _Undone(lost)
+    return refused
+
+
+def _taken_places(staged: Staged, known: set[bytes]) -> list[int]:
     return sorted(staged.repeated | {place for place, key in enumerate(staged.keys) if key in known})
