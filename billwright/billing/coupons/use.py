@@ -40,9 +40,7 @@ class _Application:
 
 async def take_coupons(ctx: Context, customer: Customer, flow: Waterfall) -> None:
     """The waterfall's coupon step. Nothing on drafts and on invoices without an amount; consumes what it reaches."""
-    if not flow.final or flow.totals.fees_amount_cents <= 0 or flow.sub_total_excluding_taxes_cents <= 0:
-        return
-    if not await _has_active(ctx, customer):
+    if not flow.final or not flow.held.coupons or flow.sub_total_excluding_taxes_cents <= 0:
         return
     await lock_scope(ctx, "coupon", customer.id)
     applications = await _applications(ctx, customer, flow)
@@ -67,19 +65,6 @@ async def take_coupons(ctx: Context, customer: Customer, flow: Waterfall) -> Non
         flow.coupons_cents += credit_cents
         flow.credit(credit_cents, before_taxes=True, applied_coupon_id=applied.id)
         _consume(ctx, applied, credit_cents, discount)
-
-
-async def _has_active(ctx: Context, customer: Customer) -> bool:
-    found = await ctx.session.scalars(
-        select(col(AppliedCoupon.id))
-        .where(
-            col(AppliedCoupon.organization_id) == ctx.organization_id,
-            col(AppliedCoupon.customer_id) == customer.id,
-            col(AppliedCoupon.status) == "active",
-        )
-        .limit(1)
-    )
-    return found.first() is not None
 
 
 async def _applications(ctx: Context, customer: Customer, flow: Waterfall) -> list[_Application]:

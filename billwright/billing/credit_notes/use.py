@@ -26,16 +26,14 @@ PLACES = 5
 
 async def use_credit_notes(ctx: Context, customer: Customer, flow: Waterfall) -> None:
     """The waterfall's credit-note step. Nothing on drafts, and nothing where a credit note was used before."""
-    if not flow.final or flow.due_cents <= 0:
-        return
-    usable = _usable(ctx, customer, flow)
-    if not (await ctx.session.execute(select(usable.exists()))).scalar_one():
+    if not flow.final or not flow.held.credit_notes or flow.due_cents <= 0:
         return
     await lock_scope(ctx, "credit_note", customer.id)
     if await _is_credited(ctx, flow.invoice.id):
         return
     notes = await ctx.session.scalars(
-        usable.order_by(col(CreditNote.created_at), col(CreditNote.id))
+        _usable(ctx, customer, flow)
+        .order_by(col(CreditNote.created_at), col(CreditNote.id))
         .with_for_update()
         .execution_options(populate_existing=True)
     )

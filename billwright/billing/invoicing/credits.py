@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from sqlalchemy import text
+
 from billwright.billing.access.context import Context
 from billwright.billing.coupons.use import take_coupons
 from billwright.billing.credit_notes.use import use_credit_notes
@@ -19,7 +21,7 @@ from billwright.billing.customers.models import Customer
 from billwright.billing.invoicing.fee_drafts import FeeDraft
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.totals import Totals, totals_of
-from billwright.billing.invoicing.waterfall import Step, Waterfall
+from billwright.billing.invoicing.waterfall import Held, Step, Waterfall
 
 __all__ = ["Waterfall", "apply_credits", "run_waterfall", "store_credits"]
 
@@ -32,6 +34,18 @@ BEFORE_TAXES: tuple[Step, ...] = (take_coupons,)
 AFTER_TAXES: tuple[Step, ...] = (use_credit_notes,)
 """Credit notes, then wallets (both final only)."""
 
+_HELD = text(
+    """
+    select
+      exists (select from applied_coupons
+        where organization_id = :org and customer_id = :customer and status = 'active'),
+      exists (select from credit_notes
+        where organization_id = :org and customer_id = :customer and currency = :currency and status = 'finalized'
+          and credit_status = 'available' and balance_amount_cents > 0)
+    """
+)
+"""The kinds of ``Held``, in its order."""
+
 
 async def run_waterfall(
     ctx: Context, customer: Customer, invoice: Invoice, fees: Sequence[FeeDraft], totals: Totals, *, final: bool
@@ -41,9 +55,11 @@ async def run_waterfall(
     The customer must be locked. Only an invoice that is ``generating`` or ``draft`` is touched, so a second run on the
     same invoice changes nothing; unique indexes on the stored rows are the last guard.
     """
-    flow = Waterfall(invoice, fees, totals, final, ctx.now())
+    flow = Waterfall(invoice, fees, totals, final, ctx.now(), Held())
     if invoice.invoice_type not in CREDITED_TYPES or invoice.status not in UNSETTLED:
         return flow
+    if final and totals.sub_total_including_taxes_amount_cents > 0:
+        flow.held = await _held_by(ctx, customer, invoice)
     for step in BEFORE_TAXES:
         await step(ctx, customer, flow)
     if flow.progressive_cents or flow.coupons_cents:
@@ -52,6 +68,12 @@ async def run_waterfall(
         await step(ctx, customer, flow)
     flow.totals = replace(flow.totals, total_amount_cents=flow.due_cents)
     return flow
+
+
+async def _held_by(ctx: Context, customer: Customer, invoice: Invoice) -> Held:
+    """One statement for all kinds: most customers have nothing, and each invoice asks."""
+    parameters = {"org": ctx.organization_id, "customer": customer.id, "currency": invoice.currency}
+    return Held(*(await ctx.session.execute(_HELD, parameters)).one())
 
 
 def apply_credits(invoice: Invoice, flow: Waterfall) -> None:

@@ -16,6 +16,14 @@ from billwright.billing.kernel.ids import new_id
 from billwright.billing.kernel.records import Table
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the customer has that may reduce an invoice; false means that its step need not look."""
+
+    coupons: bool = False
+    credit_notes: bool = False
+
+
 @dataclass(slots=True)
 class Waterfall:
     """Amounts in minor units of ``invoice.currency``.
@@ -24,7 +32,8 @@ class Waterfall:
     ``coupons_cents``. Steps after taxes raise ``FeeDraft.credit_notes`` where they spread what they take. ``totals``
     are those of the bare fees before taxes, and of the discounted fees after (``fee_taxes`` aligned with ``fees``).
     ``final``: the invoice is being issued; false on drafts, where nothing is consumed. ``now``: on the organization's
-    clock. ``rows``: what to store once the invoice's row exists, in order.
+    clock. ``held``: which steps have anything to take (nothing on drafts). ``rows``: what to store once the invoice's
+    row exists, in order.
     """
 
     invoice: Invoice
@@ -32,6 +41,7 @@ class Waterfall:
     totals: Totals
     final: bool
     now: datetime
+    held: Held
     progressive_cents: int = 0
     coupons_cents: int = 0
     credit_notes_cents: int = 0
