@@ -107,8 +107,8 @@ def prepare_changes(
     attached: bool,
     kept: Sequence[Charge] = (),
 ) -> list[ChargeChange]:
-    """Validate ``entries`` (an existing charge, or ``None`` for a new one). ``kept`` are the plan's other charges, whose
-    codes are taken; mistakes go to ``problems``."""
+    """Validate ``entries``: an existing charge, or ``None`` for a new one, and what was sent. ``kept`` are the plan's
+    other charges, whose codes are taken; mistakes go to ``problems``."""
     changes: list[ChargeChange] = []
     for charge, inp in entries:
         metric_id = charge.billable_metric_id if charge else parse_id(inp.billable_metric_id or "")

@@ -64,6 +64,10 @@ class Overrides:
         return None if given is None else str(given).upper()
 
 
+AS_IT_IS = Overrides({}, None, {})
+"""A child that differs in nothing, yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Child:
     """A new child plan. ``charges`` and ``filters``: ids of the parent's -> ids of the copies."""

@@ -17,7 +17,15 @@ from billwright.billing.access.revision import UNCOMMITTED
 from billwright.billing.catalog.changes import publish
 from billwright.billing.catalog.definitions import DEFINE_JOB
 from billwright.billing.catalog.models import Plan
-from billwright.billing.catalog.overrides import Child, Overrides, create_child, edit_child, lock_child, lock_parent
+from billwright.billing.catalog.overrides import (
+    AS_IT_IS,
+    Child,
+    Overrides,
+    create_child,
+    edit_child,
+    lock_child,
+    lock_parent,
+)
 from billwright.billing.customers.models import Customer
 from billwright.billing.in_advance.models import UnitMark
 from billwright.billing.invoicing.models import CustomAggregationState
@@ -93,6 +101,21 @@ async def override(
     if yearly_price(plan) != before:
         chosen = await _judge_again(ctx, customer, subscription)
     return Overriding(chosen, plan, codes)
+
+
+async def own_plan(ctx: Context, subscription: Subscription) -> Overriding:
+    """The child of an active or pending subscription, locked for a change of its charges, and made if it has none.
+
+    Raises ``NotFound("plan")``. The caller publishes.
+    """
+    ctx.session.info[UNCOMMITTED] = True
+    plan = await ctx.session.get_one(Plan, subscription.plan_id, populate_existing=True)
+    if plan.parent_id is not None:
+        return Overriding(subscription, await lock_child(ctx, plan.id), frozenset())
+    child = await create_child(ctx, await lock_parent(ctx, plan.id), AS_IT_IS)
+    await _move(ctx, subscription, child)
+    await ctx.session.flush()
+    return Overriding(subscription, child.plan, child.metric_codes)
 
 
 async def _judge_again(ctx: Context, customer: Customer, subscription: Subscription) -> Subscription:

@@ -13,6 +13,7 @@ from billwright.billing.catalog.models import Charge, Plan
 from billwright.billing.kernel.db import Database
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.notifications.event_types import EVERYTHING
+from billwright.billing.scheduling.test_clock import settle_jobs
 from tests.support.sandbox import Sandbox, sandbox_on
 
 
@@ -91,3 +92,32 @@ async def same_charge(sandbox: Sandbox, charge: Charge, plan: Plan) -> Charge:
         ctx.session.add(copy)
         ctx.organization.catalog_revision += 1
     return copy
+
+
+async def metric(sandbox: Sandbox, code: str = "calls", **more: Any) -> str:
+    """A sum of ``n``; its id."""
+    body = {"name": code, "code": code, "aggregation_type": "sum_agg", "field_name": "n", **more}
+    answer = await sandbox.call("POST", "billable_metrics", {"billable_metric": body})
+    return answer["billable_metric"]["lago_id"]
+
+
+async def shop_plan(sandbox: Sandbox, code: str, amount_cents: int, *charges: dict[str, Any], **more: Any) -> Any:
+    """A monthly plan in arrears with charges, made over REST."""
+    body = {"name": code.title(), "code": code, "amount_currency": "EUR", "charges": list(charges)}
+    return (await sandbox.call("POST", "plans", {"plan": {**body, **cents(amount_cents), **more}}))["plan"]
+
+
+async def change_plan(sandbox: Sandbox, code: str, **attributes: Any) -> Any:
+    return (await sandbox.call("PUT", f"plans/{code}", {"plan": attributes}))["plan"]
+
+
+def priced(metric_id: str, amount: str = "10", **more: Any) -> dict[str, Any]:
+    """A standard charge."""
+    return {"billable_metric_id": metric_id, "charge_model": "standard", "properties": {"amount": amount}, **more}
+
+
+async def run_jobs(sandbox: Sandbox) -> None:
+    """Run what is queued, with the clock where it is."""
+    failed: list[dict[str, str]] = []
+    await settle_jobs(sandbox.runtime, sandbox.organization_id, failed)
+    assert failed == []
