@@ -140,7 +140,7 @@ class Invoice:
 
     @strawberry.field(description="What is still due, in minor units.")
     def total_due_amount_cents(self, root: Row) -> BigInt:
-        return BigInt(0 if root.status == "voided" else root.total_amount_cents - root.total_paid_amount_cents)
+        return BigInt(root.total_due_amount_cents)
 
     @strawberry.field(description="Seller and buyer as printed, fixed at finalization; null before.")
     def issued_parties(self, root: Row) -> JsonObject | None:
