@@ -36,7 +36,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A delivery that this process makes now. ``url`` and ``algorithm`` are those of the endpoint at this moment."""
+    """A delivery that this process makes now. ``url`` and ``algorithm`` are those of the endpoint at this moment.
+
+    ``sealed_key``: the organization's HMAC key, if the algorithm needs one and it exists.
+    """
 
     id: UUID
     organization_id: UUID
@@ -45,6 +48,7 @@ class Claim:
     payload: bytes
     retries: int
     single_attempt: bool
+    sealed_key: bytes | None
     lease_until: datetime
 
 
@@ -72,7 +76,9 @@ _CLAIM = """,
      where webhooks.id = chosen.id and e.id = webhooks.endpoint_id
        and webhooks.due_at <= :now and (webhooks.lease_until is null or webhooks.lease_until <= :now)
     returning webhooks.id, webhooks.organization_id, e.webhook_url, e.signature_algo, webhooks.payload,
-              webhooks.retries, webhooks.single_attempt
+              webhooks.retries, webhooks.single_attempt,
+              (select sealed from webhook_hmac_keys k
+                where e.signature_algo = 'hmac' and k.organization_id = webhooks.organization_id)
 """
 _CLAIM_ANY = text(_ANY_ENDPOINT + _CLAIM.format(condition=""))
 _CLAIM_FIRST = text(_OF_ORGANIZATION + _CLAIM.format(condition="and status = 'pending'"))
@@ -185,8 +191,11 @@ async def _release(runtime: Runtime, claim: Claim) -> None:
 async def _headers(runtime: Runtime, claim: Claim) -> dict[str, str]:
     keys = runtime.webhooks.keys
     if claim.algorithm == "hmac":
-        async with runtime.database.transaction() as session:
-            key = await keys.hmac_key(session, claim.organization_id)
+        if claim.sealed_key is not None:
+            key = keys.opened(claim.sealed_key)
+        else:
+            async with runtime.database.transaction() as session:
+                key = await keys.hmac_key(session, claim.organization_id)
         signature = hmac_signature(key, claim.payload)
     else:
         signature = jwt_signature(await keys.private_key(runtime.database), claim.payload, runtime.api_url)

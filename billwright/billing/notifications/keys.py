@@ -69,3 +69,7 @@ class WebhookKeys:
             sealed = await session.scalar(statement)
             assert sealed is not None
         return self._box.open(sealed)
+
+    def opened(self, sealed: bytes) -> str:
+        """A stored HMAC key. Raises ``ValueError`` when it is damaged or was sealed with another key."""
+        return self._box.open(sealed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -42,17 +42,17 @@ KINDS = ("payment_provider_error", "dunning_campaign")
 
 @dataclass
 class Desk:
-    """``wait`` moves the system clock of deliveries; ``runtime`` delivers at that time."""
+    """``runtime`` delivers at the time ``moment``, which stands still but for ``wait``."""
 
     runtime: Runtime
     organization: Organization
-    offset: timedelta = timedelta(0)
+    moment: datetime = field(default_factory=system_now)
 
     def now(self) -> datetime:
-        return system_now() + self.offset
+        return self.moment
 
     def wait(self, seconds: float) -> None:
-        self.offset += timedelta(seconds=seconds)
+        self.moment += timedelta(seconds=seconds)
 
     def another(self, **options: Any) -> Runtime:
         """The runtime of another process (same database here), with other options."""

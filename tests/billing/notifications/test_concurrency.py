@@ -11,7 +11,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import text
 
 from billwright.billing.background.runtime import Runtime
@@ -20,6 +19,7 @@ from billwright.billing.notifications.log import send_again
 from billwright.integrations.outbound import OutboundHttp
 from billwright.integrations.webhooks import HttpWebhookSender
 from tests.billing.notifications.conftest import Desk
+from tests.graphql.support import Statements
 from tests.support.webhook_receiver import HANG, Receiver
 from tests.support.webhook_receiver import receiver as listening
 
@@ -107,7 +107,7 @@ async def test_a_kill_between_sending_and_recording(desk: Desk, receiver: Receiv
     assert (row.status, row.retries) == ("pending", 0)
     assert row.lease_until is not None
     assert await deliver_due(desk.runtime) == 0
-    desk.wait(60 + 21)
+    desk.wait(60 + 20 + 120)
     assert await deliver_due(desk.runtime) == 1
     again = await receiver.next()
     assert (again.key, again.body) == (request.key, request.body)
@@ -193,13 +193,12 @@ async def test_trouble_of_our_own_is_no_failure_of_the_receiver(desk: Desk, rece
     assert row.lease_until - desk.now() < timedelta(seconds=23)
 
 
-@pytest.mark.parametrize("rows", [200])
-async def test_a_pass_with_nothing_due_is_cheap(desk: Desk, receiver: Receiver, rows: int) -> None:
-    receiver.answers = [500] * rows
+async def test_a_pass_with_nothing_due_is_cheap(desk: Desk, receiver: Receiver) -> None:
+    """Two statements, however long the log is and whatever waits for its retry."""
+    receiver.answers = [500] * 20
     await desk.endpoint(receiver.url)
-    await desk.announce(times=rows)
-    assert await deliver_due(desk.runtime) == rows
-    began = asyncio.get_running_loop().time()
-    for _ in range(10):
+    await desk.announce(times=40)
+    assert await deliver_due(desk.runtime) == 40
+    with Statements(desk.runtime) as seen:
         assert await deliver_due(desk.runtime) == 0
-    assert asyncio.get_running_loop().time() - began < 2
+    assert len(seen.texts) == 2
