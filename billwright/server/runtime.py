@@ -12,6 +12,7 @@ from billwright.billing.metering.custom_aggregation import close_sandbox
 from billwright.billing.metering.store.protocol import EventStore
 from billwright.billing.notifications.keys import WebhookKeys
 from billwright.billing.notifications.options import WebhookOptions
+from billwright.billing.subscriptions.alerts import configure_alerts
 from billwright.integrations.outbound import OutboundHttp
 from billwright.integrations.webhooks import HttpWebhookSender
 from billwright.server.settings import Settings
@@ -26,6 +27,7 @@ def secret_box(settings: Settings) -> SecretBox:
 async def open_runtime(settings: Settings, database: Database, event_store: EventStore) -> AsyncIterator[Runtime]:
     """The runtime of a process; at the end its connections and the processes of custom aggregators are closed."""
     box = secret_box(settings)
+    configure_alerts(int(days) for days in settings.subscription_termination_alert_days.split(",") if days)
     sender = HttpWebhookSender(
         OutboundHttp(allow_private=settings.webhook_allow_private_networks, timeout=settings.webhook_timeout_seconds)
     )

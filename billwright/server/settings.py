@@ -68,6 +68,13 @@ def _rsa_key(value: SecretStr) -> SecretStr:
     return SecretStr(text)
 
 
+def _days(value: str) -> str:
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    if not all(part.isascii() and part.isdigit() and 0 < int(part) <= 3650 for part in parts):
+        raise PydanticCustomError("days", "must be numbers of days between 1 and 3650, separated by commas")
+    return ",".join(parts)
+
+
 WebUrl = Annotated[str, _url("http", "https")]
 Rate = Annotated[int, Field(ge=0, le=1_000_000)]
 
@@ -116,6 +123,11 @@ class Settings(BaseModel):
         default=True,
         description="Whether each hour's events are checked, and those that cannot be metered are announced to webhook "
         "endpoints (`events.errors`).",
+    )
+    subscription_termination_alert_days: Annotated[str, AfterValidator(_days)] = Field(
+        default="15,45",
+        description="On how many days before the end of a subscription `subscription.termination_alert` is sent, "
+        "separated by commas.",
     )
     api_url: WebUrl = Field(
         default="http://127.0.0.1:8000", description="Public base URL of the API and of incoming webhooks."

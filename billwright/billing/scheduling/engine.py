@@ -52,7 +52,9 @@ _DUE_IN_ORGANIZATION = text(
 _NEXT_DUE = text(
     """
     select least(
-      (select min(due_at) from subscriptions
+      (select min(case when cast(:announced as boolean)
+          then least(activation_due_at, ending_due_at, next_billing_at, trial_due_at) else due_at end)
+        from subscriptions
         where organization_id = :org and due_at is not null and customer_id <> all(cast(:skip as uuid[]))),
       (select min(finalization_due_at) from invoices
         where organization_id = :org and status = 'draft' and customer_id <> all(cast(:skip as uuid[]))),

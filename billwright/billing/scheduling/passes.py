@@ -1,7 +1,7 @@
 """The passes of the timetable that act on one customer at one due instant (spec 03 §8.1).
 
 Each pass names its rank, finds what is due for a customer, and runs it under the customer's lock. All but the overdue
-pass are "announced": they change subscriptions and invoices by themselves.
+pass and the alerts are "announced": they change subscriptions and invoices by themselves.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.customers.models import Customer
+from billwright.billing.customers.settings import applicable_timezone
 from billwright.billing.invoicing.drafts import finalize_draft
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.overdue import flag_overdue
 from billwright.billing.kernel.statements import fetch
+from billwright.billing.subscriptions.alerts import alert
 from billwright.billing.subscriptions.calendar.starts import StartDay
 from billwright.billing.subscriptions.life_cycle import start, terminate
 from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.subscriptions.periodic_billing import bill_periodic
+from billwright.billing.subscriptions.terms import plan_of, refresh_due
 from billwright.billing.subscriptions.trials import end_trial
 
 Run = Callable[[Context, Customer, datetime], Awaitable[None]]
@@ -87,13 +90,21 @@ async def _finalize(ctx: Context, customer: Customer, t: datetime) -> None:
         await finalize_draft(ctx, customer, invoice)
 
 
+async def _alert(ctx: Context, customer: Customer, t: datetime) -> None:
+    tz = applicable_timezone(customer, ctx.organization)
+    for subscription in await _due(ctx, customer, "alert_due_at", t):
+        await alert(ctx, subscription)
+        await refresh_due(ctx, subscription, await plan_of(ctx, subscription), tz)
+
+
 ACTIVATION = Pass(1, "activate scheduled subscriptions", _activate, "activation_due_at")
 ENDING = Pass(2, "terminate ended subscriptions", _end, "ending_due_at")
 BILLING = Pass(3, "periodic billing", _bill, "next_billing_at")
 TRIALS = Pass(4, "end of trials", _end_trials, "trial_due_at")
 FINALIZATION = Pass(7, "finalize drafts", _finalize, None)
 OVERDUE = Pass(8, "flag overdue invoices", flag_overdue, None)
-PASSES = (ACTIVATION, ENDING, BILLING, TRIALS, FINALIZATION, OVERDUE)
+ALERTS = Pass(11, "termination alerts", _alert, "alert_due_at")
+PASSES = (ACTIVATION, ENDING, BILLING, TRIALS, FINALIZATION, OVERDUE, ALERTS)
 
 
 _COLUMNS = tuple(item for item in PASSES if item.due_column is not None)

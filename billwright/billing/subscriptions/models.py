@@ -79,8 +79,11 @@ class Subscription(Record, table=True):
     ending_due_at: datetime | None = instant(nullable=True)
     next_billing_at: datetime | None = instant(nullable=True)
     trial_due_at: datetime | None = instant(nullable=True)
+    alert_due_at: datetime | None = instant(nullable=True)
     due_at: datetime | None = instant(nullable=True)
-    """The earliest of the four instants above; what the tick looks at."""
+    """The earliest of the five instants above; what the tick looks at."""
+    alerted_on: date | None = None
+    """UTC date of the last termination alert: one a day at most (spec 03 §6.6)."""
     last_billed_on: date | None = None
     """Local date (in the zone then in force) of the last periodic invoice row (spec 03 §8.2)."""
     last_charges_from: datetime | None = instant(nullable=True)

@@ -12,6 +12,7 @@ from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.catalog.snapshot import PlanSnapshot, plan_snapshots
+from billwright.billing.subscriptions.alerts import alert_instant
 from billwright.billing.subscriptions.calendar.due import next_billing_at
 from billwright.billing.subscriptions.calendar.periods import BillingTime, Interval
 from billwright.billing.subscriptions.calendar.starts import activation_at, ending_instant
@@ -76,12 +77,13 @@ async def trial_of(ctx: Context, subscription: Subscription, plan: PlanTerms) ->
 
 async def refresh_due(ctx: Context, subscription: Subscription, plan: PlanTerms, tz: str) -> None:
     """Recompute the instants at which the scheduler must act on ``subscription`` (spec 03 §8.1, §8.2)."""
-    activation = ending = billing = trial = None
+    activation = ending = billing = trial = alert = None
     if subscription.status == "pending" and subscription.previous_subscription_id is None:
         activation = activation_at(subscription.subscription_at, tz)
     elif subscription.status == "active":
         if subscription.ending_at is not None:
             ending = ending_instant(subscription.ending_at, tz)
+            alert = alert_instant(subscription, ctx.now())
         billing = next_billing_at(
             terms_of(subscription, plan, tz),
             created_at=subscription.created_at,
@@ -94,5 +96,6 @@ async def refresh_due(ctx: Context, subscription: Subscription, plan: PlanTerms,
     subscription.ending_due_at = ending
     subscription.next_billing_at = billing
     subscription.trial_due_at = trial
-    due = [instant for instant in (activation, ending, billing, trial) if instant is not None]
+    subscription.alert_due_at = alert
+    due = [instant for instant in (activation, ending, billing, trial, alert) if instant is not None]
     subscription.due_at = min(due) if due else None
