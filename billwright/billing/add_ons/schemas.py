@@ -31,6 +31,7 @@ def _blank_is_missing(value: Any) -> Any:
 Name = Annotated[RequiredText, Field(max_length=255)]
 Amount = Annotated[Integer, AfterValidator(_positive)]
 """Minor units above 0 (``value_is_out_of_range``)."""
+TaxCodes = Annotated[list[Text], Field(max_length=1000)]
 Currency = Annotated[CurrencyCode, BeforeValidator(_blank_is_missing)]
 
 
@@ -43,7 +44,7 @@ class AddOnCreate(Input):
     amount_currency: Currency
     description: Text | None = None
     invoice_display_name: Annotated[Text, Field(max_length=255)] | None = None
-    tax_codes: list[Text] | None = None
+    tax_codes: TaxCodes | None = None
 
 
 class AddOnUpdate(Input):
@@ -55,7 +56,7 @@ class AddOnUpdate(Input):
     amount_currency: Currency = ""
     description: Text | None = None
     invoice_display_name: Annotated[Text, Field(max_length=255)] | None = None
-    tax_codes: list[Text] | None = None
+    tax_codes: TaxCodes | None = None
 
 
 class AddOnOut(TypedDict):

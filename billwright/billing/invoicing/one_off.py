@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, String, any_, literal, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
@@ -96,7 +96,7 @@ async def _tax_levels(
             select(Tax).where(
                 col(Tax.organization_id) == ctx.organization_id,
                 col(Tax.deleted_at).is_(None),
-                col(Tax.code).in_(codes),
+                col(Tax.code) == any_(literal(sorted(codes), ARRAY(String))),
             )
         )
         named = [tax_rate(tax) for tax in rows]

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 
 from billwright.billing.kernel.inputs import CurrencyCode, Input, NonNegativeInteger, Number, Text, refuse
 
+MAX_FEES = 2_000
 MAX_UNITS_EXPONENT = 30
 """Units from 10^-30 to 10^30; others are ``value_is_out_of_range``."""
 
@@ -36,7 +37,7 @@ class OneOffFeeInput(Input):
     description: Text | None = None
     from_datetime: Text | None = None
     to_datetime: Text | None = None
-    tax_codes: list[Text] | None = None
+    tax_codes: Annotated[list[Text], Field(max_length=100)] | None = None
 
 
 class OneOffInvoiceCreate(Input):
@@ -44,7 +45,7 @@ class OneOffInvoiceCreate(Input):
 
     external_customer_id: Text | None = None
     currency: CurrencyCode | None = None
-    fees: list[OneOffFeeInput] | None = None
+    fees: Annotated[list[OneOffFeeInput], Field(max_length=MAX_FEES)] | None = None
     skip_psp: bool | None = None
     billing_entity_code: Text | None = None
     payment_method: dict[str, Any] | None = None

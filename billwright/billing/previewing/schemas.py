@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Annotated, Any, cast
+
+from pydantic import Field
 
 from billwright.billing.customers.schemas import AddressInput, Country, TimeZone
-from billwright.billing.kernel.errors import BillingError
+from billwright.billing.kernel.errors import BillingError, ValidationFailed
 from billwright.billing.kernel.inputs import CurrencyCode, Input, Text
+
+MAX_COUPONS = 100
 
 
 class MalformedPreview(BillingError):
@@ -54,7 +58,7 @@ OVERRIDES = (
 class PreviewSubscriptions(Input):
     """Existing subscriptions by external id, and what is to happen to one of them."""
 
-    external_ids: list[Text] | None = None
+    external_ids: Annotated[list[Text], Field(max_length=1000)] | None = None
     plan_code: Text | None = None
     terminated_at: Text | None = None
 
@@ -81,10 +85,12 @@ class PreviewInput(Input):
         return PreviewSubscriptions.parse(sent)
 
     def described_coupons(self) -> list[Any]:
-        """The ``coupons`` part. Raises ``MalformedPreview``."""
+        """The ``coupons`` part. Raises ``MalformedPreview``, ``ValidationFailed``."""
         sent: object = self.coupons
         if sent is None:
             return []
         if not isinstance(sent, list):
             raise MalformedPreview("coupons_must_be_an_array")
+        if len(cast("list[Any]", sent)) > MAX_COUPONS:
+            raise ValidationFailed(coupons="value_is_too_long")
         return cast("list[Any]", sent)

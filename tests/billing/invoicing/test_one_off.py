@@ -286,6 +286,15 @@ async def test_04_14_amounts_that_no_invoice_can_hold(sandbox: Sandbox, fee: Any
     assert (status, list(body["error_details"].values())) == (422, [["value_is_out_of_range"]])
 
 
+async def test_04_14_more_lines_than_an_invoice_may_have(sandbox: Sandbox) -> None:
+    await sandbox.customer("c1", currency="EUR")
+    await add_on(sandbox)
+    fee = {"add_on_code": "setup", "tax_codes": [f"nope-{number}" for number in range(100)]}
+    assert await ask(sandbox, *[fee] * 2001) == (422, validation(fees="value_is_too_long"))
+    many = [{"add_on_code": "setup", "tax_codes": [f"{line}-{number}" for number in range(100)]} for line in range(500)]
+    assert (await sell(sandbox, *many))["total_amount_cents"] == 500_000
+
+
 async def test_04_14_a_deleted_add_on_leaves_its_invoices(sandbox: Sandbox) -> None:
     await sandbox.customer("c1", currency="EUR")
     await add_on(sandbox)

@@ -444,6 +444,8 @@ async def test_04_15_unknown_things(sandbox: Sandbox, body: Any, code: str) -> N
         ({"plan_code": "p", "subscription_at": "soon"}, {"subscription_at": "invalid_date"}),
         ({"plan_code": "p", "subscription_at": "0001-01-01"}, {"subscription_at": "invalid_date"}),
         ({"customer": PERSON, "subscriptions": {"external_ids": "s1"}}, {"external_ids": "value_is_invalid"}),
+        ({"customer": PERSON, "subscriptions": {"external_ids": ["s"] * 1001}}, {"external_ids": "value_is_too_long"}),
+        ({"plan_code": "p", "coupons": [{"code": "x"}] * 101}, {"coupons": "value_is_too_long"}),
     ],
 )
 async def test_04_15_bad_values(sandbox: Sandbox, body: Any, details: dict[str, str]) -> None:
