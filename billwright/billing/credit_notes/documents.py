@@ -184,11 +184,12 @@ async def _subscriptions(
         for fee in fees:
             if fee.true_up_parent_fee_id in items:
                 continue
-            extra = true_ups.get(fee.id)
+            alone = fee.true_up_parent_fee_id is not None
+            extra = fee if alone else true_ups.get(fee.id)
             lines.append(
                 CreditedFee(
                     kind=_KINDS.get(fee.fee_type, FeeKind.CHARGE),
-                    amount_cents=items[fee.id].amount_cents,
+                    amount_cents=0 if alone else items[fee.id].amount_cents,
                     invoice_display_name=fee.invoice_display_name,
                     item_name=fee.item.get("invoice_display_name"),
                     group_values=group_values(fee),
