@@ -23,6 +23,7 @@ from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.db import Database, Session
 from billwright.billing.kernel.errors import NotAllowed
 from billwright.billing.kernel.outbox import enqueue
+from billwright.billing.kernel.pagination import Page, PageRequest, paginate
 
 GENERATE_JOB = "invoice.generate"
 FORGOTTEN_AFTER = timedelta(hours=24)
@@ -59,6 +60,15 @@ async def retry_generation(ctx: Context, invoice_id: UUID) -> Invoice:
     await ctx.session.execute(delete(InvoiceError).where(col(InvoiceError.invoice_id) == invoice.id))
     await _queue(ctx.session, ctx.organization_id, invoice.id)
     return invoice
+
+
+async def failed_generations(ctx: Context, page: PageRequest) -> Page[Invoice]:
+    """Invoices that could not be computed and wait for the operator, oldest first; REST does not show them."""
+    noted = select(col(InvoiceError.id)).where(col(InvoiceError.invoice_id) == col(Invoice.id))
+    statement = select(Invoice).where(
+        col(Invoice.organization_id) == ctx.organization_id, col(Invoice.status) == "generating", noted.exists()
+    )
+    return await paginate(ctx.session, statement.order_by(col(Invoice.created_at), col(Invoice.id)), page)
 
 
 async def retry_forgotten(database: Database) -> int:

@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import select, text
 
 from billwright.billing.invoicing import billing, drafts
-from billwright.billing.invoicing.generation import retry_forgotten, retry_generation
+from billwright.billing.invoicing.generation import failed_generations, retry_forgotten, retry_generation
 from billwright.billing.invoicing.models import Invoice, InvoiceError
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.errors import NotAllowed
+from billwright.billing.kernel.pagination import PageRequest
 from tests.support.sandbox import Sandbox
 
 
@@ -40,8 +41,10 @@ async def test_04_2_2_the_operator_retries(sandbox: Sandbox, monkeypatch: pytest
     answer = await sandbox.rest.post(f"invoices/{invoice_id}/retry")
     assert (answer.status_code, answer.json()["code"]) == (404, "invoice_not_found")
     async with sandbox.context() as ctx:
+        assert [item.id for item in (await failed_generations(ctx, PageRequest())).items] == [invoice_id]
         await retry_generation(ctx, invoice_id)
         await retry_generation(ctx, invoice_id)
+        assert (await failed_generations(ctx, PageRequest())).total_count == 0
     await sandbox.advance("2024-01-16T00:00:00Z")
     shown = await sandbox.invoice(str(invoice_id))
     assert (shown["status"], shown["issuing_date"], shown["fees_amount_cents"]) == ("finalized", "2024-01-15", 1700)
