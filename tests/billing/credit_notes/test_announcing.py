@@ -47,7 +47,7 @@ async def test_04_21_on_paper(sandbox: Sandbox) -> None:
         ("Coupons", "-€3.64"),
         ("Subtotal (excl. tax)", "€25.36"),
         ("VAT20 (20.0% on €25.36)", "€5.07"),
-        ("Credited on balance", "€18.43"),
+        ("Credited on the customer's balance", "€18.43"),
         ("Refunded", "€12.00"),
         ("Total", "€30.43"),
     ]
