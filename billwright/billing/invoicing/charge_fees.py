@@ -8,7 +8,7 @@ from decimal import Decimal
 from billwright.billing.access.context import Context
 from billwright.billing.catalog.snapshot import ChargeSnapshot, TaxRate
 from billwright.billing.in_advance.buckets import unused_is_free
-from billwright.billing.invoicing.charge_usage import PricedBucket, empty_bucket, price_charge, window_of
+from billwright.billing.invoicing.charge_usage import PricedBucket, empty_bucket, price_charge, price_charges, window_of
 from billwright.billing.invoicing.fee_drafts import FeeDraft
 from billwright.billing.invoicing.rows import Row
 from billwright.billing.kernel.ids import new_id
@@ -29,15 +29,16 @@ def is_billed(charge: ChargeSnapshot, row: Row) -> bool:
 async def charge_fees_of(ctx: Context, row: Row, customer_taxes: tuple[TaxRate, ...]) -> list[FeeDraft]:
     """Fees of all charges billed by ``row``; empty ones are left out (spec 02 §7)."""
     window = window_of(row.subscription.external_id, row.windows)
+    billed = [charge for charge in row.plan.charges if is_billed(charge, row)]
+    measured = iter(await price_charges(ctx, billed, window, row.plan.amount_currency, remember=True))
     fees: list[FeeDraft] = []
     for charge in row.plan.charges:
         taxes = charge.taxes or row.plan.taxes or customer_taxes
         if renews(charge, row) and charge.invoiceable:
             fees.extend(fee for fee in await renewal_fees(ctx, row, charge, taxes) if not fee.is_empty)
-        if not is_billed(charge, row):
-            continue
-        priced = await price_charge(ctx, charge, window, row.plan.amount_currency, remember=True)
-        fees.extend(_stored_fees(row, charge, [charge_fee(row, bucket, taxes) for bucket in priced], taxes))
+        if is_billed(charge, row):
+            drafts = [charge_fee(row, bucket, taxes) for bucket in next(measured)]
+            fees.extend(_stored_fees(row, charge, drafts, taxes))
     return fees
 
 

@@ -5,7 +5,7 @@ Invoices, current usage and previews all start here, so that what is shown is wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -128,6 +128,43 @@ async def price_charge(
     Buckets without events are included at zero units (zero usage may cost a flat amount); a grouped bucket without
     events gives one entry with all keys null if ``show_empty_groups``, none otherwise (spec 01 §4.5).
     """
+    [priced] = await price_charges(
+        ctx,
+        [charge],
+        window,
+        currency,
+        remember=remember,
+        selection=selection,
+        show_empty_groups=show_empty_groups,
+    )
+    return priced
+
+
+async def price_charges(
+    ctx: Context,
+    charges: Sequence[ChargeSnapshot],
+    window: UsageWindow,
+    currency: str,
+    *,
+    remember: bool = False,
+    selection: Selection = ALL_USAGE,
+    show_empty_groups: bool = False,
+) -> list[list[PricedBucket]]:
+    """The same for several charges of one window, in their order; the event store is asked once for all of them."""
+    queries = [_query_of(ctx, charge, window, selection) for charge in charges]
+    counted = [query for query in queries if query.aggregation is not Aggregation.CUSTOM]
+    answers = iter(await ctx.events.aggregate_many(counted)) if counted else iter(())
+    priced: list[list[PricedBucket]] = []
+    for charge, query in zip(charges, queries, strict=True):
+        if query.aggregation is Aggregation.CUSTOM:
+            results, amounts = await custom_results(ctx, charge, query, remember=remember)
+        else:
+            results, amounts = next(answers), {}
+        priced.append(_buckets(charge, query, results, amounts, currency, show_empty_groups))
+    return priced
+
+
+def _query_of(ctx: Context, charge: ChargeSnapshot, window: UsageWindow, selection: Selection) -> Query:
     buckets = ordered_buckets(
         [ChargeFilter(item.id, item.values, item.created_at) for item in charge.filters], charge.metric.filters
     )
@@ -139,11 +176,17 @@ async def price_charge(
         )
         for bucket_id, chosen in by_id.items()
     }
-    query = usage_query(ctx, charge, window, buckets, needs, selection)
-    if query.aggregation is Aggregation.CUSTOM:
-        results, amounts = await custom_results(ctx, charge, query, remember=remember)
-    else:
-        results, amounts = await ctx.events.aggregate(query), {}
+    return usage_query(ctx, charge, window, buckets, needs, selection)
+
+
+def _buckets(
+    charge: ChargeSnapshot,
+    query: Query,
+    results: Mapping[ResultKey, Result],
+    amounts: Mapping[ResultKey, Decimal],
+    currency: str,
+    show_empty_groups: bool,
+) -> list[PricedBucket]:
     priced: list[PricedBucket] = []
     for chosen in (*charge.filters, None):
         bucket_id = str(chosen.id) if chosen else None

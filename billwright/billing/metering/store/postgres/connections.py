@@ -13,15 +13,13 @@ Row: TypeAlias = Any
 class Connection(Protocol):
     """The part of ``asyncpg.Connection`` that is used here."""
 
+    def is_closed(self) -> bool: ...
     async def execute(self, query: str, *args: Any) -> Any: ...
     async def fetch(self, query: str, *args: Any) -> list[Row]: ...
     async def fetchrow(self, query: str, *args: Any) -> Row | None: ...
     async def fetchval(self, query: str, *args: Any) -> Any: ...
     async def copy_records_to_table(
         self, table_name: str, *, records: Iterable[Sequence[Any]], columns: Sequence[str]
-    ) -> Any: ...
-    async def copy_to_table(
-        self, table_name: str, *, source: bytearray, columns: Sequence[str], format: str
     ) -> Any: ...
     def cursor(self, query: str, *args: Any, prefetch: int | None = None) -> AsyncIterator[Row]: ...
     def transaction(self, *, isolation: Any = None, readonly: bool = False) -> AbstractAsyncContextManager[Any]: ...
@@ -36,9 +34,10 @@ class Pool(Protocol):
 @asynccontextmanager
 async def snapshot(pool: Pool) -> AsyncGenerator[Connection]:
     """A read-only transaction whose statements all see one state of the database."""
-    async with (
-        pool.acquire() as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
-        await connection.execute("SET LOCAL jit = off")
-        yield connection
+    async with pool.acquire() as connection:
+        await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL jit = off")
+        try:
+            yield connection
+        finally:
+            if not connection.is_closed():
+                await connection.execute("COMMIT")

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
+from typing import Any
 
 from billwright.billing.metering.aggregation.proration import DayWeights, prorated_sum
 from billwright.billing.metering.aggregation.states import (
@@ -22,6 +26,8 @@ from billwright.billing.metering.store.protocol import Aggregation, Result, Resu
 from billwright.billing.metering.store.quarters import to_us
 
 _ZERO = Decimal(0)
+_LONGEST_STATEMENT = 14_000
+_PLACEHOLDER = re.compile(r"\$(\d+)")
 
 
 @dataclass(slots=True)
@@ -51,16 +57,64 @@ class _Parts:
 
 async def aggregate(connection: Connection, made: Plan) -> dict[ResultKey, Result]:
     """Results of every bucket and group with counted events."""
-    query = made.query
-    weights = DayWeights(query.proration, query.upper) if query.proration is not None else None
-    finish = whole_second_end(made.end if query.until is None else to_us(query.until) + 1)
-    parts: dict[ResultKey, _Parts] = {}
-    for statement, text in _sources(made, weights, finish):
-        for row in await connection.fetch(text, *statement.parameters.values):
-            parts.setdefault(made.key(row), _Parts()).merge(row)
-    return {
-        key: _result(made, weights, finish, found) for key, found in parts.items() if found.before.n or found.inside.n
-    }
+    [results] = await aggregate_many(connection, [made])
+    return results
+
+
+async def aggregate_many(connection: Connection, plans: Sequence[Plan]) -> list[dict[ResultKey, Result]]:
+    """The same for several plans of one snapshot, in as few statements as their texts allow."""
+    readings = [_Reading(made) for made in plans]
+    sources = [
+        (place, text, statement.parameters.values)
+        for place, reading in enumerate(readings)
+        for statement, text in _sources(reading.made, reading.weights, reading.finish)
+    ]
+    for text, values in _unions(sources):
+        for row in await connection.fetch(text, *values):
+            place: int = row["source"]
+            reading = readings[place]
+            reading.parts.setdefault(reading.made.key(row), _Parts()).merge(row)
+    return [reading.results() for reading in readings]
+
+
+class _Reading:
+    """What has been read for one plan."""
+
+    def __init__(self, made: Plan) -> None:
+        query = made.query
+        self.made = made
+        self.weights = DayWeights(query.proration, query.upper) if query.proration is not None else None
+        self.finish = whole_second_end(made.end if query.until is None else to_us(query.until) + 1)
+        self.parts: dict[ResultKey, _Parts] = {}
+
+    def results(self) -> dict[ResultKey, Result]:
+        return {
+            key: _result(self.made, self.weights, self.finish, found)
+            for key, found in self.parts.items()
+            if found.before.n or found.inside.n
+        }
+
+
+def _unions(sources: Sequence[tuple[int, str, list[Any]]]) -> Iterator[tuple[str, list[Any]]]:
+    """Statements of a bounded size (the driver prepares short ones once) that read all ``sources``, with their values;
+    ``source`` tells the rows of one place from another's."""
+    texts: list[str] = []
+    values: list[Any] = []
+    size = 0
+    for place, text, arguments in sources:
+        if texts and size + len(text) > _LONGEST_STATEMENT:
+            yield " UNION ALL ".join(texts), values
+            texts, values, size = [], [], 0
+        texts.append(f"SELECT {place} AS source, part.* FROM ({_renumbered(text, len(values))}) part")
+        values = [*values, *arguments]
+        size += len(text)
+    if texts:
+        yield " UNION ALL ".join(texts), values
+
+
+@lru_cache(maxsize=1000)
+def _renumbered(text: str, offset: int) -> str:
+    return _PLACEHOLDER.sub(lambda found: f"${int(found[1]) + offset}", text)
 
 
 def _result(made: Plan, weights: DayWeights | None, finish: int, found: _Parts) -> Result:

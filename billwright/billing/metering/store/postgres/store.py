@@ -118,6 +118,10 @@ class PostgresEventStore:
         """Exact results of every bucket and group that has counted events."""
         return await reading.aggregate(self._pool, query)
 
+    async def aggregate_many(self, queries: Sequence[Query]) -> list[dict[ResultKey, Result]]:
+        """The same for several queries of one organization in one snapshot and as few statements as possible."""
+        return await reading.aggregate_many(self._pool, queries)
+
     async def is_active(self, query: Query, value: str, key: ResultKey) -> bool:
         """Whether a value of a unique count is active when the query ends; use an exclusive boundary for "before E"."""
         return await reading.is_active(self._pool, query, value, key)
