@@ -18,6 +18,8 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+import msgspec
+
 Group: TypeAlias = tuple[str | None, ...]
 """Values of a bucket's pricing group keys, in their order; missing, null and "" are ``None`` (spec 01 §4.5)."""
 
@@ -29,6 +31,9 @@ Position: TypeAlias = tuple[datetime, int]
 
 MAX_KEY_BYTES = 800
 """Longest transaction id, code or external subscription id (UTF-8 bytes); longer ones do not fit an index entry."""
+_SURELY_SHORT = MAX_KEY_BYTES // 4
+_TOO_MUCH = Decimal("999999999999999999999999.9999999999999995")
+"""What would be 25 digits long after rounding to 15 decimals."""
 
 
 class Aggregation(StrEnum):
@@ -68,12 +73,13 @@ def exclusive(last: datetime) -> datetime:
     return last + timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventIn:
+class EventIn(msgspec.Struct, frozen=True, kw_only=True):
     """One event to store. ``created_at`` is the reception time on the organization's clock.
 
     ``properties`` holds JSON values; decimals must come as ``Decimal`` or ``int`` (binary floats are taken by their
-    shortest text). ``precise_total_amount_cents`` is in minor units and kept to 15 decimals.
+    shortest text). ``Raw`` properties are the JSON text of an object that is known to be storable as it is
+    (``metering.plain_events``). ``precise_total_amount_cents`` is in minor units and kept to 15 decimals.
+    Raises ``InvalidEvent``.
     """
 
     organization_id: uuid.UUID
@@ -82,32 +88,37 @@ class EventIn:
     timestamp: datetime
     created_at: datetime
     external_subscription_id: str | None = None
-    properties: Mapping[str, Any] = _field(default_factory=dict[str, Any])
+    properties: Mapping[str, Any] | msgspec.Raw = msgspec.field(default_factory=dict[str, Any])
     precise_total_amount_cents: Decimal | None = None
     metadata: Mapping[str, Any] | None = None
     source: str | None = None
 
     def __post_init__(self) -> None:
-        for name, text in (
-            ("transaction_id", self.transaction_id),
-            ("code", self.code),
-            ("external_subscription_id", self.external_subscription_id),
+        transaction_id, code, subscription = self.transaction_id, self.code, self.external_subscription_id
+        if len(transaction_id) > _SURELY_SHORT or not transaction_id.isascii() or "\x00" in transaction_id:
+            _check_key("transaction_id", transaction_id)
+        if len(code) > _SURELY_SHORT or not code.isascii() or "\x00" in code:
+            _check_key("code", code)
+        if subscription is not None and (
+            len(subscription) > _SURELY_SHORT or not subscription.isascii() or "\x00" in subscription
         ):
-            if text is None or (len(text) <= MAX_KEY_BYTES // 4 and text.isascii() and "\x00" not in text):
-                continue
-            try:
-                size = len(text.encode())
-            except UnicodeEncodeError:
-                raise InvalidEvent(name, "invalid_format") from None
-            if "\x00" in text:
-                raise InvalidEvent(name, "invalid_format")
-            if size > MAX_KEY_BYTES:
-                raise InvalidEvent(name, "value_is_too_long")
+            _check_key("external_subscription_id", subscription)
         if self.timestamp.tzinfo is None or self.created_at.tzinfo is None:
             raise InvalidEvent("timestamp", "invalid_format")
         amount = self.precise_total_amount_cents
-        if amount is not None and (not amount.is_finite() or abs(amount) >= 10**24):
+        if amount is not None and (not amount.is_finite() or amount.copy_abs() >= _TOO_MUCH):
             raise InvalidEvent("precise_total_amount_cents", "value_is_out_of_range")
+
+
+def _check_key(name: str, text: str) -> None:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise InvalidEvent(name, "invalid_format") from None
+    if "\x00" in text:
+        raise InvalidEvent(name, "invalid_format")
+    if size > MAX_KEY_BYTES:
+        raise InvalidEvent(name, "value_is_too_long")
 
 
 class Appended(NamedTuple):
