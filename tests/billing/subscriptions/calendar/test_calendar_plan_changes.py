@@ -49,8 +49,11 @@ class Life:
     given_back: list[tuple[Terms, int]]
 
 
-def lived(first: Terms, plan_changes: list[Change], end: timedelta) -> Life:
-    """What the engine bills over a life: periodic days, changes and the termination, each as its use case does it."""
+def lived(first: Terms, plan_changes: list[Change], end: timedelta, *, punctual: bool) -> Life:
+    """What the engine bills over a life: periodic days, changes and the termination, each as its use case does it.
+
+    ``punctual``: the periodic run of a day comes before an upgrade or a termination on it, as it does but for a minute.
+    """
     life = Life([], [])
     terms = first
     created = first.started_at
@@ -58,7 +61,7 @@ def lived(first: Terms, plan_changes: list[Change], end: timedelta) -> Life:
     for change in plan_changes:
         asked = terms.started_at + change.age
         at = asked if change.upgrade else start_of_day(switch_day(terms, terms.local(asked)), terms.tz)
-        last = _periodic(life, terms, created, at)
+        last = _periodic(life, terms, created, at, today=punctual and change.upgrade)
         ended = replace(terms, terminated_at=at)
         if change.upgrade:
             unbilled = unbilled_at(terms, at, created_at=created, last_billed_on=last)
@@ -80,7 +83,7 @@ def lived(first: Terms, plan_changes: list[Change], end: timedelta) -> Life:
         )
         _start(life, terms, Case.plan_change_new)
     at = terms.started_at + end
-    last = _periodic(life, terms, created, at)
+    last = _periodic(life, terms, created, at, today=punctual)
     ended = replace(terms, terminated_at=at)
     unbilled = unbilled_at(terms, at, created_at=created, last_billed_on=last)
     life.rows.append((ended, windows(Case.terminating, ended, at, unbilled=unbilled)))
@@ -94,9 +97,10 @@ def _start(life: Life, terms: Terms, case: Case) -> None:
         life.rows.append((terms, windows(case, terms, terms.started_at)))
 
 
-def _periodic(life: Life, terms: Terms, created: datetime, until: datetime) -> date | None:
+def _periodic(life: Life, terms: Terms, created: datetime, until: datetime, *, today: bool) -> date | None:
     last = None
-    for day in billing_days(terms, before=terms.local(until), created_at=created):
+    before = terms.local(until) + timedelta(days=int(today))
+    for day in billing_days(terms, before=before, created_at=created):
         life.rows.append((terms, windows(Case.periodic, terms, start_of_day(day, terms.tz))))
         last = day
     return last
@@ -109,6 +113,7 @@ def _periodic(life: Life, terms: Terms, created: datetime, until: datetime) -> d
     tz=st.sampled_from(ZONES),
     plan_changes=st.lists(changes, max_size=4),
     end=st.timedeltas(timedelta(0), timedelta(days=300)),
+    punctual=st.booleans(),
 )
 def test_usage_windows_and_paid_days_tile_a_life(
     anchor: datetime,
@@ -117,6 +122,7 @@ def test_usage_windows_and_paid_days_tile_a_life(
     tz: str,
     plan_changes: list[Change],
     end: timedelta,
+    punctual: bool,
 ) -> None:
     of = Terms(
         interval=first.interval,
@@ -128,13 +134,22 @@ def test_usage_windows_and_paid_days_tile_a_life(
         terminated_at=None,
         tz=tz,
     )
-    life = lived(of, plan_changes, end)
+    life = lived(of, plan_changes, end, punctual=punctual)
     used = [row for _, row in life.rows if row.bills_charges]
     if used:
         assert used[0].charges_from_datetime == anchor
-    for earlier, later in pairwise(used):
+    for (terms, earlier), (_, later) in pairwise((terms, row) for terms, row in life.rows if row.bills_charges):
         gap = later.charges_from_datetime - earlier.charges_to_datetime
-        assert gap == (timedelta(0) if earlier.excludes_end else timedelta(microseconds=1))
+        open_day = terms.terminated_at is not None and earlier.charges_to_datetime < terms.terminated_at
+        if open_day and earlier.case is Case.upgrade_old:
+            # The billing-day rule bills the period before and nothing of the day itself (spec 03 §6.7).
+            assert not punctual
+            assert later.charges_from_datetime == terms.terminated_at
+            assert terms.local(earlier.charges_to_datetime + timedelta(microseconds=1)) == terms.local(
+                later.charges_from_datetime
+            )
+        else:
+            assert gap == (timedelta(0) if earlier.excludes_end else timedelta(microseconds=1))
     paid = sum(subscription_fee(1000, row).days for terms, row in life.rows if fee_is_due(row, terms))
     given_back = sum(days for _, days in life.given_back)
     last, final = life.rows[-1]
