@@ -219,6 +219,8 @@ async def _unique(work: _Measurement) -> tuple[Step, Decimal]:
     value = text_form(work.event.properties.get(work.charge.metric.field_name or "")) or ""
     operation = text_form(work.event.properties.get("operation_type"))
     operation = "add" if operation is None else operation
+    if not value.strip():
+        return unique_count_step(unit_state(work.mark), "", False), ZERO
     active = await work.is_active(value)
     changed = 1 if operation == "add" and not active else -1 if operation == "remove" and active else 0
     return unique_count_step(unit_state(work.mark), operation, active), Decimal(changed)

@@ -24,11 +24,18 @@ from billwright.billing.invoicing.totals import Totals
 from billwright.billing.invoicing.writing import apply_totals, insert_fees
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.kernel.money import PRECISE
+from billwright.billing.kernel.statements import fetch
 from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.taxes.computation import PaidFeeTax, regrouped_taxes
 
 INVOICE_TYPE = "advance_charges"
 REASON = "in_advance_charge_periodic"
+
+_ANY_PAID = """
+select 1 from fees where organization_id = $1 and external_subscription_id = any($2::text[])
+  and invoice_id is null and payment_status = 'succeeded' and deleted_at is null limit 1
+"""
+"""Asked by every billing run, and the answer is nearly always no."""
 
 
 async def regroup_paid_fees(
@@ -46,7 +53,11 @@ async def regroup_paid_fees(
     replaced, a fee paid for a period that is still open waits for the next run. Nothing paid: no invoice. ``customer``
     must be locked.
     """
-    fees = await _paid_fees(ctx, customer, {item.external_id for item in subscriptions}, t, ending)
+    external_ids = sorted({item.external_id for item in subscriptions})
+    await ctx.session.flush()
+    if not await fetch(ctx.session, _ANY_PAID, ctx.organization_id, external_ids):
+        return []
+    fees = await _paid_fees(ctx, customer, external_ids, t, ending)
     by_currency: dict[str, list[Fee]] = {}
     for fee in fees:
         by_currency.setdefault(fee.currency, []).append(fee)

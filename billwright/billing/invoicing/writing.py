@@ -77,7 +77,7 @@ async def store_fees(
     if not fees:
         return
     values = [
-        _fee_values(owner, fee, position, taxed, payment_status)
+        fee_values(owner, fee, position, taxed, payment_status)
         for position, (fee, taxed) in enumerate(zip(fees, taxes, strict=True))
     ]
     await insert_many(ctx.session, Fee, values)
@@ -125,7 +125,8 @@ def apply_totals(invoice: Invoice, totals: Totals) -> None:
     invoice.payment_status = totals.payment_status
 
 
-def _fee_values(owner: FeeOwner, fee: FeeDraft, position: int, taxed: FeeTaxes, payment_status: str) -> dict[str, Any]:
+def fee_values(owner: FeeOwner, fee: FeeDraft, position: int, taxed: FeeTaxes, payment_status: str) -> dict[str, Any]:
+    """Column values of a fee."""
     return {
         "id": fee.id,
         "created_at": owner.created_at,
