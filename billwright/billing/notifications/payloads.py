@@ -111,8 +111,12 @@ async def _subscription(ctx: Context, event_type: str, object_id: UUID) -> Mappi
 
 @payload_of("fee")
 async def _fee(ctx: Context, event_type: str, object_id: UUID) -> Mapping[str, Any] | None:
+    """The REST object without its taxes (spec 02 §11.1)."""
     found: Fee | None = await _row(ctx, Fee, object_id)
-    return (await fee_objects(ctx, [found]))[0] if found else None
+    if found is None:
+        return None
+    shown = (await fee_objects(ctx, [found]))[0]
+    return {name: value for name, value in shown.items() if name != "applied_taxes"}
 
 
 @payload_of("payment_dispute_lost")
