@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlmodel import col
 
 from billwright.billing.access.context import Context
-from billwright.billing.catalog.snapshot import ChargeSnapshot, TaxRate
+from billwright.billing.catalog.snapshot import ChargeSnapshot, TaxRate, plan_snapshots
 from billwright.billing.in_advance.buckets import unused_is_free
 from billwright.billing.invoicing.charge_usage import PricedBucket, empty_bucket, price_charge, price_charges, window_of
 from billwright.billing.invoicing.fee_drafts import FeeDraft
@@ -16,28 +20,57 @@ from billwright.billing.kernel.money import decimal_string, from_minor_units
 from billwright.billing.pricing.filters import filter_display_name
 from billwright.billing.pricing.true_up import TrueUp, Window, true_up
 from billwright.billing.subscriptions.calendar.windows import Case
+from billwright.billing.subscriptions.models import Subscription
+
+_CARRIED = ("sum_agg", "unique_count_agg")
+"""Aggregations that look at all events ever sent, so that a plan knows the units that came before it (01 §5.1)."""
 
 
-def is_billed(charge: ChargeSnapshot, row: Row) -> bool:
-    """The table of spec 02 §8 for charges in arrears; charges in advance are billed per event, and renewed."""
-    if charge.pay_in_advance:
-        return False
-    kept_by_new_plan = row.windows.case is Case.upgrade_old and charge.metric.recurring and not charge.prorated
-    return not kept_by_new_plan
+async def charges_in_arrears(ctx: Context, row: Row) -> list[ChargeSnapshot]:
+    """The table of spec 02 §8 for charges in arrears; charges in advance are billed per event, and renewed.
+
+    Carried units that are not prorated are billed once per period: a plan upgraded to that charges their metric in
+    arrears bills them for the whole period (01 §6.5). A period that ended before the upgrade is never left to it.
+    """
+    listed = [charge for charge in row.plan.charges if not charge.pay_in_advance]
+    if not row.windows.drops_charges_day or not any(_carries_whole_units(charge) for charge in listed):
+        return listed
+    taken = await _metrics_of_successor(ctx, row)
+    return [charge for charge in listed if not (_carries_whole_units(charge) and charge.metric.id in taken)]
+
+
+def _carries_whole_units(charge: ChargeSnapshot) -> bool:
+    return charge.metric.recurring and not charge.prorated and charge.metric.aggregation_type in _CARRIED
+
+
+async def _metrics_of_successor(ctx: Context, row: Row) -> set[UUID]:
+    """Metrics charged in arrears by the plan that took over."""
+    plan_id = await ctx.session.scalar(
+        select(col(Subscription.plan_id)).where(
+            col(Subscription.organization_id) == ctx.organization_id,
+            col(Subscription.previous_subscription_id) == row.subscription.id,
+            col(Subscription.status) != "canceled",
+        )
+    )
+    if plan_id is None:
+        return set()
+    plans = await plan_snapshots(ctx.session, ctx.organization.catalog_revision, [plan_id])
+    return {charge.metric.id for charge in plans[plan_id].charges if not charge.pay_in_advance}
 
 
 async def charge_fees_of(ctx: Context, row: Row, customer_taxes: tuple[TaxRate, ...]) -> list[FeeDraft]:
     """Fees of all charges billed by ``row``; empty ones are left out (spec 02 §7)."""
     window = window_of(row.subscription.external_id, row.windows)
-    billed = [charge for charge in row.plan.charges if is_billed(charge, row)]
-    measured = iter(await price_charges(ctx, billed, window, row.plan.amount_currency, remember=True))
+    billed = await charges_in_arrears(ctx, row)
+    priced = await price_charges(ctx, billed, window, row.plan.amount_currency, remember=True)
+    measured = dict(zip((charge.id for charge in billed), priced, strict=True))
     fees: list[FeeDraft] = []
     for charge in row.plan.charges:
         taxes = charge.taxes or row.plan.taxes or customer_taxes
         if renews(charge, row) and charge.invoiceable:
             fees.extend(fee for fee in await renewal_fees(ctx, row, charge, taxes) if not fee.is_empty)
-        if is_billed(charge, row):
-            drafts = [charge_fee(row, bucket, taxes) for bucket in next(measured)]
+        if charge.id in measured:
+            drafts = [charge_fee(row, bucket, taxes) for bucket in measured[charge.id]]
             fees.extend(_stored_fees(row, charge, drafts, taxes))
     return fees
 

@@ -1,0 +1,4 @@
+from tests.billing.metering.conftest import company
+from tests.support.sandbox import sandbox
+
+__all__ = ["company", "sandbox"]

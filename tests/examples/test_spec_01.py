@@ -1,0 +1,165 @@
+"""Figures of spec 01 (metering) that the tests beside the code do not assert, or not on an invoice."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+
+import pytest
+
+from billwright.billing.kernel.clock import iso, iso_ms
+from billwright.billing.kernel.money import decimal_string, parse_decimal
+from tests.billing.metering.company import JULY, Company, at, charge
+
+INSTANT = datetime(2023, 9, 4, 15, 45, 12, 344_999, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "wire"),
+    [
+        ("29", "29.0"),
+        ("2.50", "2.5"),
+        ("0", "0.0"),
+        ("-0", "0.0"),
+        ("0.000", "0.0"),
+        ("1e-7", "0.0000001"),
+        ("1E+3", "1000.0"),
+        ("12.434", "12.434"),
+        ("-3.10", "-3.1"),
+        (
+            "123456789012345678901234567890.000000000000000000001",
+            "123456789012345678901234567890.000000000000000000001",
+        ),
+    ],
+)
+def test_01_0_wire_decimals(value: str, wire: str) -> None:
+    assert decimal_string(Decimal(value)) == wire
+    assert parse_decimal(value) == Decimal(wire)
+
+
+def test_01_0_wire_times_are_truncated() -> None:
+    assert iso_ms(INSTANT) == "2023-09-04T15:45:12.344Z"
+    assert iso(INSTANT.replace(microsecond=999_999)) == "2023-09-04T15:45:12Z"
+    new_york = INSTANT.astimezone(timezone(timedelta(hours=-4)))
+    assert (iso(new_york), iso_ms(new_york)) == ("2023-09-04T15:45:12Z", "2023-09-04T15:45:12.344Z")
+    assert (iso(None), iso_ms(None)) == (None, None)
+
+
+async def seats_of_july(company: Company, *, prorated: bool) -> None:
+    """Four seats carried into July, two more on the 10th; $10 each. Upgraded to plan q on the 15th at 14:00Z."""
+    await company.metric("seats", "sum_agg", field_name="n", recurring=True)
+    seats = charge("seats", amount="10", _prorated=prorated)
+    await company.plan(seats)
+    await company.plan(seats, code="q")
+    await company.plan(code="without")
+    await company.subscribe()
+    await company.send((at("2024-06-01"), {"n": 4}))
+    await company.to(JULY)
+    await company.send((at("2024-07-10"), {"n": 2}))
+    await company.to("2024-07-15T14:00:00")
+
+
+async def test_01_6_3_ex_11_upgraded(company: Company) -> None:
+    """Old plan 4 x 14/31 + 2 x 5/31 = 2.12904, new plan 6 x 17/31 = 3.29033; both show 6 seats."""
+    await seats_of_july(company, prorated=True)
+    await company.subscribe(plan="q")
+    (old,) = await company.last_bill()
+    assert (old.units, old.amount_cents, old.precise_amount_cents) == ("6.0", 2129, Decimal("2129.04"))
+    assert (await company.shown())[:2] == ("6.0", 3290)
+    (new,) = await company.bill("2024-08-01")
+    assert (new.units, new.amount_cents, new.precise_amount_cents) == ("6.0", 3290, Decimal("3290.33"))
+
+
+@pytest.mark.parametrize(("plan", "old", "new"), [("q", [], [6000]), ("without", [6000], [])])
+async def test_01_6_5_not_prorated_seats_of_an_upgrade(
+    company: Company, plan: str, old: list[int], new: list[int]
+) -> None:
+    """Also 02 §8: a new plan with the same metric bills the whole period, so the old one bills nothing."""
+    await seats_of_july(company, prorated=False)
+    await company.subscribe(plan=plan)
+    assert (await company.last_bill()).amounts == old
+    assert (await company.bill("2024-08-01")).amounts == new
+
+
+async def test_01_6_5_not_prorated_seats_of_a_termination(company: Company) -> None:
+    """Also 02 §8: without a successor the seats that are active at the end are billed in full."""
+    await seats_of_july(company, prorated=False)
+    await company.terminate()
+    assert (await company.last_bill()).amounts == [6000]
+
+
+async def test_01_6_5_a_plan_with_the_metric_in_advance_does_not_bill_the_running_period(company: Company) -> None:
+    """Its renewal on the billing day pays for the next period, so the old plan bills this one (02 §8)."""
+    await seats_of_july(company, prorated=False)
+    await company.plan(charge("seats", amount="10", _pay_in_advance=True), code="ahead")
+    await company.subscribe(plan="ahead")
+    assert (await company.last_bill()).amounts == [6000]
+    (renewed,) = await company.bill("2024-08-01")
+    assert renewed.amount_cents == 6000
+
+
+async def test_01_6_5_a_period_before_the_upgrade_is_billed_by_the_old_plan(company: Company) -> None:
+    """03 §6.7: upgraded on 1 August before the run of that day: July is the old plan's, August the new one's."""
+    await seats_of_july(company, prorated=False)
+    async with company.context() as ctx:
+        ctx.organization.clock_now = datetime(2024, 8, 1, 0, 5, tzinfo=UTC)
+    await company.subscribe(plan="q")
+    assert (await company.last_bill()).amounts == [6000]
+    assert (await company.bill("2024-09-01")).amounts == [6000]
+
+
+async def test_01_6_5_a_weighted_sum_prorates_by_itself(company: Company) -> None:
+    """Recurring and not ``prorated``, but each plan has the seconds of its window: 10 x 14 + 10 x 17 days of 31."""
+    await company.metric("level", "weighted_sum_agg", field_name="v", recurring=True)
+    await company.plan(charge("level", amount="31"))
+    await company.plan(charge("level", amount="31"), code="q")
+    await company.subscribe()
+    await company.send((at("2024-06-01"), {"v": 10}))
+    await company.to("2024-07-15")
+    await company.subscribe(plan="q")
+    assert (await company.last_bill()).amounts == [14000]
+    assert (await company.bill("2024-08-01")).amounts == [17000]
+
+
+async def test_01_5_2_and_10_2_an_empty_set(company: Company) -> None:
+    """0 units and 0 events: usage keeps the entry, the invoice drops the fee."""
+    kinds = ("count_agg", "sum_agg", "max_agg", "latest_agg", "unique_count_agg", "weighted_sum_agg")
+    for kind in kinds:
+        await company.metric(kind, kind, **({} if kind == "count_agg" else {"field_name": "v"}))
+    await company.plan(*[charge(kind, amount="1") for kind in kinds])
+    await company.subscribe()
+    entries = (await company.usage())["charges_usage"]
+    assert [(entry["units"], entry["events_count"], entry["amount_cents"]) for entry in entries] == [("0.0", 0, 0)] * 6
+    assert [entry["total_aggregated_units"] for entry in entries] == ["0.0"] * 6
+    assert await company.bill(JULY) == []
+
+
+async def test_01_10_2_each_fee_is_rounded_and_the_rounded_ones_are_added(company: Company) -> None:
+    """Three groups of half a cent are 1 cent each; together they would be 2 (01 §4.5, §10.2)."""
+    await company.metric("gb", "sum_agg", field_name="gb")
+    await company.plan(charge("gb", amount="0.005", pricing_group_keys=["zone"]))
+    await company.subscribe()
+    await company.send(*[(at("2024-06-02"), {"gb": 1, "zone": zone}) for zone in "abc"])
+    usage = await company.usage()
+    assert (usage["amount_cents"], usage["charges_usage"][0]["amount_cents"]) == (3, 3)
+    bill = await company.bill(JULY)
+    assert bill.amounts == [1, 1, 1]
+    assert [fee.precise_amount_cents for fee in bill] == [Decimal("0.5")] * 3
+
+
+async def test_01_4_4_an_edit_re_rates_the_open_period_only(company: Company) -> None:
+    """New prices and filters meet all usage of the open period; what was finalized stays as it is."""
+    metric = await company.metric("gb", "sum_agg", field_name="gb", filters={"region": ["eu"]})
+    plan = await company.plan(charge("gb", amount="1"))
+    await company.subscribe()
+    await company.send((at("2024-06-02"), {"gb": 3, "region": "eu"}))
+    assert (await company.bill(JULY)).amounts == [300]
+    await company.send((at("2024-07-02"), {"gb": 3, "region": "eu"}), (at("2024-07-02"), {"gb": 1}))
+    (listed,) = plan["charges"]
+    filters = [{"values": {"region": ["eu"]}, "properties": {"amount": "5"}}]
+    changed = {"id": listed["lago_id"], "billable_metric_id": metric, "charge_model": "standard"}
+    await company.edit_plan("p", charges=[{**changed, "properties": {"amount": "2"}, "filters": filters}])
+    assert (await company.shown())[1] == 1700
+    assert (await company.bill("2024-08-01")).amounts == [1500, 200]
+    first = (await company.rest.get("invoices?issuing_date_to=2024-07-01")).json()["invoices"]
+    assert [item["fees_amount_cents"] for item in first] == [300]
