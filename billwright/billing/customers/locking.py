@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import bindparam, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
 from billwright.billing.customers.models import Customer
 from billwright.billing.kernel.db import Session
+from billwright.billing.kernel.statements import fetch
 
 
 async def lock_customer(ctx: Context, customer_id: UUID, *, skip_locked: bool = False) -> Customer | None:
@@ -28,18 +29,26 @@ async def lock_customer(ctx: Context, customer_id: UUID, *, skip_locked: bool = 
     return (await ctx.session.scalars(statement)).first()
 
 
+_DUE_LOCKS = {
+    skip_locked: select(Customer, Organization)
+    .join(Organization, col(Organization.id) == col(Customer.organization_id))
+    .where(
+        col(Customer.id) == bindparam("customer"),
+        col(Customer.organization_id) == bindparam("organization"),
+    )
+    .with_for_update(of=Customer, skip_locked=skip_locked)
+    .execution_options(populate_existing=True)
+    for skip_locked in (False, True)
+}
+"""Made once: due work begins with it."""
+
+
 async def lock_customer_with_organization(
     session: Session, organization_id: UUID, customer_id: UUID, *, skip_locked: bool = False
 ) -> tuple[Customer, Organization] | None:
     """The same with the customer's organization, in one statement: how due work begins."""
-    statement = (
-        select(Customer, Organization)
-        .join(Organization, col(Organization.id) == col(Customer.organization_id))
-        .where(col(Customer.id) == customer_id, col(Customer.organization_id) == organization_id)
-        .with_for_update(of=Customer, skip_locked=skip_locked)
-        .execution_options(populate_existing=True)
-    )
-    found = (await session.execute(statement)).first()
+    wanted = {"customer": customer_id, "organization": organization_id}
+    found = (await session.execute(_DUE_LOCKS[skip_locked], wanted)).first()
     return None if found is None else (found[0], found[1])
 
 
@@ -51,6 +60,4 @@ async def lock_scope(ctx: Context, scope: Scope, customer_id: UUID) -> None:
 
     Taken after the customer's row, in the order coupon, credit note, prepaid credit; rows are read afresh after it.
     """
-    await ctx.session.execute(
-        text("select pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"{scope}:{customer_id}"}
-    )
+    await fetch(ctx.session, "select pg_advisory_xact_lock(hashtextextended($1, 0))", f"{scope}:{customer_id}")

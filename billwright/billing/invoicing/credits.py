@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from sqlalchemy import text
-
 from billwright.billing.access.context import Context
 from billwright.billing.coupons.use import take_coupons
 from billwright.billing.credit_notes.use import use_credit_notes
@@ -22,6 +20,7 @@ from billwright.billing.invoicing.fee_drafts import FeeDraft
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.totals import Totals, totals_of
 from billwright.billing.invoicing.waterfall import Held, Step, Waterfall
+from billwright.billing.kernel.statements import fetch
 
 __all__ = ["Waterfall", "apply_credits", "run_waterfall", "store_credits"]
 
@@ -34,16 +33,14 @@ BEFORE_TAXES: tuple[Step, ...] = (take_coupons,)
 AFTER_TAXES: tuple[Step, ...] = (use_credit_notes,)
 """Credit notes, then wallets (both final only)."""
 
-_HELD = text(
-    """
-    select
-      exists (select from applied_coupons
-        where organization_id = :org and customer_id = :customer and status = 'active'),
-      exists (select from credit_notes
-        where organization_id = :org and customer_id = :customer and currency = :currency and status = 'finalized'
-          and credit_status = 'available' and balance_amount_cents > 0)
-    """
-)
+_HELD = """
+select
+  exists (select from applied_coupons
+    where organization_id = $1 and customer_id = $2 and status = 'active'),
+  exists (select from credit_notes
+    where organization_id = $1 and customer_id = $2 and currency = $3 and status = 'finalized'
+      and credit_status = 'available' and balance_amount_cents > 0)
+"""
 """The kinds of ``Held``, in its order."""
 
 
@@ -72,8 +69,8 @@ async def run_waterfall(
 
 async def _held_by(ctx: Context, customer: Customer, invoice: Invoice) -> Held:
     """One statement for all kinds: most customers have nothing, and each invoice asks."""
-    parameters = {"org": ctx.organization_id, "customer": customer.id, "currency": invoice.currency}
-    return Held(*(await ctx.session.execute(_HELD, parameters)).one())
+    [row] = await fetch(ctx.session, _HELD, ctx.organization_id, customer.id, invoice.currency)
+    return Held(*row)
 
 
 def apply_credits(invoice: Invoice, flow: Waterfall) -> None:

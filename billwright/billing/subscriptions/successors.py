@@ -23,6 +23,7 @@ from billwright.billing.invoicing.billing import bill
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.rows import Row, new_row
 from billwright.billing.kernel.ids import new_id
+from billwright.billing.kernel.statements import fetch
 from billwright.billing.notifications.service import emit
 from billwright.billing.subscriptions.calendar.due import is_switch_day
 from billwright.billing.subscriptions.calendar.windows import Case
@@ -52,9 +53,19 @@ class Succession:
     attributes: dict[str, Any]
 
 
+_ANY_PENDING = """
+select 1 from subscriptions
+where organization_id = $1 and previous_subscription_id = any($2::uuid[]) and status = 'pending' limit 1
+"""
+"""Asked by every billing run, and the answer is nearly always no."""
+
+
 async def pending_successors(ctx: Context, subscriptions: Sequence[Subscription]) -> dict[UUID, Subscription]:
     """Pending downgrades by the id of the subscription that they follow."""
     if not subscriptions:
+        return {}
+    await ctx.session.flush()
+    if not await fetch(ctx.session, _ANY_PENDING, ctx.organization_id, [item.id for item in subscriptions]):
         return {}
     rows = await ctx.session.scalars(
         select(Subscription).where(
