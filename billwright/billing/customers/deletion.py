@@ -33,7 +33,6 @@ async def delete_customer(ctx: Context, external_id: str) -> Customer:
     now = ctx.now()
     customer.deleted_at = now
     customer.updated_at = now
-    await end_applications_of(ctx, customer)
     await enqueue(
         ctx.session,
         ctx.organization_id,
@@ -46,7 +45,8 @@ async def delete_customer(ctx: Context, external_id: str) -> Customer:
 
 @job("customer.wind_up")
 async def wind_up(call: JobCall) -> None:
-    """Terminate active subscriptions, cancel pending ones, schedule the drafts five minutes later."""
+    """Terminate active subscriptions, cancel pending ones, schedule the drafts five minutes later; then end coupons,
+    which thus reduce the final invoices but not the drafts."""
     async with call.runtime.database.transaction() as session:
         organization = await session.get(Organization, call.organization_id)
         if organization is None:
@@ -78,3 +78,4 @@ async def wind_up(call: JobCall) -> None:
             .values(finalization_due_at=now + FINALIZATION_DELAY)
             .execution_options(synchronize_session=False)
         )
+        await end_applications_of(ctx, customer)

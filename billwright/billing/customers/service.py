@@ -8,6 +8,7 @@ from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.access.naming import billing_entity_code
+from billwright.billing.coupons.models import AppliedCoupon
 from billwright.billing.customers import settings
 from billwright.billing.customers.locking import lock_customer
 from billwright.billing.customers.metadata import replace_metadata
@@ -181,10 +182,14 @@ def _configure(customer: Customer, sent: BillingConfigurationInput) -> None:
 
 
 async def is_editable(ctx: Context, customer: Customer) -> bool:
-    """No subscription of any status and no invoice (spec 03 §1.2); decides the currency lock."""
+    """No subscription of any status, no invoice, no applied coupon with a currency (spec 03 §1.2); decides the currency
+    lock."""
     subscribed = exists().where(col(Subscription.customer_id) == customer.id)
     invoiced = exists().where(col(Invoice.customer_id) == customer.id)
-    row = (await ctx.session.execute(select(subscribed, invoiced))).one()
+    discounted = exists().where(
+        col(AppliedCoupon.customer_id) == customer.id, col(AppliedCoupon.amount_currency).is_not(None)
+    )
+    row = (await ctx.session.execute(select(subscribed, invoiced, discounted))).one()
     return not any(row)
 
 

@@ -126,3 +126,36 @@ async def test_03_8_2_a_new_zone_moves_what_is_due(sandbox: Sandbox) -> None:
     ):
         await sandbox.customer("c1", timezone=zone)
         assert (await sandbox.call("GET", "test_clock"))["test_clock"]["next_due_at"] == due
+
+
+async def test_03_1_2_an_applied_coupon_with_a_currency_locks_it(sandbox: Sandbox) -> None:
+    await sandbox.customer("c1", currency="EUR")
+    shared = {"coupon_type": "percentage", "percentage_rate": "10", "frequency": "once", "expiration": "no_expiration"}
+    await sandbox.call("POST", "coupons", {"coupon": {"name": "Ten", "code": "ten", **shared}})
+    fixed = {"coupon_type": "fixed_amount", "amount_cents": 500, "amount_currency": "EUR"}
+    await sandbox.call("POST", "coupons", {"coupon": {"name": "Five", "code": "five", **shared, **fixed}})
+    for code, status in (("ten", 200), ("five", 422)):
+        applied = {"external_customer_id": "c1", "coupon_code": code}
+        await sandbox.call("POST", "applied_coupons", {"applied_coupon": applied})
+        for currency in ("USD", "EUR"):
+            answer = await sandbox.rest.post("customers", {"customer": {"external_id": "c1", "currency": currency}})
+            assert answer.status_code == (200 if currency == "EUR" else status), (code, currency)
+
+
+@pytest.mark.parametrize(("grace", "expected"), [(0, [(1700, 500)]), (3, [(1700, 0)])])
+async def test_03_1_5_coupons_reduce_final_invoices_but_not_drafts(
+    sandbox: Sandbox, grace: int, expected: list[tuple[int, int]]
+) -> None:
+    await sandbox.customer("c1", billing_configuration={"invoice_grace_period": grace})
+    await sandbox.plan("p", 3100)
+    await sandbox.subscribe()
+    five = {"coupon_type": "fixed_amount", "amount_cents": 500, "amount_currency": "EUR", "expiration": "no_expiration"}
+    await sandbox.call("POST", "coupons", {"coupon": {"name": "Five", "code": "five", "frequency": "forever", **five}})
+    applied = {"external_customer_id": "c1", "coupon_code": "five"}
+    await sandbox.call("POST", "applied_coupons", {"applied_coupon": applied})
+    await sandbox.advance("2024-01-31T10:00:00Z")
+    await sandbox.call("DELETE", "customers/c1")
+    await sandbox.advance("2024-01-31T10:06:00Z")
+    found = await sandbox.invoices()
+    assert [item["status"] for item in found] == ["finalized"]
+    assert [(item["fees_amount_cents"], item["coupons_amount_cents"]) for item in found] == expected
