@@ -13,6 +13,7 @@ import uvicorn
 from billwright.server.app import create_app
 from billwright.server.listening import FairListener
 from billwright.server.logging import configure_logging
+from billwright.server.protocol import BoundedHead
 from billwright.server.settings import Settings
 
 DRAIN_SECONDS = 20
@@ -60,6 +61,7 @@ def serve_on(opened: socket.socket, settings: Settings) -> None:
     configure_logging(settings)
     config = uvicorn.Config(
         create_app(settings),
+        http=BoundedHead,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -19,6 +19,8 @@ from billwright.billing.subscriptions.schemas import SubscriptionCreate, Subscri
 BILLING_TIMES = ("calendar", "anniversary")
 CREDIT_NOTE_OPTIONS = ("credit", "refund", "offset", "skip")
 INVOICE_OPTIONS = ("generate", "skip")
+_YEARS = range(1900, 9000)
+"""Beyond them periods and time zones leave the calendar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def _anchor(text: str | None, default: datetime, problems: Problems) -> datetime
     if text is None:
         return default
     parsed = parse_instant(text)
-    if parsed is None:
+    if parsed is None or parsed.year not in _YEARS:
         problems.add("subscription_at", "invalid_date")
         return default
     return parsed
@@ -110,7 +112,7 @@ def _ending(ctx: Context, text: str | None, anchor: datetime, problems: Problems
     if text is None:
         return None
     parsed = parse_instant(text)
-    if parsed is None:
+    if parsed is None or parsed.year not in _YEARS:
         problems.add("ending_at", "invalid_date")
         return None
     day = parsed.date()

@@ -35,7 +35,7 @@ def _groups(query: Query) -> dict[str, str]:
     if not groups and text:
         try:
             decoded: Any = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             decoded = None
         if isinstance(decoded, dict):
             groups = {str(name): str(value) for name, value in decoded.items()}
