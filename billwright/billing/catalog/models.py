@@ -149,3 +149,27 @@ class ChargeTax(Table, table=True):
 
     charge_id: uuid.UUID = Field(foreign_key="charges.id", primary_key=True)
     tax_id: uuid.UUID = Field(foreign_key="taxes.id", primary_key=True, index=True)
+
+
+class Commitment(Record, table=True):
+    """The minimum that a plan's subscriptions pay per interval (spec 02 §12). At most one per plan."""
+
+    __tablename__ = "commitments"
+    __table_args__ = (
+        Index("uq_commitments_plan_id", "plan_id", unique=True),
+        CheckConstraint("amount_cents > 0", name="amount"),
+    )
+
+    organization_id: uuid.UUID = key("organizations.id")
+    plan_id: uuid.UUID = key("plans.id")
+    amount_cents: int = cents()
+    invoice_display_name: str | None = None
+
+
+class CommitmentTax(Table, table=True):
+    """A tax of a commitment (spec 05 A2)."""
+
+    __tablename__ = "commitments_taxes"
+
+    commitment_id: uuid.UUID = Field(foreign_key="commitments.id", primary_key=True)
+    tax_id: uuid.UUID = Field(foreign_key="taxes.id", primary_key=True, index=True)

@@ -49,7 +49,6 @@ class Invoice(Record, table=True):
         ),
         Index("ix_invoices_customer", "customer_id", text("issuing_date desc"), text("created_at desc")),
         Index("ix_invoices_generating", "created_at", postgresql_where=text("status = 'generating'")),
-        Index("ix_invoices_generating", "created_at", postgresql_where=text("status = 'generating'")),
         Index("ix_invoices_number", "organization_id", "number"),
         Index(
             "ix_invoices_finalization_due",
@@ -208,6 +207,13 @@ class Fee(Record, table=True):
                 "invoice_id is not null and deleted_at is null"
                 " and (fee_type = 'subscription' or (fee_type = 'charge' and not pay_in_advance))"
             ),
+        ),
+        Index(
+            "uq_fees_commitment",
+            "invoice_id",
+            "subscription_id",
+            unique=True,
+            postgresql_where=text("fee_type = 'commitment' and deleted_at is null"),
         ),
         Index(
             "uq_fees_event",
