@@ -73,6 +73,7 @@ async def event_fee(
     draft.explanation["in_advance"] = {
         "aggregated_units": decimal_string(measured.event.aggregated_units),
         "billable_units": decimal_string(measured.event.step.billable),
+        "days": measured.event.proration or (None, None),
     }
     return EventFee(draft, measured)
 

@@ -29,7 +29,8 @@ async def recurring_breakdown(ctx: Context, fee: Fee, tz: str) -> RecurringBreak
     carried into the window are a change of its first day.
     """
     item = fee.item
-    explained = item.get("recurring") and item.get("aggregation_type") in _EXPLAINED and not fee.pay_in_advance
+    arrears = not fee.pay_in_advance and "paid_period" not in item
+    explained = arrears and item.get("recurring") and item.get("aggregation_type") in _EXPLAINED
     if fee.fee_type != "charge" or not explained or fee.units <= 0 or ctx.event_store is None:
         return None
     charge = await _charge(ctx, fee)

@@ -25,6 +25,7 @@ from billwright.billing.documents.invoice_document import (
     Address,
     AppliedTax,
     CouponCredit,
+    CreditPurchase,
     FeeKind,
     FeeLine,
     FeeTax,
@@ -132,6 +133,7 @@ async def invoice_document(ctx: Context, invoice: Invoice) -> InvoiceDocument:
         net_payment_term=invoice.net_payment_term,
         subscriptions=await _sections(ctx, invoice),
         add_ons=await _add_on_lines(ctx, invoice),
+        credit_purchase=await _credit_purchase(ctx, invoice),
         coupons=await _coupons(ctx, invoice),
     )
 
@@ -182,6 +184,20 @@ async def _applied_taxes(ctx: Context, invoice: Invoice) -> tuple[AppliedTax, ..
             amount_cents=row.amount_cents,
         )
         for row in rows
+    )
+
+
+async def _credit_purchase(ctx: Context, invoice: Invoice) -> CreditPurchase | None:
+    """The one row of an invoice for wallet credits, as stored with its fee."""
+    if invoice.invoice_type != "credit":
+        return None
+    [fee] = await fees_of(ctx, invoice)
+    return CreditPurchase(
+        credits=fee.units,
+        unit_price=fee.precise_unit_amount,
+        amount_cents=fee.amount_cents,
+        transaction_name=fee.item.get("transaction_name"),
+        wallet_name=fee.item.get("wallet_name"),
     )
 
 
@@ -308,6 +324,7 @@ async def _line(ctx: Context, invoice: Invoice, fee: Fee, taxes: tuple[FeeTax, .
     start = (fee.charges_from_datetime if charged else fee.from_datetime) or fee.timestamp
     end = (fee.charges_to_datetime if charged else fee.to_datetime) or fee.timestamp
     paid: dict[str, str] | None = item.get("paid_period")
+    used, total = fee.explanation.get("in_advance", {}).get("days", (None, None))
     return FeeLine(
         kind=kind,
         amount_cents=fee.amount_cents,
@@ -331,6 +348,8 @@ async def _line(ctx: Context, invoice: Invoice, fee: Fee, taxes: tuple[FeeTax, .
         paid_on=local_date(fee.succeeded_at, tz) if fee.succeeded_at and not fee.invoiceable else None,
         succeeded_at=fee.succeeded_at,
         created_at=fee.created_at,
+        days_used=used,
+        days_total=total,
     )
 
 
