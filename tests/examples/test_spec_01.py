@@ -9,7 +9,9 @@ import pytest
 
 from billwright.billing.kernel.clock import iso, iso_ms
 from billwright.billing.kernel.money import decimal_string, parse_decimal
+from tests.billing.in_advance.shop import Shop
 from tests.billing.metering.company import JULY, Company, at, charge
+from tests.billing.metering.test_custom_examples import EX_18, RANGES, STEPS
 
 INSTANT = datetime(2023, 9, 4, 15, 45, 12, 344_999, tzinfo=UTC)
 
@@ -163,3 +165,85 @@ async def test_01_4_4_an_edit_re_rates_the_open_period_only(company: Company) ->
     assert (await company.bill("2024-08-01")).amounts == [1500, 200]
     first = (await company.rest.get("invoices?issuing_date_to=2024-07-01")).json()["invoices"]
     assert [item["fees_amount_cents"] for item in first] == [300]
+
+
+async def test_01_9_3_ex_18_upgraded(company: Company) -> None:
+    """The old plan bills what its state says, 32 units and $5.80; another charge starts from the initial state."""
+    await company.custom_metric("traffic", EX_18, recurring=True)
+    priced = charge("traffic", "custom", custom_properties=RANGES)
+    await company.plan(priced)
+    await company.plan(priced, code="q")
+    await company.subscribe()
+    for day, gb, zone, _ in STEPS:
+        await company.send((at(day), {"gb": gb, "zone": zone}))
+    assert (await company.bill(JULY)).amounts == [540]
+    await company.send((at("2024-07-03"), {"gb": 2, "zone": "eu"}))
+    await company.to("2024-07-15T14:00:00")
+    await company.subscribe(plan="q")
+    (old,) = await company.last_bill()
+    assert (old.units, old.amount_cents) == ("32.0", 580)
+    await company.send((at("2024-07-20"), {"gb": 12, "zone": "us"}))
+    seen, billed = await company.both("2024-08-01")
+    assert (seen[:2], billed) == (("12.0", 40), [40])
+
+
+async def test_01_6_4_unique_seats_of_an_upgrade(company: Company) -> None:
+    """A carried, B added on the 10th, A removed on the day of the upgrade: 14 + 5 days, then 1 (A) + 17 (B)."""
+    await company.metric("seats", "unique_count_agg", field_name="n", recurring=True)
+    seats = charge("seats", amount="31", _prorated=True)
+    await company.plan(seats)
+    await company.plan(seats, code="q")
+    await company.subscribe()
+    await company.send((at("2024-06-01"), {"n": "A"}))
+    await company.to(JULY)
+    await company.send((at("2024-07-10"), {"n": "B"}))
+    await company.to("2024-07-15T14:00:00")
+    await company.subscribe(plan="q")
+    (old,) = await company.last_bill()
+    assert (old.units, old.amount_cents, old.precise_amount_cents) == ("2.0", 1900, Decimal("1900.021"))
+    await company.send((at("2024-07-15T18:00:00"), {"n": "A", "operation_type": "remove"}))
+    (new,) = await company.bill("2024-08-01")
+    assert (new.units, new.amount_cents, new.precise_amount_cents) == ("1.0", 1800, Decimal("1800.015"))
+
+
+@pytest.mark.parametrize("aggregation", ["sum_agg", "unique_count_agg"])
+async def test_01_6_1_carried_through_a_downgrade(company: Company, aggregation: str) -> None:
+    await company.metric("seats", aggregation, field_name="n", recurring=True)
+    await company.plan(charge("seats", amount="10"), amount_cents=1000)
+    await company.plan(charge("seats", amount="3"), code="small", amount_cents=100)
+    await company.subscribe()
+    await company.send((at("2024-06-02"), {"n": 1}))
+    await company.subscribe(plan="small")
+    assert (await company.bill(JULY)).amounts == [1000]
+    seen, billed = await company.both("2024-08-01")
+    assert (seen[:2], billed) == (("1.0", 300), [300])
+
+
+async def test_01_4_2_numbers_match_by_their_text(company: Company) -> None:
+    """JSON ``2`` equals ``"2"``; ``2.0`` does not; upper and lower case differ; unlisted values match nothing."""
+    await company.metric("calls", "count_agg", filters={"size": ["2", "eu"]})
+    listed = {"values": {"size": ["2"]}, "properties": {"amount": "1"}}
+    others = {"values": {"size": ["__ALL_FILTER_VALUES__"]}, "properties": {"amount": "10"}}
+    await company.plan(charge("calls", amount="100", filters=[listed, others]))
+    await company.subscribe()
+    body = (
+        '{"event":{"transaction_id":"%d","external_subscription_id":"s1","code":"calls",'
+        '"timestamp":1717300000,"properties":{"size":%s}}}'
+    )
+    expected = 0
+    for number, (value, cents) in enumerate(
+        [("2", 100), ('"2"', 100), ("2.0", 10000), ('"eu"', 1000), ('"EU"', 10000), ('" 2"', 10000), ("null", 10000)]
+    ):
+        answer = await company.rest.post("events", (body % (number, value)).encode())
+        assert answer.status_code == 200
+        expected += cents
+        assert (await company.shown())[1] == expected, value
+    assert (await company.bill(JULY)).amounts == [200, 1000, 40000]
+
+
+async def test_01_8_rounding_of_usage_in_advance(shop: Shop) -> None:
+    """Events are billed as they come, 1.2 and 1.2; current usage rounds the aggregate, once."""
+    await shop.sell("sum_agg", amount="1", metric={"rounding_function": "ceil", "rounding_precision": 0})
+    fees = await shop.bill_events({"v": "1.2"}, {"v": "1.2"})
+    assert [(fee.amount_cents, str(fee.units.normalize())) for fee in fees] == [(120, "1.2")] * 2
+    assert await shop.company.shown() == ("3.0", 300, 2)

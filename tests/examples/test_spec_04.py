@@ -15,7 +15,7 @@ from billwright.billing.invoicing.models import Invoice
 from billwright.billing.kernel.db import Database
 from tests.billing.invoicing.test_one_off import add_on, sell
 from tests.server.rest.client import validation
-from tests.support.credits import pay
+from tests.support.credits import apply, coupon, pay
 from tests.support.sandbox import Sandbox, sandbox_on
 
 ACTIONS = [
@@ -260,3 +260,46 @@ async def test_04_24_limits(sandbox: Sandbox, attributes: dict[str, Any], detail
         assert (answer.status_code, answer.json()["organization"]["name"]) == (200, "Hooli")
     else:
         assert (answer.status_code, answer.json()) == (422, validation(**details))
+
+
+async def test_04_4_the_prefix_is_read_at_finalization(sandbox: Sandbox) -> None:
+    await sandbox.call("PUT", "organizations", {"organization": {"document_number_prefix": "old"}})
+    draft = await issued(sandbox, billing_configuration={"invoice_grace_period": 3})
+    assert (draft["number"], draft["sequential_id"]) == ("OLD-DRAFT", None)
+    await sandbox.call("PUT", "organizations", {"organization": {"document_number_prefix": "new"}})
+    await sandbox.advance("2024-01-18T00:20:00Z")
+    [invoice] = await sandbox.invoices()
+    assert (invoice["number"], invoice["sequential_id"]) == ("NEW-001-001", 1)
+    await sandbox.call("PUT", "organizations", {"organization": {"document_number_prefix": "later"}})
+    assert (await sandbox.invoices())[0]["number"] == "NEW-001-001"
+
+
+async def test_04_6_drafts_of_a_customer_are_finalized_in_their_order(sandbox: Sandbox) -> None:
+    """By expected date, then by their making: it decides who gets the coupon and the lower number."""
+    await sandbox.plan(pay_in_advance=True)
+    await sandbox.customer("c1", billing_configuration={"invoice_grace_period": 3})
+    await sandbox.subscribe("first")
+    await sandbox.subscribe("second")
+    await sandbox.customer("c1", billing_configuration={"invoice_grace_period": 2})
+    await sandbox.subscribe("third")
+    await coupon(sandbox, amount_cents=2000)
+    await apply(sandbox)
+    await sandbox.advance("2024-01-18T01:00:00Z")
+    found = [await sandbox.invoice(item["lago_id"]) for item in await sandbox.invoices()]
+    order = sorted(found, key=lambda item: item["sequential_id"])
+    assert [(item["subscriptions"][0]["external_id"], item["coupons_amount_cents"]) for item in order] == [
+        ("first", 1700),
+        ("second", 300),
+        ("third", 0),
+    ]
+
+
+async def test_04_2_3_drafts_have_a_payment_status(sandbox: Sandbox) -> None:
+    """``succeeded`` when nothing is due, else ``pending``; drafts too."""
+    await sandbox.plan("zero", 0, pay_in_advance=True)
+    await sandbox.plan("p", 3100, pay_in_advance=True)
+    await sandbox.customer("c1", billing_configuration={"invoice_grace_period": 3})
+    for code in ("zero", "p"):
+        await sandbox.subscribe(code, code)
+    found = {item["total_amount_cents"]: (item["status"], item["payment_status"]) for item in await sandbox.invoices()}
+    assert found == {0: ("draft", "succeeded"), 1700: ("draft", "pending")}
