@@ -25,13 +25,15 @@ from billwright.billing.kernel.db import Session
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.kernel.models import Job
 from billwright.billing.kernel.transient import retrying
-from billwright.billing.metering.store.postgres.instant import ATTEMPTS, JOB, lock_key
+from billwright.billing.metering.store.postgres.instant import AT_ONCE, ATTEMPTS, JOB, lock_key
 from billwright.billing.metering.store.postgres.locks import INSTANT
 
 BILLING = 48_240_001
 """First half of the advisory lock under which one subscription's events are billed."""
-AT_ONCE = 20
+BATCH = 20
 """Most events of one transaction; the customer is locked so long."""
+LONGEST_RUN = timedelta(seconds=5)
+"""How long one run goes on in a live organization before other subscriptions get their turn."""
 PATIENCE = timedelta(seconds=5)
 """How long later events wait before they look again whether the one that failed has gone through."""
 
@@ -42,8 +44,10 @@ async def bill_events(call: JobCall) -> None:
     assert call.organization_id is not None
     work = _Work(call, call.organization_id, call.arguments["external_subscription_id"])
     await work.begin()
+    end = system_now() + LONGEST_RUN
     while await work.next():
-        pass
+        if work.live and not work.failures and system_now() >= end:
+            raise RetryLater(-AT_ONCE)
     if work.failures:
         raise work.failures[0]
 
@@ -58,6 +62,7 @@ class _Work:
         self.external_subscription_id = external_subscription_id
         self.first = call.attempt == 1
         self.last = call.attempt >= ATTEMPTS
+        self.live = False
         self.failures: list[Exception] = []
 
     async def begin(self) -> None:
@@ -87,6 +92,7 @@ class _Work:
             if not notes:
                 return False
             organization = await session.get_one(Organization, self.organization_id)
+            self.live = organization.kind == "live"
             ctx = Context(session, organization, event_store=self.runtime.event_store)
             bench = Bench(ctx, self.external_subscription_id)
             await bench.prepare(notes)
@@ -126,7 +132,7 @@ class _Work:
                 col(InstantEvent.parked_at).is_(None),
             )
             .order_by(col(InstantEvent.timestamp), col(InstantEvent.seq))
-            .limit(AT_ONCE)
+            .limit(BATCH)
             .with_for_update()
         )
         return list((await session.scalars(statement)).all())

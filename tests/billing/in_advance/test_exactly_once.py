@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,13 +14,17 @@ from sqlmodel import col
 
 from billwright.billing.background.administration import retry_job
 from billwright.billing.background.jobs import JobCall, run_job
+from billwright.billing.in_advance import processing
 from billwright.billing.in_advance.models import InstantEvent
 from billwright.billing.in_advance.processing import bill_events, take_up_forgotten
+from billwright.billing.kernel.clock import system_now
+from billwright.billing.kernel.db import Database
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.kernel.models import Job
 from billwright.billing.metering.store.postgres.instant import lock_appends
+from billwright.billing.metering.store.postgres.store import PostgresEventStore
 from tests.billing.in_advance.shop import Shop
-from tests.billing.metering.company import at, charge
+from tests.billing.metering.company import at, charge, open_company
 from tests.billing.pricing.cases import tiers
 
 FALLING = tiers((0, 5, "9", "1"), (6, 12, "4", "2"), (13, None, "1", "3"))
@@ -272,3 +277,27 @@ async def test_a_sandbox_bills_its_events_before_its_clock_moves(shop: Shop) -> 
     assert f"{fee.created_at:%m-%d %H:%M}" == "06-20 08:00"
     assert [item["issuing_date"] for item in await shop.invoices()] == ["2024-06-19", "2024-07-01"]
     assert [item["number"][-3:] for item in await shop.invoices()] == ["001", "002"]
+
+
+async def test_a_long_backlog_leaves_others_their_turn(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a live organization a run ends after a while; its job goes on at once, without counting as failed."""
+    monkeypatch.setattr(processing, "LONGEST_RUN", timedelta(0))
+    async with open_company(database, None, kind="live") as company:
+        shop = Shop(company)
+        await shop.sell("count_agg", charge_options=STANDALONE, amount="1", subscribe=False)
+        await company.subscribe(since=(system_now() - timedelta(days=1)).isoformat())
+        now = str(int(system_now().timestamp()))
+        await shop.send(*[{"_at": now} for _ in range(45)], when="2024-06-02")
+        [job_id] = await open_jobs(shop)
+        ends = [await run_job(company.runtime, job_id) for _ in range(4)]
+        assert ends == ["postponed", "postponed", "postponed", "succeeded"]
+        assert len(await shop.event_fees()) == 45
+
+
+async def test_a_purged_organization_has_no_events_to_bill(shop: Shop) -> None:
+    await shop.sell("sum_agg", amount="1")
+    await shop.send({"v": 1})
+    store = shop.company.runtime.event_store
+    assert isinstance(store, PostgresEventStore)
+    assert await store.purge(shop.company.rest.organization.id) == 1
+    assert await shop.count("instant_events") == 0

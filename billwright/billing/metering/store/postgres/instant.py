@@ -22,8 +22,8 @@ from billwright.billing.metering.store.postgres.locks import INSTANT
 
 JOB: Final = "in_advance.bill"
 ATTEMPTS: Final = 5
-_AT_ONCE: Final = timedelta(seconds=2)
-"""Nobody is told of the job at the commit, so the sweep need not leave it to anyone first."""
+AT_ONCE: Final = timedelta(seconds=2)
+"""How long ago such a job was due when it is made: nobody is told of it, so the sweep leaves it to no one first."""
 
 Code = tuple[uuid.UUID, str]
 Subscription = tuple[uuid.UUID, str]
@@ -99,7 +99,7 @@ async def hand_over(
         JOB,
         ATTEMPTS,
         system_now(),
-        _AT_ONCE,
+        AT_ONCE,
     )
     jobs: Mapping[Subscription, uuid.UUID] = {(row[0], row[1]): row[2] for row in found}
     await connection.copy_records_to_table(

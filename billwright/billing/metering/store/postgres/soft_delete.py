@@ -86,6 +86,6 @@ async def purge(pool: Pool, organization_id: uuid.UUID) -> int:
         if len(rows) < CHUNK:
             break
     async with pool.acquire() as connection, connection.transaction():
-        for table in ("usage_dirty", "usage_rollups", "usage_rollup_uniques"):
+        for table in ("usage_dirty", "usage_rollups", "usage_rollup_uniques", "instant_events"):
             await connection.execute(f"DELETE FROM {table} WHERE organization_id = $1", organization_id)
     return removed
