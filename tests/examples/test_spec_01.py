@@ -12,6 +12,7 @@ from billwright.billing.kernel.money import decimal_string, parse_decimal
 from tests.billing.in_advance.shop import Shop
 from tests.billing.metering.company import JULY, Company, at, charge
 from tests.billing.metering.test_custom_examples import EX_18, RANGES, STEPS
+from tests.billing.pricing.cases import tiers
 
 INSTANT = datetime(2023, 9, 4, 15, 45, 12, 344_999, tzinfo=UTC)
 
@@ -247,3 +248,93 @@ async def test_01_8_rounding_of_usage_in_advance(shop: Shop) -> None:
     fees = await shop.bill_events({"v": "1.2"}, {"v": "1.2"})
     assert [(fee.amount_cents, str(fee.units.normalize())) for fee in fees] == [(120, "1.2")] * 2
     assert await shop.company.shown() == ("3.0", 300, 2)
+
+
+async def test_01_5_5_levels_of_groups_are_carried(company: Company) -> None:
+    """Recurring: the level of a group at the start is the sum of its own earlier changes."""
+    await company.metric("level", "weighted_sum_agg", field_name="v", recurring=True)
+    await company.plan(charge("level", amount="1", pricing_group_keys=["zone"]))
+    await company.subscribe()
+    await company.send((at("2024-06-01"), {"v": 10, "zone": "eu"}), (at("2024-06-16"), {"v": 4, "zone": "us"}))
+    assert sorted((await company.bill(JULY)).amounts) == [200, 1000]
+    await company.send((at("2024-07-01"), {"v": -10, "zone": "eu"}))
+    entry = await company.charge_usage()
+    seen = [(each["grouped_by"]["zone"], each["units"], each["amount_cents"]) for each in entry["grouped_usage"]]
+    assert seen == [("eu", "0.0", 0), ("us", "4.0", 400)]
+    assert sum((await company.bill("2024-08-01")).amounts) == 400
+
+
+async def test_01_5_5_the_level_of_an_earlier_subscription(company: Company) -> None:
+    """+10 on 1 June, ended on the 11th, again from the 21st: 10 x 10/30 rounded up at the 20th decimal."""
+    await company.metric("level", "weighted_sum_agg", field_name="v", recurring=True)
+    await company.plan(charge("level", amount="3"))
+    await company.subscribe()
+    await company.send((at("2024-06-01"), {"v": 10}))
+    await company.to("2024-06-11")
+    await company.terminate()
+    (first,) = await company.last_bill()
+    assert first.units == "3.33333333333333333334"
+    await company.to("2024-06-21")
+    await company.subscribe()
+    assert await company.both(JULY) == (("3.33333333333333333334", 1000, 0), [1000])
+
+
+async def test_01_5_6_dynamic_by_group_and_filter(company: Company) -> None:
+    await company.metric("gb", "sum_agg", field_name="n", filters={"region": ["eu"]})
+    filters = [{"values": {"region": ["eu"]}, "properties": {}}]
+    await company.plan(charge("gb", "dynamic", filters=filters, pricing_group_keys=["tier"]))
+    await company.subscribe()
+    for cents, properties in (
+        ("70.35", {"n": 7, "region": "eu", "tier": "gold"}),
+        ("55", {"n": 5, "tier": "gold"}),
+        ("0.1", {"n": 5, "tier": "gold"}),
+        ("220", {"n": 10, "tier": "silver"}),
+    ):
+        await company.send((at("2024-06-02"), properties), precise_total_amount_cents=cents)
+    bill = await company.bill(JULY)
+    assert [(fee.filter, fee.grouped_by, fee.units, fee.precise_amount_cents) for fee in bill] == [
+        ({"region": ["eu"]}, {}, "7.0", Decimal("70.35")),
+        (None, {"tier": "gold"}, "10.0", Decimal("55.1")),
+        (None, {"tier": "silver"}, "10.0", Decimal(220)),
+    ]
+
+
+async def test_01_4_5_free_events_restart_in_each_bucket_and_group(company: Company) -> None:
+    """The first event of each is free; the others cost 10 % and 1.00 each (02 §4.2, §5.4)."""
+    terms = {"rate": "10", "fixed_amount": "1", "free_units_per_events": 1}
+    await company.metric("paid", "sum_agg", field_name="v", filters={"region": ["eu"]})
+    filters = [{"values": {"region": ["eu"]}, "properties": terms}]
+    await company.plan(charge("paid", "percentage", filters=filters, pricing_group_keys=["tier"], **terms))
+    await company.subscribe()
+    places: list[tuple[int, dict[str, str]]] = [
+        (10, {"region": "eu", "tier": "gold"}),
+        (10, {"tier": "gold"}),
+        (20, {"region": "eu", "tier": "silver"}),
+        (30, {"tier": "gold"}),
+        (50, {"tier": "silver"}),
+    ]
+    await company.send(*[(at(f"2024-06-{day:02}"), {"v": v, **place}) for day, (v, place) in enumerate(places, 2)])
+    bill = await company.bill(JULY)
+    assert [(fee.filter is None, fee.grouped_by, fee.amount_cents) for fee in bill] == [
+        (False, {}, 300),
+        (True, {"tier": "gold"}, 400),
+        (True, {"tier": "silver"}, 0),
+    ]
+
+
+async def test_01_6_3_prorated_tiers_restart_in_each_group(company: Company) -> None:
+    """Red: 4 units for half of June at 10; blue: 10 units for all of it, 5 at 10 and 5 at 5 (02 §6.3)."""
+    ranges = tiers((0, 5, "10", "0"), (6, None, "5", "0"))
+    await company.metric("seats", "sum_agg", field_name="n", recurring=True)
+    await company.plan(
+        charge("seats", "graduated", graduated_ranges=ranges, _prorated=True, pricing_group_keys=["team"])
+    )
+    await company.subscribe()
+    await company.send((at("2024-06-16"), {"n": 4, "team": "red"}), (at("2024-06-01"), {"n": 10, "team": "blue"}))
+    bill = await company.bill(JULY)
+    assert {(fee.grouped_by["team"], fee.units, fee.amount_cents) for fee in bill} == {
+        ("red", "4.0", 2000),
+        ("blue", "10.0", 7500),
+    }
+    bill = await company.bill("2024-08-01")
+    assert {(fee.grouped_by["team"], fee.amount_cents) for fee in bill} == {("red", 4000), ("blue", 7500)}
