@@ -224,3 +224,51 @@ async def test_03_8_1_the_due_instants_that_are_announced(database: Database) ->
             "2024-04-19T18:30:00Z",  # ending: local midnight of 20 April
         ]
         assert await lines(sandbox) == [("2024-03-18", "p", 1400), ("2024-04-01", "p", 3100)]
+
+
+async def test_03_1_5_drafts_of_a_deleted_customer_use_no_coupon(sandbox: Sandbox) -> None:
+    """Coupons end before the drafts are finalized, five minutes after the deletion; invoices stay listed."""
+    await sandbox.customer("c1", billing_configuration={"invoice_grace_period": 3})
+    await sandbox.plan(pay_in_advance=True)
+    await sandbox.subscribe()
+    await coupon(sandbox, amount_cents=500)
+    await apply(sandbox)
+    await sandbox.call("DELETE", "customers/c1")
+    await sandbox.advance("2024-01-15T10:04:59Z")
+    assert {item["status"] for item in await sandbox.invoices()} == {"draft"}
+    await sandbox.advance("2024-01-15T10:05:00Z")
+    found = await sandbox.invoices()
+    assert {(item["status"], item["coupons_amount_cents"]) for item in found} == {("finalized", 0)}
+    assert sorted(item["fees_amount_cents"] for item in found) == [0, 1700]
+
+
+async def test_03_2_2_a_new_price_is_that_of_the_whole_elapsed_period(sandbox: Sandbox) -> None:
+    """In arrears the period is billed at the price in force when its invoice is made: no proration, no invoice now."""
+    await sandbox.plan("p", 3100)
+    await sandbox.subscribe(subscription_at="2024-01-01T00:00:00Z")
+    await sandbox.advance("2024-01-31T23:00:00Z")
+    await sandbox.call("PUT", "plans/p", {"plan": {"amount_cents": 6200}})
+    assert await sandbox.invoices() == []
+    await sandbox.advance("2024-02-01")
+    assert await lines(sandbox) == [("2024-02-01", "p", 6200)]
+
+
+async def test_03_6_5_an_event_between_two_lives_belongs_to_nobody(database: Database) -> None:
+    """Terminated on the 10th, made again on the 20th with the same external id (also 01 §2.8)."""
+    async with life(database, "2024-01-01T00:00Z") as sandbox:
+        plan = await sandbox.plan("p", 0)
+        await sandbox.charge(plan)
+        await sandbox.subscribe()
+        await sandbox.send(
+            ("2024-01-10T00:00:00Z", 1),
+            ("2024-01-10T00:00:00.001Z", 10),
+            ("2024-01-19T23:59:59.999Z", 100),
+            ("2024-01-20T00:00:00Z", 1000),
+        )
+        await sandbox.advance("2024-01-10T00:00:00Z")
+        await sandbox.terminate()
+        await sandbox.advance("2024-01-20T00:00:00Z")
+        await sandbox.subscribe()
+        await sandbox.advance("2024-02-01")
+        calls = [line for line in await lines(sandbox) if line[1] == "calls"]
+        assert calls == [("2024-01-10", "calls", 100), ("2024-02-01", "calls", 100_000)]
