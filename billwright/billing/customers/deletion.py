@@ -20,6 +20,7 @@ from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.outbox import enqueue
 from billwright.billing.subscriptions.life_cycle import wind_up as wind_up_subscription
 from billwright.billing.subscriptions.models import Subscription
+from billwright.billing.wallets.service import terminate_wallets_of
 
 FINALIZATION_DELAY = timedelta(minutes=5)
 
@@ -79,3 +80,4 @@ async def wind_up(call: JobCall) -> None:
             .execution_options(synchronize_session=False)
         )
         await end_applications_of(ctx, customer)
+        await terminate_wallets_of(ctx, customer)

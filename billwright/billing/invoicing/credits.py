@@ -21,6 +21,7 @@ from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.totals import Totals, totals_of
 from billwright.billing.invoicing.waterfall import Held, Step, Waterfall
 from billwright.billing.kernel.statements import fetch
+from billwright.billing.wallets.use import pay_with_wallets
 
 __all__ = ["Waterfall", "apply_credits", "run_waterfall", "store_credits"]
 
@@ -30,7 +31,7 @@ UNSETTLED = ("generating", "draft")
 
 BEFORE_TAXES: tuple[Step, ...] = (take_coupons,)
 """Progressive credits (drafts too), then coupons (final only)."""
-AFTER_TAXES: tuple[Step, ...] = (use_credit_notes,)
+AFTER_TAXES: tuple[Step, ...] = (use_credit_notes, pay_with_wallets)
 """Credit notes, then wallets (both final only)."""
 
 _HELD = """
@@ -39,7 +40,9 @@ select
     where organization_id = $1 and customer_id = $2 and status = 'active'),
   exists (select from credit_notes
     where organization_id = $1 and customer_id = $2 and currency = $3 and status = 'finalized'
-      and credit_status = 'available' and balance_amount_cents > 0)
+      and credit_status = 'available' and balance_amount_cents > 0),
+  exists (select from wallets
+    where organization_id = $1 and customer_id = $2 and currency = $3 and status = 'active' and balance_cents > 0)
 """
 """The kinds of ``Held``, in its order."""
 
@@ -77,6 +80,8 @@ def apply_credits(invoice: Invoice, flow: Waterfall) -> None:
     """Copy what was taken after taxes to the invoice; the rest comes with its totals."""
     invoice.credit_notes_amount_cents = flow.credit_notes_cents
     invoice.prepaid_credit_amount_cents = flow.prepaid_cents
+    invoice.prepaid_granted_credit_amount_cents = flow.prepaid_granted_cents
+    invoice.prepaid_purchased_credit_amount_cents = flow.prepaid_purchased_cents
 
 
 async def store_credits(ctx: Context, flow: Waterfall) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import delete, select, update
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
+from billwright.billing.customers.locking import lock_customer
 from billwright.billing.invoicing.models import Fee, Invoice, InvoiceMetadata
 from billwright.billing.invoicing.overdue import await_payment
 from billwright.billing.invoicing.queries import PAYMENT_STATUSES, find_invoice
@@ -19,6 +20,7 @@ from billwright.billing.kernel.errors import NotAllowed, ValidationFailed
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.kernel.replacement import replacement
 from billwright.billing.notifications.service import emit
+from billwright.billing.wallets.settling import follow_payment
 
 MAX_VALUE = 140
 
@@ -29,7 +31,7 @@ async def update_invoice(ctx: Context, invoice_id: UUID, inp: InvoiceUpdate) -> 
     Raises ``NotFound("invoice")``; ``NotAllowed``: ``update_on_voided_invoice``, ``metadata_on_draft_invoice``,
     ``payment_status_update_on_draft_invoice``; ``ValidationFailed`` for the values.
     """
-    invoice = await find_invoice(ctx, invoice_id, lock=True)
+    invoice = await _locked(ctx, invoice_id)
     if invoice.status == "voided":
         raise NotAllowed("update_on_voided_invoice")
     if invoice.status == "draft" and inp.given("metadata"):
@@ -48,8 +50,22 @@ async def update_invoice(ctx: Context, invoice_id: UUID, inp: InvoiceUpdate) -> 
     return invoice
 
 
+async def _locked(ctx: Context, invoice_id: UUID) -> Invoice:
+    """The invoice, locked. Purchases of credits come with their customer, locked first, also while they are ``open``:
+    their payment is what makes them visible. Raises ``NotFound("invoice")``.
+    """
+    found = await find_invoice(ctx, invoice_id, visible_only=False)
+    is_purchase = found.invoice_type == "credit"
+    if is_purchase:
+        await lock_customer(ctx, found.customer_id)
+    return await find_invoice(ctx, invoice_id, lock=True, visible_only=not (is_purchase and found.status == "open"))
+
+
 async def set_payment_status(ctx: Context, invoice: Invoice, status: str) -> bool:
-    """Give a locked invoice and its fees a payment status; returns whether it changed (then it is announced)."""
+    """Give a locked invoice and its fees a payment status; returns whether it changed (then it is announced).
+
+    An invoice of type ``credit`` takes its purchase along; the customer must be locked as well.
+    """
     if invoice.payment_status == status:
         return False
     now = ctx.now()
@@ -57,6 +73,8 @@ async def set_payment_status(ctx: Context, invoice: Invoice, status: str) -> boo
     invoice.updated_at = now
     if status == "succeeded":
         invoice.payment_overdue = False
+    if invoice.invoice_type == "credit":
+        await follow_payment(ctx, invoice, status)
     await_payment(invoice, now)
     await ctx.session.execute(
         update(Fee)
@@ -68,7 +86,8 @@ async def set_payment_status(ctx: Context, invoice: Invoice, status: str) -> boo
         .values(**fee_payment_values(status, now))
         .execution_options(synchronize_session=False)
     )
-    await emit(ctx, "invoice.payment_status_updated", "invoice", invoice.id)
+    if invoice.status != "open":
+        await emit(ctx, "invoice.payment_status_updated", "invoice", invoice.id)
     return True
 
 

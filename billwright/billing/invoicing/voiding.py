@@ -23,12 +23,13 @@ from billwright.billing.invoicing.overdue import await_payment
 from billwright.billing.kernel.errors import NotAllowed
 from billwright.billing.kernel.inputs import Input, NonNegativeInteger
 from billwright.billing.notifications.service import emit
+from billwright.billing.wallets.use import give_wallet_credits_back
 
 GiveBack = Callable[[Context, Customer, Invoice], Awaitable[None]]
 """Returns to a locked customer what one kind of credit had taken off a voided invoice."""
 
 ALWAYS: tuple[GiveBack, ...] = (give_coupons_back,)
-WITHOUT_CREDIT_NOTE: tuple[GiveBack, ...] = ()
+WITHOUT_CREDIT_NOTE: tuple[GiveBack, ...] = (give_wallet_credits_back,)
 """Wallets: with a credit note, what they paid is part of the creditable amount."""
 
 

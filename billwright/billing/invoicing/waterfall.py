@@ -22,6 +22,7 @@ class Held:
 
     coupons: bool = False
     credit_notes: bool = False
+    wallets: bool = False
 
 
 @dataclass(slots=True)
@@ -32,8 +33,9 @@ class Waterfall:
     ``coupons_cents``. Steps after taxes raise ``FeeDraft.credit_notes`` where they spread what they take. ``totals``
     are those of the bare fees before taxes, and of the discounted fees after (``fee_taxes`` aligned with ``fees``).
     ``final``: the invoice is being issued; false on drafts, where nothing is consumed. ``now``: on the organization's
-    clock. ``held``: which steps have anything to take (nothing on drafts). ``rows``: what to store once the invoice's
-    row exists, in order.
+    clock. ``held``: which steps have anything to take (nothing on drafts). ``prepaid_granted_cents`` and
+    ``prepaid_purchased_cents`` split ``prepaid_cents`` by the origin of the credits, null where nothing is. ``rows``:
+    what to store once the invoice's row exists, in order.
     """
 
     invoice: Invoice
@@ -46,6 +48,8 @@ class Waterfall:
     coupons_cents: int = 0
     credit_notes_cents: int = 0
     prepaid_cents: int = 0
+    prepaid_granted_cents: int | None = None
+    prepaid_purchased_cents: int | None = None
     rows: list[Table] = field(default_factory=list[Table])
 
     @property

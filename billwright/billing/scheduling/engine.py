@@ -60,7 +60,8 @@ _NEXT_DUE = text(
         where organization_id = :org and status = 'draft' and customer_id <> all(cast(:skip as uuid[]))),
       (select min(overdue_due_at) from invoices where not cast(:announced as boolean)
           and organization_id = :org and overdue_due_at is not null and customer_id <> all(cast(:skip as uuid[]))),
-      (select min(expiration_due_at) from coupons where organization_id = :org and expiration_due_at is not null))
+      (select min(expiration_due_at) from coupons where organization_id = :org and expiration_due_at is not null),
+      (select min(expiration_due_at) from wallets where organization_id = :org and expiration_due_at is not null))
     """
 )
 
@@ -68,7 +69,8 @@ _NEXT_DUE = text(
 async def next_due(ctx: Context, skip: Iterable[UUID] = (), *, announced: bool = False) -> datetime | None:
     """The organization's earliest due instant, customers in ``skip`` left out.
 
-    ``announced``: of those passes only that change subscriptions, invoices and coupons by themselves (spec 03 §8.1).
+    ``announced``: of those passes only that change subscriptions, invoices, coupons and wallets by themselves (spec 03
+    §8.1).
     """
     parameters = {"org": ctx.organization_id, "skip": list(skip), "announced": announced}
     found = await ctx.session.execute(_NEXT_DUE, parameters)

@@ -1,4 +1,4 @@
-"""Passes that act on an organization as a whole, not on one customer: coupons whose time is over (spec 03 §8.1)."""
+"""Passes that act on an organization as a whole, not on one customer: coupons, wallets that expire (spec 03 §8.1)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,22 @@ from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
 from billwright.billing.background.runtime import Runtime
 from billwright.billing.coupons.service import expire_coupons
+from billwright.billing.wallets.service import expire_wallets
 
 _DUE = text(
     """
     select distinct organization_id from coupons
+     where expiration_due_at is not null and expiration_due_at <= :now and live
+    union
+    select distinct organization_id from wallets
      where expiration_due_at is not null and expiration_due_at <= :now and live
     """
 )
 _IS_DUE = text(
     """
     select exists (select from coupons
+     where organization_id = :org and expiration_due_at is not null and expiration_due_at <= :now)
+     or exists (select from wallets
      where organization_id = :org and expiration_due_at is not null and expiration_due_at <= :now)
     """
 )
@@ -44,4 +50,5 @@ async def expire_in(runtime: Runtime, organization_id: UUID, until: datetime) ->
 async def _expire(runtime: Runtime, organization_id: UUID, until: datetime) -> int:
     async with runtime.database.transaction() as session:
         organization = await session.get_one(Organization, organization_id)
-        return await expire_coupons(Context(session, organization), until)
+        ctx = Context(session, organization)
+        return await expire_coupons(ctx, until) + await expire_wallets(ctx, until)

@@ -1,0 +1,1 @@
+"""Wallets: prepaid credits of customers (spec 05 Part D)."""

@@ -1,0 +1,200 @@
+"""Wallets, their ledger of transactions, and which inflow paid which outflow (spec 05 D1, D3, D6)."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index, text
+
+from billwright.billing.kernel.records import Record, Table, cents, instant, jsonb, key, numeric
+
+_ACTIVE = text("status = 'active'")
+
+
+class Wallet(Record, table=True):
+    """Prepaid credits of a customer. ``status``: ``active`` -> ``terminated``.
+
+    ``*_cents`` in minor units of ``currency``; credits and ``rate_amount`` (currency units per credit) have 5
+    decimals. ``funded_*``: everything ever granted or paid, less nothing; what is not in the balance was consumed,
+    which the database holds to the cent. Money decides what an invoice can take; credits may drift from it by voids.
+    """
+
+    __tablename__ = "wallets"
+    __table_args__ = (
+        Index("uq_wallets_code", "customer_id", "code", unique=True, postgresql_where=_ACTIVE),
+        Index("ix_wallets_customer", "customer_id", "status", "priority", "created_at"),
+        Index("ix_wallets_list", "organization_id", "created_at", "id"),
+        Index(
+            "ix_wallets_usable",
+            "customer_id",
+            "currency",
+            postgresql_where=text("status = 'active' and balance_cents > 0"),
+        ),
+        Index(
+            "ix_wallets_expiration_due",
+            "expiration_due_at",
+            postgresql_where=text("expiration_due_at is not null and live"),
+        ),
+        Index(
+            "ix_wallets_organization_expiration_due",
+            "organization_id",
+            "expiration_due_at",
+            postgresql_where=text("expiration_due_at is not null"),
+        ),
+        CheckConstraint("rate_amount > 0", name="rate"),
+        CheckConstraint("priority between 1 and 50", name="priority"),
+        CheckConstraint("balance_cents >= 0 and credits_balance >= 0", name="balance"),
+        CheckConstraint("consumed_amount_cents >= 0 and consumed_credits >= 0", name="consumed"),
+        CheckConstraint("balance_cents + consumed_amount_cents = funded_amount_cents", name="money"),
+        CheckConstraint("credits_balance + consumed_credits = funded_credits", name="credits"),
+        CheckConstraint("paid_top_up_max_amount_cents >= paid_top_up_min_amount_cents", name="limits"),
+    )
+
+    organization_id: uuid.UUID = key("organizations.id")
+    customer_id: uuid.UUID = key("customers.id")
+    live: bool = True
+    """Whether the organization is on system time; keeps sandboxes out of the live tick's index."""
+    status: str = "active"
+    name: str | None = None
+    code: str
+    priority: int = 50
+    currency: str
+    rate_amount: Decimal = numeric(30, 5)
+    balance_cents: int = cents()
+    credits_balance: Decimal = numeric(40, 5)
+    consumed_amount_cents: int = cents()
+    consumed_credits: Decimal = numeric(40, 5)
+    funded_amount_cents: int = cents()
+    funded_credits: Decimal = numeric(40, 5)
+    ongoing_usage_balance_cents: int = cents()
+    ongoing_balance_cents: int = cents()
+    depleted_ongoing_balance: bool = False
+    last_balance_sync_at: datetime | None = instant(nullable=True)
+    last_consumed_credit_at: datetime | None = instant(nullable=True)
+    expiration_at: datetime | None = instant(nullable=True)
+    expiration_due_at: datetime | None = instant(nullable=True)
+    """The slot at which the expiry pass ends the wallet; null while nothing will."""
+    terminated_at: datetime | None = instant(nullable=True)
+    invoice_requires_successful_payment: bool = False
+    paid_top_up_min_amount_cents: int | None = cents(nullable=True)
+    paid_top_up_max_amount_cents: int | None = cents(nullable=True)
+    allowed_fee_types: list[str] = jsonb(list)
+    """Types of fees that the wallet pays; with no type and no metric (``WalletMetric``) it pays everything."""
+    custom_metadata: dict[str, Any] | None = jsonb(nullable=True)
+    initial_top_up: dict[str, Any] | None = jsonb(nullable=True)
+    """What creation asked for, until the job has bought it."""
+
+
+class WalletMetric(Table, table=True):
+    """A billable metric whose charges the wallet pays."""
+
+    __tablename__ = "wallet_metrics"
+    __table_args__ = (Index("ix_wallet_metrics_metric", "billable_metric_id"),)
+
+    wallet_id: uuid.UUID = key("wallets.id", primary=True)
+    billable_metric_id: uuid.UUID = key("billable_metrics.id", primary=True)
+
+
+class WalletTransaction(Record, table=True):
+    """One line of the ledger (spec 05 D3). ``amount_cents`` in the wallet's currency, ``credit_amount`` 5 decimals.
+
+    ``transaction_type``: ``inbound`` (``purchased``, ``granted``), ``outbound`` (``voided``, ``invoiced``).
+    ``status``: ``pending`` -> ``settled`` | ``failed``; ``failed`` -> ``settled``; a settled one never changes.
+    ``remaining_amount_cents``: what is left of a settled inbound one; its sum is the wallet's balance.
+    """
+
+    __tablename__ = "wallet_transactions"
+    __table_args__ = (
+        Index("ix_wallet_transactions_wallet", "wallet_id", text("created_at desc"), text("id desc")),
+        Index(
+            "ix_wallet_transactions_remaining",
+            "wallet_id",
+            "priority",
+            "created_at",
+            postgresql_where=text("remaining_amount_cents > 0"),
+        ),
+        Index(
+            "uq_wallet_transactions_invoiced",
+            "invoice_id",
+            "wallet_id",
+            unique=True,
+            postgresql_where=text("transaction_status = 'invoiced'"),
+        ),
+        Index(
+            "uq_wallet_transactions_purchased",
+            "invoice_id",
+            unique=True,
+            postgresql_where=text("transaction_status = 'purchased'"),
+        ),
+        Index(
+            "uq_wallet_transactions_returned",
+            "voided_invoice_id",
+            "wallet_id",
+            unique=True,
+            postgresql_where=text("voided_invoice_id is not null"),
+        ),
+        Index(
+            "uq_wallet_transactions_credit_note",
+            "credit_note_id",
+            unique=True,
+            postgresql_where=text("credit_note_id is not null"),
+        ),
+        CheckConstraint("amount_cents > 0 and credit_amount >= 0", name="amount"),
+        CheckConstraint(
+            "(transaction_type = 'inbound' and transaction_status in ('purchased', 'granted'))"
+            " or (transaction_type = 'outbound' and transaction_status in ('voided', 'invoiced'))",
+            name="kind",
+        ),
+        CheckConstraint("status in ('pending', 'settled', 'failed')", name="status"),
+        CheckConstraint(
+            "(remaining_amount_cents is not null) = (transaction_type = 'inbound' and status = 'settled')",
+            name="remaining_of_settled",
+        ),
+        CheckConstraint("remaining_amount_cents between 0 and amount_cents", name="remaining"),
+    )
+
+    organization_id: uuid.UUID = key("organizations.id")
+    wallet_id: uuid.UUID = key("wallets.id")
+    invoice_id: uuid.UUID | None = key("invoices.id", nullable=True)
+    """The invoice that bills a purchase, or that an outflow has paid."""
+    voided_invoice_id: uuid.UUID | None = key("invoices.id", nullable=True)
+    """The voided invoice whose payment came back."""
+    credit_note_id: uuid.UUID | None = key("credit_notes.id", nullable=True)
+    """The refund that took credits of a purchase away."""
+    transaction_type: str
+    transaction_status: str
+    status: str
+    source: str = "manual"
+    amount_cents: int = cents()
+    credit_amount: Decimal = numeric(40, 5)
+    remaining_amount_cents: int | None = cents(nullable=True)
+    priority: int = 50
+    name: str | None = None
+    entries: list[dict[str, Any]] = jsonb(list)
+    """Its metadata: pairs of ``key`` and ``value``."""
+    invoice_requires_successful_payment: bool = False
+    cancelled: bool = False
+    """A credit note ended the unpaid purchase: no payment settles it any more (spec 05 C6)."""
+    settled_at: datetime | None = instant(nullable=True)
+    failed_at: datetime | None = instant(nullable=True)
+
+
+class WalletDraw(Table, table=True):
+    """What an outbound transaction took of an inbound one (spec 05 D6)."""
+
+    __tablename__ = "wallet_draws"
+    __table_args__ = (
+        Index("uq_wallet_draws", "outbound_id", "inbound_id", unique=True),
+        Index("ix_wallet_draws_inbound", "inbound_id", "created_at"),
+        CheckConstraint("amount_cents > 0", name="amount"),
+    )
+
+    id: uuid.UUID = key(primary=True)
+    organization_id: uuid.UUID = key("organizations.id")
+    outbound_id: uuid.UUID = key("wallet_transactions.id")
+    inbound_id: uuid.UUID = key("wallet_transactions.id")
+    amount_cents: int = cents()
+    created_at: datetime = instant()

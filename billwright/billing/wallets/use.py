@@ -1,0 +1,117 @@
+"""Wallets on invoices: the last step of the waterfall, and what a void gives back (spec 05 D5)."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from sqlalchemy import exists, select
+from sqlmodel import col
+
+from billwright.billing.access.context import Context
+from billwright.billing.customers.locking import lock_scope
+from billwright.billing.customers.models import Customer
+from billwright.billing.invoicing.models import Invoice
+from billwright.billing.invoicing.waterfall import Waterfall
+from billwright.billing.wallets.allocation import Part, Payer, allocate
+from billwright.billing.wallets.amounts import Worth, outflow_of
+from billwright.billing.wallets.ledger import announce, new_transaction, settle_inbound, take
+from billwright.billing.wallets.models import Wallet, WalletTransaction
+from billwright.billing.wallets.queries import metrics_of
+
+
+async def pay_with_wallets(ctx: Context, customer: Customer, flow: Waterfall) -> None:
+    """The waterfall's wallet step. Nothing on drafts, and nothing where wallets have paid before."""
+    if not flow.final or not flow.held.wallets or flow.due_cents <= 0:
+        return
+    await lock_scope(ctx, "prepaid_credit", customer.id)
+    if await _is_paid(ctx, flow.invoice):
+        return
+    wallets = await _usable(ctx, customer, flow.invoice.currency)
+    metrics = await metrics_of(ctx, [wallet.id for wallet in wallets])
+    payers = [
+        Payer(
+            wallet.balance_cents,
+            frozenset(wallet.allowed_fee_types),
+            frozenset(str(metric.id) for metric in metrics.get(wallet.id, ())),
+        )
+        for wallet in wallets
+    ]
+    granted = purchased = 0
+    for wallet, cents in zip(wallets, allocate(parts_of(flow), flow.due_cents, payers), strict=True):
+        if cents <= 0:
+            continue
+        worth = outflow_of(cents, wallet.rate_amount, wallet.currency)
+        taken = await take(ctx, wallet, "invoiced", worth, flow.now, invoice_id=flow.invoice.id)
+        flow.rows += [taken.transaction, *taken.draws]
+        flow.prepaid_cents += cents
+        granted += taken.granted_cents
+        purchased += taken.purchased_cents
+    if granted or purchased:
+        flow.prepaid_granted_cents, flow.prepaid_purchased_cents = granted or None, purchased or None
+
+
+def parts_of(flow: Waterfall) -> list[Part]:
+    """What is payable of each fee after discounts, taxes and credit notes, unrounded."""
+    found: list[Part] = []
+    for fee, taxed in zip(flow.fees, flow.totals.fee_taxes, strict=True):
+        base = Fraction(fee.amount_cents) - Fraction(fee.discount)
+        rest = base + Fraction(taxed.taxes_precise_amount_cents) - Fraction(fee.credit_notes)
+        metric_id = fee.item.get("id") if fee.fee_type == "charge" else None
+        found.append(Part(fee.fee_type, metric_id, base, rest))
+    return found
+
+
+async def _is_paid(ctx: Context, invoice: Invoice) -> bool:
+    found = await ctx.session.execute(
+        select(
+            exists().where(
+                col(WalletTransaction.invoice_id) == invoice.id,
+                col(WalletTransaction.transaction_status) == "invoiced",
+            )
+        )
+    )
+    return bool(found.scalar_one())
+
+
+async def _usable(ctx: Context, customer: Customer, currency: str) -> list[Wallet]:
+    """Active wallets with money in the invoice's currency, by priority, then creation."""
+    rows = await ctx.session.scalars(
+        select(Wallet)
+        .where(
+            col(Wallet.organization_id) == ctx.organization_id,
+            col(Wallet.customer_id) == customer.id,
+            col(Wallet.status) == "active",
+            col(Wallet.currency) == currency,
+            col(Wallet.balance_cents) > 0,
+        )
+        .order_by(col(Wallet.priority), col(Wallet.created_at), col(Wallet.id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return list(rows.all())
+
+
+async def give_wallet_credits_back(ctx: Context, customer: Customer, invoice: Invoice) -> None:
+    """Return to the wallets that are still active what they paid of a voided invoice, as granted credits."""
+    await lock_scope(ctx, "prepaid_credit", customer.id)
+    rows = await ctx.session.execute(
+        select(WalletTransaction, Wallet)
+        .join(Wallet, col(Wallet.id) == col(WalletTransaction.wallet_id))
+        .where(
+            col(WalletTransaction.organization_id) == ctx.organization_id,
+            col(WalletTransaction.invoice_id) == invoice.id,
+            col(WalletTransaction.transaction_status) == "invoiced",
+            col(Wallet.status) == "active",
+        )
+        .order_by(col(Wallet.id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    now = ctx.now()
+    for paid, wallet in rows.all():
+        worth = Worth(paid.amount_cents, paid.credit_amount)
+        back = new_transaction(wallet, "granted", worth, now, voided_invoice_id=invoice.id)
+        settle_inbound(wallet, back, now, returned=True)
+        ctx.session.add(back)
+        await ctx.session.flush()
+        await announce(ctx, wallet, back, "created")
