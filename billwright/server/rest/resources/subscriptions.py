@@ -132,9 +132,11 @@ OPERATIONS = [
         body=SubscriptionCreate,
         root="subscription",
         answer=_ONE,
-        summary="Subscribe a customer to a plan",
-        description="Starts at once, from a past date, or is scheduled for a future `subscription_at`. Sending the "
-        "current plan again changes nothing. An unknown `external_customer_id` makes a bare customer.",
+        summary="Subscribe a customer to a plan, or change the plan",
+        description="Starts at once, from a past date, or is scheduled for a future `subscription_at`. For an "
+        "`external_id` that is in use, another plan is an upgrade at once if its yearly price is not lower, else a "
+        "downgrade when the period ends; sending the current plan again changes nothing. `plan_overrides` gives the "
+        "subscription prices of its own. An unknown `external_customer_id` makes a bare customer.",
         example={
             "external_customer_id": "5eb02857-a71e-4ea2-bcf9-57d3a41bc6ba",
             "plan_code": "startup",
@@ -143,6 +145,7 @@ OPERATIONS = [
             "billing_time": "anniversary",
             "subscription_at": "2024-08-08T00:00:00Z",
             "ending_at": "2030-10-08T00:00:00Z",
+            "plan_overrides": {"amount_cents": 9000, "invoice_display_name": "As agreed"},
         },
     )(start_subscription),
     operation(
@@ -177,8 +180,8 @@ OPERATIONS = [
         root="subscription",
         answer=_ONE,
         summary="Change a subscription",
-        description="Its name, end date, a scheduled start, and what its termination does. The plan is changed by "
-        "`POST /subscriptions`.",
+        description="Its name, end date, a scheduled start, prices of its own (`plan_overrides`), and what its "
+        "termination does. The plan is changed by `POST /subscriptions`.",
         parameters=(_STATUS,),
         example={"name": "Main workspace", "ending_at": "2030-10-08T00:00:00Z"},
     )(change_subscription),
@@ -188,7 +191,8 @@ OPERATIONS = [
         permission="subscription:write",
         answer=_ONE,
         summary="Terminate a subscription",
-        description="With a final invoice unless it is skipped. `status=pending` cancels a scheduled one.",
+        description="With a final invoice unless it is skipped, and a credit note for the unused days of a plan in "
+        "advance. `status=pending` cancels a scheduled one, or a downgrade.",
         parameters=(
             _STATUS,
             Parameter("on_termination_credit_note", enum=("credit", "refund", "offset", "skip")),
