@@ -8,7 +8,7 @@ _FIELD_WORDS: Mapping[tuple[str, str], str] = {
     ("externalId", "value_already_exist"): "This external id is taken. Choose another one.",
     ("currency", "currencies_does_not_match"): "The currency is fixed once a plan or an invoice exists.",
     ("now", "value_is_out_of_range"): "The clock only moves forward. Choose a later date.",
-    ("planCode", "unsupported_value"): "A running subscription cannot change its plan yet.",
+    ("planCode", "unsupported_value"): "This plan cannot be taken.",
 }
 _WORDS: Mapping[str, str] = {
     "value_is_mandatory": "This cannot be empty.",
