@@ -22,7 +22,8 @@ class ChargeOverrideInput(Input):
 class PlanOverridesInput(Input):
     """``plan_overrides`` of a subscription. ``amount_cents`` in minor units of ``amount_currency``.
 
-    ``minimum_commitment`` and ``usage_thresholds`` are refused (``unsupported_value``) when they hold anything.
+    ``minimum_commitment`` is parsed by ``commitments.commitment_change``; ``usage_thresholds`` are refused
+    (``unsupported_value``) when they hold anything.
     """
 
     name: Text | None = None

@@ -17,6 +17,12 @@ from sqlmodel import col
 from billwright.billing.access.context import Context
 from billwright.billing.catalog.charge_filters import FilterEntry, add_all, validated_entries
 from billwright.billing.catalog.charges import ChargeChange, ChargeChanges, apply_changes
+from billwright.billing.catalog.commitments import (
+    apply_commitment,
+    commitment_change,
+    commitment_of,
+    copy_commitment,
+)
 from billwright.billing.catalog.models import Charge, ChargeFilter, Plan, PlanTax
 from billwright.billing.catalog.override_schemas import (
     NEVER_NULL,
@@ -56,6 +62,7 @@ class Overrides:
     tax_codes: list[str] | None
     charges: dict[UUID, ChargeOverrideInput]
     metadata: Any = None
+    minimum_commitment: Any = None
 
     @property
     def amount_currency(self) -> str | None:
@@ -95,9 +102,8 @@ def parse_overrides(raw: Any, problems: Problems) -> Overrides | None:
     except ValidationFailed as failure:
         add_all(problems, failure)
         return None
-    for name in ("minimum_commitment", "usage_thresholds"):
-        if getattr(inp, name):
-            problems.add(name, "unsupported_value")
+    if inp.usage_thresholds:
+        problems.add("usage_thresholds", "unsupported_value")
     charges: dict[UUID, ChargeOverrideInput] = {}
     for item in inp.charges or ():
         if not isinstance(item, Mapping):
@@ -116,7 +122,7 @@ def parse_overrides(raw: Any, problems: Problems) -> Overrides | None:
         for name, value in inp.given_values(*PLAN_NAMES).items()
         if value is not None or name not in NEVER_NULL
     }
-    return Overrides(given, inp.tax_codes, charges, inp.metadata)
+    return Overrides(given, inp.tax_codes, charges, inp.metadata, inp.minimum_commitment)
 
 
 async def create_child(ctx: Context, parent: Plan, overrides: Overrides) -> Child:
@@ -128,6 +134,8 @@ async def create_child(ctx: Context, parent: Plan, overrides: Overrides) -> Chil
     metadata = parent.custom_metadata
     if overrides.metadata is not None:
         metadata = validated_metadata(overrides.metadata, problems)
+    commitment = await commitment_of(ctx, parent.id)
+    changed_commitment = await commitment_change(ctx, overrides.minimum_commitment, commitment, problems)
     views = await charge_views(ctx, await live_charges(ctx, parent.id))
     metrics = await _metrics(ctx, views)
     views = [view for view in views if view.metric.id in metrics]
@@ -155,6 +163,8 @@ async def create_child(ctx: Context, parent: Plan, overrides: Overrides) -> Chil
     await ctx.session.flush()
     made = await apply_changes(ctx, child, ChargeChanges(changes, [], {}, set()))
     await _copy_parts(ctx, parent, child, overrides, taxes)
+    copied_commitment = await copy_commitment(ctx, commitment, child.id) if commitment else None
+    await apply_commitment(ctx, child.id, copied_commitment, changed_commitment)
     pairs = {view.charge.id: charge.id for view, charge in zip(views, made, strict=True)}
     regrouped = {view.metric.code for view in views if view.charge.id in overrides.charges}
     return Child(child, pairs, await _paired_filters(ctx, views, pairs), frozenset(regrouped))
@@ -181,6 +191,8 @@ async def edit_child(ctx: Context, child: Plan, overrides: Overrides) -> frozens
     metadata = child.custom_metadata
     if overrides.metadata is not None:
         metadata = validated_metadata(overrides.metadata, problems)
+    commitment = await commitment_of(ctx, child.id)
+    changed_commitment = await commitment_change(ctx, overrides.minimum_commitment, commitment, problems)
     named = [
         (charge, entry)
         for charge in await live_charges(ctx, child.id)
@@ -202,6 +214,7 @@ async def edit_child(ctx: Context, child: Plan, overrides: Overrides) -> frozens
     await apply_changes(ctx, child, ChargeChanges(changes, [], filters, set()))
     if overrides.tax_codes is not None:
         await replace_plan_taxes(ctx, child, overrides.tax_codes, taxes)
+    await apply_commitment(ctx, child.id, commitment, changed_commitment)
     return frozenset(view.metric.code for view in views)
 
 

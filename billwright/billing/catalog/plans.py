@@ -14,6 +14,7 @@ from billwright.billing.access.context import Context
 from billwright.billing.catalog.cascades import Described, described, queue_cascade
 from billwright.billing.catalog.changes import publish
 from billwright.billing.catalog.charges import apply_changes, parse_charges, prepare_list
+from billwright.billing.catalog.commitments import apply_commitment, commitment_change, commitment_of
 from billwright.billing.catalog.models import Plan, PlanTax
 from billwright.billing.catalog.plan_attributes import (
     MONTHLY_CHARGES,
@@ -57,6 +58,7 @@ async def create_plan(ctx: Context, inp: PlanInput) -> PlanView:
     _refuse_unsupported(inp, problems)
     attributes = validated(replace(PlanAttributes(), **inp.given_values(*NAMES)), problems)
     metadata = validated_metadata(inp.metadata, problems)
+    commitment = await commitment_change(ctx, inp.minimum_commitment, None, problems)
     prepared, references = await prepare_list(ctx, (), entries, problems, attached=False, tax_codes=inp.tax_codes or ())
     if attributes.code and await _code_taken(ctx, attributes.code):
         problems.add("code", "value_already_exist")
@@ -78,6 +80,7 @@ async def create_plan(ctx: Context, inp: PlanInput) -> PlanView:
     await apply_changes(ctx, plan, prepared)
     if inp.tax_codes:
         await replace_plan_taxes(ctx, plan, inp.tax_codes, references.taxes)
+    await apply_commitment(ctx, plan.id, None, commitment)
     await publish(ctx, metric_codes=prepared.metric_codes)
     await emit(ctx, "plan.created", "plan", plan.id)
     return await _view(ctx, plan)
@@ -98,6 +101,9 @@ async def update_plan(ctx: Context, code: str, inp: PlanInput) -> PlanView:
     before = attributes_of(plan)
     after = validated(replace(before, **_changes(inp, attached)), problems)
     metadata = validated_metadata(inp.metadata, problems) if inp.given("metadata") else plan.custom_metadata
+    current_commitment = await commitment_of(ctx, plan.id) if inp.given("minimum_commitment") else None
+    cleared = inp.given("minimum_commitment") and inp.minimum_commitment is None
+    commitment = await commitment_change(ctx, {} if cleared else inp.minimum_commitment, current_commitment, problems)
     if after.code and after.code != before.code and await _code_taken(ctx, after.code):
         problems.add("code", "value_already_exist")
     prepared = None
@@ -124,6 +130,7 @@ async def update_plan(ctx: Context, code: str, inp: PlanInput) -> PlanView:
         await apply_changes(ctx, plan, prepared)
     if inp.tax_codes is not None:
         await replace_plan_taxes(ctx, plan, inp.tax_codes, references.taxes)
+    await apply_commitment(ctx, plan.id, current_commitment, commitment)
     view = await _view(ctx, plan)
     if inp.cascade_updates:
         await queue_cascade(
@@ -173,8 +180,18 @@ async def duplicate_input(ctx: Context, code: str) -> PlanInput:
         for item in view.charges
     ]
     copied = {name: getattr(view.plan, name) for name in NAMES if name not in ("name", "code")}
-    tax_codes = [tax.code for tax in view.taxes]
-    return PlanInput(**copied, charges=charges, tax_codes=tax_codes, metadata=view.plan.custom_metadata)
+    commitment = view.commitment and {
+        "amount_cents": view.commitment.commitment.amount_cents,
+        "invoice_display_name": view.commitment.commitment.invoice_display_name,
+        "tax_codes": [tax.code for tax in view.commitment.taxes],
+    }
+    return PlanInput(
+        **copied,
+        charges=charges,
+        tax_codes=[tax.code for tax in view.taxes],
+        metadata=view.plan.custom_metadata,
+        minimum_commitment=commitment,
+    )
 
 
 async def _view(ctx: Context, plan: Plan) -> PlanView:
@@ -202,7 +219,6 @@ async def replace_plan_taxes(ctx: Context, plan: Plan, codes: Sequence[str], tax
 
 
 def _refuse_unsupported(inp: PlanInput, problems: Problems) -> None:
-    """Commitments and thresholds are not billed yet: better refused than silently dropped."""
-    for name in ("minimum_commitment", "usage_thresholds"):
-        if getattr(inp, name):
-            problems.add(name, "unsupported_value")
+    """Thresholds are not billed yet: better refused than silently dropped."""
+    if inp.usage_thresholds:
+        problems.add("usage_thresholds", "unsupported_value")

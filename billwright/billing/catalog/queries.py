@@ -11,6 +11,7 @@ from sqlalchemy import Select, exists, or_, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
+from billwright.billing.catalog.commitments import CommitmentView, commitment_views
 from billwright.billing.catalog.models import (
     BillableMetric,
     BillableMetricFilter,
@@ -52,11 +53,12 @@ class ChargeView:
 
 @dataclass(frozen=True, slots=True)
 class PlanView:
-    """A plan with its live charges, oldest first, and own taxes."""
+    """A plan with its live charges, oldest first, own taxes, and minimum commitment."""
 
     plan: Plan
     charges: tuple[ChargeView, ...]
     taxes: tuple[Tax, ...]
+    commitment: CommitmentView | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +235,7 @@ async def is_plan_attached(ctx: Context, plan_id: UUID) -> bool:
 
 
 async def plan_views(ctx: Context, plans: Sequence[Plan]) -> list[PlanView]:
-    """``plans`` with charges, metrics, filters and taxes, in five queries whatever their number."""
+    """``plans`` with everything inside, in a constant number of queries."""
     if not plans:
         return []
     ids = [plan.id for plan in plans]
@@ -242,7 +244,11 @@ async def plan_views(ctx: Context, plans: Sequence[Plan]) -> list[PlanView]:
     for view in await charge_views(ctx, charges):
         by_plan.setdefault(view.charge.plan_id, []).append(view)
     taxes = await _taxes(ctx, PlanTax.plan_id, PlanTax.tax_id, ids)
-    return [PlanView(plan, tuple(by_plan.get(plan.id, ())), tuple(taxes.get(plan.id, ()))) for plan in plans]
+    commitments = await commitment_views(ctx.session, ids)
+    return [
+        PlanView(plan, tuple(by_plan.get(plan.id, ())), tuple(taxes.get(plan.id, ())), commitments.get(plan.id))
+        for plan in plans
+    ]
 
 
 def _live_charges() -> Select[Charge]:

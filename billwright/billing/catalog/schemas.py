@@ -6,12 +6,13 @@ names the entry's field (``{"properties": ["invalid_amount"]}``) as the wire wan
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 
 from pydantic import WithJsonSchema
 from typing_extensions import TypedDict
 
-from billwright.billing.catalog.models import Charge, ChargeFilter
+from billwright.billing.catalog.commitments import CommitmentInput, CommitmentView
+from billwright.billing.catalog.models import Charge, ChargeFilter, Plan
 from billwright.billing.catalog.queries import ChargeView, MetricView, PlanView
 from billwright.billing.kernel.clock import iso
 from billwright.billing.kernel.inputs import Input, Integer, Number, Text
@@ -104,10 +105,15 @@ RawCharges = Annotated[
 """Entries that ``charges.parse_charges`` validates one by one."""
 
 
+RawCommitment = Annotated[Any, WithJsonSchema({**CommitmentInput.model_json_schema(), "title": "Commitment"})]
+"""An object that ``commitments.commitment_change`` validates, so that mistakes are named by the key inside."""
+
+
 class PlanInput(Input):
     """Attributes of a plan (spec 03 §2.1); the body of POST and PUT. ``amount_cents`` in minor units.
 
-    ``minimum_commitment`` and ``usage_thresholds`` are refused (``unsupported_value``) when they hold anything.
+    ``minimum_commitment`` is parsed by ``commitments.commitment_change``; ``usage_thresholds`` are refused
+    (``unsupported_value``) when they hold anything.
     """
 
     name: Text | None = None
@@ -124,7 +130,7 @@ class PlanInput(Input):
     tax_codes: list[Text] | None = None
     charges: RawCharges | None = None
     metadata: Any = None
-    minimum_commitment: Any = None
+    minimum_commitment: RawCommitment | None = None
     usage_thresholds: Any = None
     cascade_updates: bool | None = None
 
@@ -200,6 +206,20 @@ class ChargeOut(TypedDict):
     accepts_target_wallet: bool
 
 
+class CommitmentOut(TypedDict):
+    """A minimum commitment on the wire. ``amount_cents`` in minor units of the plan's currency, per ``interval``."""
+
+    lago_id: Id
+    plan_code: str
+    commitment_type: str
+    amount_cents: int
+    invoice_display_name: str | None
+    interval: str
+    taxes: list[TaxOut]
+    created_at: Instant | None
+    updated_at: Instant | None
+
+
 class PlanOut(TypedDict):
     """A plan on the wire. ``amount_cents`` in minor units, ``trial_period`` in days."""
 
@@ -218,6 +238,7 @@ class PlanOut(TypedDict):
     bill_fixed_charges_monthly: bool | None
     parent_id: Id | None
     pending_deletion: bool
+    minimum_commitment: NotRequired[CommitmentOut]
     charges: list[ChargeOut]
     fixed_charges: list[Any]
     taxes: list[TaxOut]
@@ -290,7 +311,7 @@ def plan_object(view: PlanView) -> PlanOut:
     ``minimum_commitment`` stands only on plans that have one; the lists without a feature behind them are empty.
     """
     plan = view.plan
-    return {
+    answer: PlanOut = {
         "lago_id": plan.id,
         "name": plan.name,
         "invoice_display_name": plan.invoice_display_name,
@@ -313,4 +334,23 @@ def plan_object(view: PlanView) -> PlanOut:
         "applicable_usage_thresholds": [],
         "entitlements": [],
         "metadata": plan.custom_metadata,
+    }
+    if view.commitment is not None:
+        answer["minimum_commitment"] = commitment_object(plan, view.commitment)
+    return answer
+
+
+def commitment_object(plan: Plan, view: CommitmentView) -> CommitmentOut:
+    """The wire form of a plan's minimum commitment (spec 02 §12)."""
+    kept = view.commitment
+    return {
+        "lago_id": kept.id,
+        "plan_code": plan.code,
+        "commitment_type": "minimum_commitment",
+        "amount_cents": kept.amount_cents,
+        "invoice_display_name": kept.invoice_display_name,
+        "interval": plan.interval,
+        "taxes": [tax_object(tax) for tax in view.taxes],
+        "created_at": iso(kept.created_at),
+        "updated_at": iso(kept.updated_at),
     }

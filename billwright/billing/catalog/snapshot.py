@@ -19,6 +19,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from billwright.billing.access.revision import UNCOMMITTED
+from billwright.billing.catalog.commitments import CommitmentView, commitment_views
 from billwright.billing.catalog.models import (
     BillableMetric,
     BillableMetricFilter,
@@ -93,6 +94,15 @@ class ChargeSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class CommitmentSnapshot:
+    """A minimum commitment. ``amount_cents``: minor units per plan interval (spec 02 §12)."""
+
+    amount_cents: int
+    invoice_display_name: str | None
+    taxes: tuple[TaxRate, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PlanSnapshot:
     """A plan with its live charges. ``amount_cents`` in minor units of ``amount_currency``."""
 
@@ -110,6 +120,7 @@ class PlanSnapshot:
     trial_period: Decimal | None
     charges: tuple[ChargeSnapshot, ...]
     taxes: tuple[TaxRate, ...]
+    commitment: CommitmentSnapshot | None
 
 
 _cache: OrderedDict[tuple[UUID, int], PlanSnapshot] = OrderedDict()
@@ -158,6 +169,7 @@ async def _load(session: Session, plan_ids: set[UUID]) -> list[PlanSnapshot]:
     filters = await _filters(session, charge_ids)
     charge_taxes = await _taxes(session, ChargeTax.charge_id, ChargeTax.tax_id, charge_ids)
     plan_taxes = await _taxes(session, PlanTax.plan_id, PlanTax.tax_id, list(plan_ids))
+    commitments = await commitment_views(session, list(plan_ids))
     by_plan: dict[UUID, list[ChargeSnapshot]] = {}
     for charge in charges:
         by_plan.setdefault(charge.plan_id, []).append(
@@ -193,9 +205,17 @@ async def _load(session: Session, plan_ids: set[UUID]) -> list[PlanSnapshot]:
             trial_period=plan.trial_period,
             charges=tuple(by_plan.get(plan.id, ())),
             taxes=tuple(plan_taxes.get(plan.id, ())),
+            commitment=_commitment(commitments.get(plan.id)),
         )
         for plan in plans
     ]
+
+
+def _commitment(view: CommitmentView | None) -> CommitmentSnapshot | None:
+    if view is None:
+        return None
+    kept = view.commitment
+    return CommitmentSnapshot(kept.amount_cents, kept.invoice_display_name, tuple(tax_rate(tax) for tax in view.taxes))
 
 
 async def metric_snapshots(session: Session, metric_ids: Iterable[UUID]) -> dict[UUID, MetricSnapshot]:

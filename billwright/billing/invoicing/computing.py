@@ -9,7 +9,9 @@ from uuid import UUID
 from billwright.billing.access.context import Context
 from billwright.billing.catalog.snapshot import TaxRate
 from billwright.billing.customers.models import Customer
+from billwright.billing.customers.settings import document_locale
 from billwright.billing.invoicing.charge_fees import charge_fees_of
+from billwright.billing.invoicing.commitment_fees import commitment_fee_of
 from billwright.billing.invoicing.fee_drafts import FeeDraft
 from billwright.billing.invoicing.rows import Row
 from billwright.billing.invoicing.subscription_fees import subscription_fee_of
@@ -56,8 +58,11 @@ async def compute(
     fees: list[FeeDraft] = []
     for row in rows:
         fee = await subscription_fee_of(ctx, row, customer_taxes, invoice_id=invoice_id)
-        if fee is not None:
-            fees.append(fee)
+        own = [fee] if fee is not None else []
         if row.windows.bills_charges:
-            fees.extend(await charge_fees_of(ctx, row, customer_taxes))
+            own.extend(await charge_fees_of(ctx, row, customer_taxes))
+        missing = await commitment_fee_of(
+            ctx, row, own, customer_taxes, locale=document_locale(customer, ctx.organization), invoice_id=invoice_id
+        )
+        fees.extend(own if missing is None else [*own, missing])
     return Computation(fees, totals_of(fees))

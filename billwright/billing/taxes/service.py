@@ -13,7 +13,7 @@ from sqlmodel import col
 from billwright.billing.access.context import Context
 from billwright.billing.access.revision import bump_catalog
 from billwright.billing.add_ons.models import AddOnTax
-from billwright.billing.catalog.models import ChargeTax, PlanTax
+from billwright.billing.catalog.models import ChargeTax, CommitmentTax, PlanTax
 from billwright.billing.customers.models import Customer, CustomerTax
 from billwright.billing.invoicing.drafts import mark_drafts_stale
 from billwright.billing.invoicing.models import Fee, FeeTax, Invoice, InvoiceTax
@@ -23,7 +23,7 @@ from billwright.billing.taxes.models import LIVE, Tax
 from billwright.billing.taxes.queries import find_tax, taxes_by_codes
 from billwright.billing.taxes.schemas import TaxCreate, TaxUpdate
 
-ASSIGNMENTS: tuple[Any, ...] = (CustomerTax, PlanTax, ChargeTax, AddOnTax)
+ASSIGNMENTS: tuple[Any, ...] = (CustomerTax, PlanTax, ChargeTax, CommitmentTax, AddOnTax)
 """Tables that assign taxes to objects; deleting a tax empties them of it."""
 
 

@@ -57,7 +57,12 @@ async def _create(shop: Shop, body: dict[str, Any]) -> PlanView:
         ({"metadata": {"a": {}}}, {"metadata": ["nested_structure_not_allowed"]}),
         ({"metadata": {"k" * 101: "v", "k": "v" * 256}}, {"metadata": ["key_too_long", "value_too_long"]}),
         ({"metadata": {str(n): "v" for n in range(51)}}, {"metadata": ["too_many_keys"]}),
-        ({"minimum_commitment": {"amount_cents": 1}}, {"minimum_commitment": ["unsupported_value"]}),
+        ({"minimum_commitment": "10"}, {"minimum_commitment": ["value_is_invalid"]}),
+        ({"minimum_commitment": {"amount_cents": 0}}, {"amount_cents": ["value_is_out_of_range"]}),
+        ({"minimum_commitment": {"amount_cents": -1}}, {"amount_cents": ["value_is_out_of_range"]}),
+        ({"minimum_commitment": {"amount_cents": 2**63}}, {"amount_cents": ["value_is_out_of_range"]}),
+        ({"minimum_commitment": {"amount_cents": "a"}}, {"amount_cents": ["value_is_invalid"]}),
+        ({"minimum_commitment": {"invoice_display_name": "x"}}, {"amount_cents": ["value_is_mandatory"]}),
         ({"usage_thresholds": [{"amount_cents": 1}]}, {"usage_thresholds": ["unsupported_value"]}),
         ({"charges": ["x"]}, {"charges": ["value_is_invalid"]}),
         ({"charges": {"a": 1}}, {"charges": ["value_is_invalid"]}),
@@ -347,7 +352,7 @@ async def test_list_is_newest_first_without_overrides_in_a_constant_number_of_qu
         return len(statements), [view.plan.code for view in page.items]
 
     few, many = await load(1), await load(100)
-    assert few[0] == many[0] == 7
+    assert few[0] == many[0] == 8
     assert sorted(many[1]) == sorted(f"p{number}" for number in range(12) if number != 1)
     async with shop.context() as ctx:
         found = await list_plans(ctx, PlanFilters(search="PLAN 1"), PageRequest())
