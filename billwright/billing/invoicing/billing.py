@@ -130,9 +130,7 @@ async def settle(
         await issue(ctx, customer, invoice, issued_at or invoice.timestamp)
     ctx.session.add(invoice)
     await ctx.session.flush()
-    if rows:
-        await insert_rows(ctx, invoice, rows, invoice.created_at)
-    await insert_fees(ctx, invoice, flow.fees, flow.totals)
+    await insert_fees(ctx, invoice, flow.fees, flow.totals, rows=rows)
     await store_credits(ctx, flow)
 
 

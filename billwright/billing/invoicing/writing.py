@@ -17,7 +17,8 @@ from billwright.billing.invoicing.models import Fee, FeeTax, Invoice, InvoiceErr
 from billwright.billing.invoicing.rows import Row, row_values
 from billwright.billing.invoicing.totals import Totals
 from billwright.billing.kernel.ids import new_id
-from billwright.billing.kernel.statements import insert_many
+from billwright.billing.kernel.records import Table
+from billwright.billing.kernel.statements import insert_all, insert_many
 from billwright.billing.taxes.computation import FeeTaxes
 
 
@@ -27,8 +28,12 @@ async def insert_rows(ctx: Context, invoice: Invoice, rows: Sequence[Row], creat
     await insert_many(ctx.session, InvoiceSubscription, values)
 
 
-async def insert_fees(ctx: Context, invoice: Invoice, fees: Sequence[FeeDraft], totals: Totals) -> None:
-    """Store fees with their taxes and the invoice's taxes. Fees keep the invoice's ``created_at`` (spec 04 §8.1)."""
+async def insert_fees(
+    ctx: Context, invoice: Invoice, fees: Sequence[FeeDraft], totals: Totals, *, rows: Sequence[Row] = ()
+) -> None:
+    """Store fees with their taxes and the invoice's taxes, and ``rows`` with them (see ``insert_rows``), in one
+    statement. Fees keep the invoice's ``created_at`` (spec 04 §8.1).
+    """
     owner = FeeOwner(
         organization_id=invoice.organization_id,
         customer_id=invoice.customer_id,
@@ -37,8 +42,7 @@ async def insert_fees(ctx: Context, invoice: Invoice, fees: Sequence[FeeDraft], 
         created_at=invoice.created_at,
         updated_at=invoice.updated_at,
     )
-    await store_fees(ctx, owner, fees, totals.fee_taxes, totals.payment_status)
-    invoice_rows = [
+    taxes = [
         {
             "id": new_id(),
             "organization_id": invoice.organization_id,
@@ -55,7 +59,12 @@ async def insert_fees(ctx: Context, invoice: Invoice, fees: Sequence[FeeDraft], 
         }
         for applied in totals.taxes.applied
     ]
-    await insert_many(ctx.session, InvoiceTax, invoice_rows)
+    await insert_all(
+        ctx.session,
+        (InvoiceSubscription, [row_values(row, invoice.id, ctx.organization_id, invoice.created_at) for row in rows]),
+        *_fee_tables(owner, fees, totals.fee_taxes, totals.payment_status),
+        (InvoiceTax, taxes),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +83,12 @@ async def store_fees(
     ctx: Context, owner: FeeOwner, fees: Sequence[FeeDraft], taxes: Sequence[FeeTaxes], payment_status: str
 ) -> None:
     """Store fees in their order, each with the taxes at its place in ``taxes``."""
-    if not fees:
-        return
-    values = [
-        fee_values(owner, fee, position, taxed, payment_status)
-        for position, (fee, taxed) in enumerate(zip(fees, taxes, strict=True))
-    ]
-    await insert_many(ctx.session, Fee, values)
+    await insert_all(ctx.session, *_fee_tables(owner, fees, taxes, payment_status))
+
+
+def _fee_tables(
+    owner: FeeOwner, fees: Sequence[FeeDraft], taxes: Sequence[FeeTaxes], payment_status: str
+) -> list[tuple[type[Table], list[dict[str, Any]]]]:
     rows = [
         {
             "id": new_id(),
@@ -99,7 +107,11 @@ async def store_fees(
         for fee, taxed in zip(fees, taxes, strict=True)
         for applied in taxed.applied
     ]
-    await insert_many(ctx.session, FeeTax, rows)
+    values = [
+        fee_values(owner, fee, position, taxed, payment_status)
+        for position, (fee, taxed) in enumerate(zip(fees, taxes, strict=True))
+    ]
+    return [(Fee, values), (FeeTax, rows)]
 
 
 async def delete_fees(ctx: Context, invoice_id: UUID) -> None:

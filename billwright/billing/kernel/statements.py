@@ -41,33 +41,49 @@ async def fetch(session: Session, statement: str, *values: Any) -> list[Row]:
         raise IntegrityError(statement, None, failure) from failure
 
 
-async def insert_many(session: Session, model: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+Rows = Sequence[Mapping[str, Any]]
+
+
+async def insert_many(session: Session, model: Any, rows: Rows) -> None:
     """Insert ``rows`` of one table in one statement. Every row has the keys of the first; columns not named get the
     database's default. Pending objects of the session are flushed first, since they may be the rows' parents.
     """
-    if not rows:
+    await insert_all(session, (model, rows))
+
+
+async def insert_all(session: Session, *tables: tuple[Any, Rows]) -> None:
+    """The same for several tables in one statement; rows may refer to each other in any order."""
+    filled = [(model.__table__, rows) for model, rows in tables if rows]
+    if not filled:
         return
     if session.autoflush and (session.new or session.dirty or session.deleted):
         await session.flush()
-    names = tuple(rows[0])
-    statement, encodings = _insertion(model.__table__, names)
+    statement, encodings = _insertion(tuple((table, tuple(rows[0])) for table, rows in filled))
+    cells = ((name, rows) for _, rows in filled for name in rows[0])
     columns = [
         [None if row[name] is None else encoded(row[name]) for row in rows] if is_json else [row[name] for row in rows]
-        for name, is_json in zip(names, encodings, strict=True)
+        for (name, rows), is_json in zip(cells, encodings, strict=True)
     ]
     await fetch(session, statement, *columns)
 
 
 @lru_cache(maxsize=500)
-def _insertion(table: Table, names: tuple[str, ...]) -> tuple[str, tuple[bool, ...]]:
+def _insertion(tables: tuple[tuple[Table, tuple[str, ...]], ...]) -> tuple[str, tuple[bool, ...]]:
     """The statement, and which of its columns are JSON."""
-    columns = [table.columns[name] for name in names]
-    if any(isinstance(column.type, ARRAY) for column in columns):
-        raise TypeError(f"{table.name}: unnest would flatten a column of arrays")
-    quoted = ", ".join(f'"{name}"' for name in names)
-    kinds = [column.type.compile(dialect=_DIALECT) for column in columns]
-    sources = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(kinds, 1))
-    statement = f'insert into "{table.name}" ({quoted}) select * from unnest({sources})'  # noqa: S608 - our own names
+    inserts: list[str] = []
+    columns: list[Any] = []
+    for table, names in tables:
+        own = [table.columns[name] for name in names]
+        if any(isinstance(column.type, ARRAY) for column in own):
+            raise TypeError(f"{table.name}: unnest would flatten a column of arrays")
+        quoted = ", ".join(f'"{name}"' for name in names)
+        sources = ", ".join(
+            f"${place}::{column.type.compile(dialect=_DIALECT)}[]" for place, column in enumerate(own, len(columns) + 1)
+        )
+        inserts.append(f'insert into "{table.name}" ({quoted}) select * from unnest({sources})')  # noqa: S608 - ours
+        columns += own
+    others = ", ".join(f"part{place} as ({text})" for place, text in enumerate(inserts[:-1]))
+    statement = f"with {others} {inserts[-1]}" if others else inserts[-1]
     return statement, tuple(isinstance(column.type, JSON) for column in columns)
 
 

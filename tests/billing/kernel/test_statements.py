@@ -14,12 +14,12 @@ from sqlmodel import col
 
 from billwright.billing.access.models import Organization
 from billwright.billing.access.service import create_organization
-from billwright.billing.customers.models import Customer
+from billwright.billing.customers.models import Customer, CustomerTax
 from billwright.billing.kernel.db import Database
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.kernel.models import Job
 from billwright.billing.kernel.outbox import enqueue
-from billwright.billing.kernel.statements import fetch, insert_many
+from billwright.billing.kernel.statements import fetch, insert_all, insert_many
 from billwright.billing.taxes.models import Tax
 
 NOW = datetime(2025, 1, 1, 12, 30, 0, 123456, tzinfo=UTC)
@@ -89,6 +89,20 @@ async def test_pending_parents_are_flushed_first(database: Database, organizatio
         await insert_many(session, Tax, [tax(organization.id, "a", "1")])
         [row] = await fetch(session, "select external_id from customers where id = $1", customer.id)
         assert row["external_id"] == "c"
+
+
+async def test_several_tables_in_one_statement(database: Database, organization: Organization) -> None:
+    """The child comes first, its parents with it."""
+    names = {"organization_id": organization.id, "external_id": "c", "slug": "c", "sequential_id": 1}
+    customer = Customer(id=new_id(), created_at=NOW, updated_at=NOW, **names).model_dump()
+    row = tax(organization.id, "a", "1")
+    link = {"customer_id": customer["id"], "tax_id": row["id"]}
+    async with database.transaction() as session:
+        await insert_all(session, (CustomerTax, [link]), (Tax, [row]), (Customer, [customer]), (Job, []))
+        await insert_all(session, (Job, []))
+    async with database.reading() as session:
+        [stored] = (await session.scalars(select(CustomerTax))).all()
+    assert (stored.customer_id, stored.tax_id) == (customer["id"], row["id"])
 
 
 async def test_everything_is_rolled_back_together(database: Database, organization: Organization) -> None:
