@@ -18,12 +18,14 @@ from billwright.billing.access.service import create_organization
 from billwright.billing.kernel.db import Database
 
 _PROGRAM = """
-import socket
+import os, socket
 from billwright.server.settings import Settings
 from billwright.server.web import serve_on
 
 listening = socket.create_server(("127.0.0.1", 0))
-print(listening.getsockname()[1], flush=True)
+port = listening.getsockname()[1]
+print(port, flush=True)
+os.environ["API_URL"] = os.environ["APP_URL"] = f"http://127.0.0.1:{port}"
 serve_on(listening, Settings.from_environment())
 """
 

@@ -31,7 +31,8 @@ _LATEST_SECOND = 253_402_300_799
 _DIGITS = bytes.maketrans(b"123456789.E", b"0000000000e")
 _TOO_LONG = b"0" * 401
 _EXPONENT = re.compile(rb"[:\[,\s]-?[0-9.]+[eE]")
-_SECONDS = re.compile(rb"[0-9]{1,12}(?:\.[0-9]{1,30})?")
+_SECONDS = re.compile(rb'"?([0-9]{1,12})(?:\.([0-9]{1,30}))?"?')
+"""As a number, or as text: the official client sends fractions so."""
 _ABSENT = msgspec.Raw(b"null")
 _EMPTY = msgspec.Raw(b"{}")
 
@@ -141,10 +142,10 @@ def _ready(body: bytes, given: Sequence[_Event], reception: Reception) -> PlainE
             moment = now
             times.append(_microseconds(now))
         else:
-            if not _SECONDS.fullmatch(timestamp):
+            read = _SECONDS.fullmatch(timestamp)
+            if read is None:
                 return None
-            seconds, _, fraction = timestamp.partition(b".")
-            second = int(seconds)
+            second, fraction = int(read[1]), read[2]
             if second > _LATEST_SECOND:
                 return None
             microsecond = int(fraction.ljust(6, b"0")[:6]) if fraction else 0
