@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from lago_python_client.client import Client
-from lago_python_client.models import Event
 
 from tests.billing.in_advance.shop import Shop
 from tests.billing.in_advance.test_event_amounts import sell_custom
@@ -202,10 +200,3 @@ async def test_estimates_need_write_permission_on_events(shop: Shop) -> None:
     for path in ("estimate_fees", "estimate_instant_fees", "batch_estimate_instant_fees"):
         answer = await rest.post(f"events/{path}", {"event": {"code": "m"}})
         assert (answer.status_code, answer.json()["code"]) == (403, "write_action_not_allowed_for_event")
-
-
-def test_the_official_client_sends_explicit_nulls() -> None:
-    """00 rule 33: what it sends is what ``test_01_11_1_refusals`` sends as null."""
-    event = Event(transaction_id="t", external_subscription_id="s1", code="m")
-    assert event.dict()["timestamp"] is event.dict()["properties"] is None
-    assert hasattr(Client(api_key="x").events, "estimate_fees")
