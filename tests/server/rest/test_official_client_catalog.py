@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 from lago_python_client.client import Client
 from lago_python_client.exceptions import LagoApiError
-from lago_python_client.models import BillableMetric, Charge, Charges, Plan
+from lago_python_client.models import BillableMetric, Charge, Charges, Plan, Subscription
 from lago_python_client.models.billable_metric import (
     BillableMetricEvaluateExpression,
     BillableMetricEvaluateExpressionEvent,
@@ -18,6 +18,8 @@ from lago_python_client.models.billable_metric import (
     BillableMetricFilters,
 )
 from lago_python_client.models.charge import ChargeFilter, ChargeFilters
+from lago_python_client.models.minimum_commitment import MinimumCommitment, MinimumCommitmentOverrides
+from lago_python_client.models.plan import PlanOverrides
 
 from tests.server.rest.client import RestClient
 
@@ -158,3 +160,31 @@ async def test_plans_charges_and_filters(lago: Client) -> None:
     assert await _ask(lago.plans.delete_metadata_key, "startup", "x") == {"z": None}
     assert await _ask(lago.plans.delete_all_metadata, "startup") is None
     assert (await _ask(lago.plans.destroy, "startup")).lago_id == created.lago_id
+
+
+async def test_02_12_minimum_commitments(lago: Client, rest: RestClient) -> None:
+    await rest.post("taxes", {"tax": {"name": "VAT", "code": "vat", "rate": "20"}})
+    floor = MinimumCommitment(amount_cents=50_000, invoice_display_name="Floor", tax_codes=["vat"])
+    plan = Plan(
+        name="Startup",
+        code="startup",
+        interval="monthly",
+        amount_cents=100,
+        amount_currency="EUR",
+        pay_in_advance=False,
+        minimum_commitment=floor,
+    )
+    made = (await _ask(lago.plans.create, plan)).minimum_commitment
+    assert (made.amount_cents, made.invoice_display_name, made.interval) == (50_000, "Floor", "monthly")
+    assert [tax.code for tax in made.taxes.__root__] == ["vat"]
+    changed = await _ask(lago.plans.update, Plan(minimum_commitment=MinimumCommitment(amount_cents=7)), "startup")
+    assert (changed.minimum_commitment.amount_cents, changed.minimum_commitment.lago_id) == (7, made.lago_id)
+    subscription = Subscription(
+        external_customer_id="c",
+        plan_code="startup",
+        external_id="s",
+        plan_overrides=PlanOverrides(minimum_commitment=MinimumCommitmentOverrides(amount_cents=9)),
+    )
+    await _ask(lago.subscriptions.create, subscription)
+    shown = (await rest.get("subscriptions/s")).json()["subscription"]["plan"]["minimum_commitment"]
+    assert (shown["amount_cents"], shown["invoice_display_name"]) == (9, "Floor")
