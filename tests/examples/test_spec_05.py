@@ -8,11 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from billwright.billing.access.context import Context
 from billwright.billing.catalog.models import ChargeTax, PlanTax
-from billwright.billing.customers.models import Customer
-from billwright.billing.invoicing import credits
-from billwright.billing.invoicing.waterfall import Waterfall
 from billwright.billing.taxes.queries import find_tax
 from tests.billing.invoicing.test_one_off import add_on, sell
 from tests.support.credits import (
@@ -43,14 +39,8 @@ def taxes(invoice: Any) -> list[tuple[str, int, int]]:
     return sorted(found)
 
 
-async def test_05_0_order_of_reductions(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fees 7000, coupon 1000, tax 10 %, credit note 2000, then 3000 of prepaid credits: 1600 are left."""
-
-    async def prepaid(ctx: Context, customer: Customer, flow: Waterfall) -> None:
-        if flow.final:
-            flow.prepaid_cents += min(3000, flow.due_cents)
-
-    monkeypatch.setattr(credits, "AFTER_TAXES", (*credits.AFTER_TAXES, prepaid))
+async def test_05_0_order_of_reductions(sandbox: Sandbox) -> None:
+    """Fees 7000, coupon 1000, tax 10 %, credit note 2000, then a wallet of 3000: 1600 are left."""
     await sandbox.customer("c1")
     await sandbox.tax("vat", "10")
     await sandbox.plan("p", 7000, pay_in_advance=True)
@@ -60,6 +50,8 @@ async def test_05_0_order_of_reductions(sandbox: Sandbox, monkeypatch: pytest.Mo
     await credit(sandbox, february, items((fee_id(february), 1818)), credit_amount_cents=2000)
     await coupon(sandbox, amount_cents=1000)
     await apply(sandbox)
+    wallet = {"external_customer_id": "c1", "currency": "EUR", "rate_amount": "1", "granted_credits": "30"}
+    await sandbox.call("POST", "wallets", {"wallet": wallet})
     await sandbox.advance("2024-03-01T00:00:00Z")
     march = (await details(sandbox))[-1]
     names = ("fees", "coupons", "sub_total_excluding_taxes", "taxes", "sub_total_including_taxes", "credit_notes")
