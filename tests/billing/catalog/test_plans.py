@@ -307,6 +307,7 @@ async def test_03_2_4_duplicate_is_an_ordinary_creation(shop: Shop) -> None:
         tax_codes=["vat"],
         trial_period="1.5",
         metadata={"a": "b"},
+        minimum_commitment={"amount_cents": 7, "invoice_display_name": "Floor", "tax_codes": ["vat"]},
     )
     async with shop.context() as ctx:
         form = await plans.duplicate_input(ctx, "startup")
@@ -316,6 +317,10 @@ async def test_03_2_4_duplicate_is_an_ordinary_creation(shop: Shop) -> None:
     assert copy.plan.parent_id is None
     assert (copy.plan.trial_period, copy.plan.custom_metadata) == (Decimal("1.5"), {"a": "b"})
     assert [tax.code for tax in copy.taxes] == ["vat"]
+    floor = copy.commitment
+    assert floor is not None
+    assert (floor.commitment.amount_cents, floor.commitment.invoice_display_name) == (7, "Floor")
+    assert [tax.code for tax in floor.taxes] == ["vat"]
     (mine,), (theirs,) = copy.charges, source.charges
     assert mine.charge.id != theirs.charge.id
     assert (mine.charge.invoice_display_name, [tax.code for tax in mine.taxes]) == ("Disk", ["vat"])
