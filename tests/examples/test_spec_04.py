@@ -10,9 +10,11 @@ import pytest
 
 from billwright.billing.documents.blocks import Header
 from billwright.billing.documents.layout import lay_out_invoice
+from billwright.billing.invoicing import credits
 from billwright.billing.invoicing.documents import invoice_document
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.kernel.db import Database
+from tests.billing.coupons.test_waterfall import everything_at_once, progressive_credit_of_3000
 from tests.billing.invoicing.test_one_off import add_on, sell
 from tests.server.rest.client import validation
 from tests.support.credits import apply, coupon, pay
@@ -303,3 +305,26 @@ async def test_04_2_3_drafts_have_a_payment_status(sandbox: Sandbox) -> None:
         await sandbox.subscribe(code, code)
     found = {item["total_amount_cents"]: (item["status"], item["payment_status"]) for item in await sandbox.invoices()}
     assert found == {0: ("draft", "succeeded"), 1700: ("draft", "pending")}
+
+
+@pytest.mark.parametrize(("credits_granted", "prepaid", "total"), [("50", 5000, 8785), ("200", 13785, 0)])
+async def test_04_3_2_ex_A_with_a_wallet(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, credits_granted: str, prepaid: int, total: int
+) -> None:
+    """Credit notes leave 13 785; the buckets add up to 13 784.98744, a rich wallet still pays all."""
+    monkeypatch.setattr(credits, "BEFORE_TAXES", (progressive_credit_of_3000, *credits.BEFORE_TAXES))
+    advance = sandbox.advance
+
+    async def advance_with_a_wallet_in_march(to: str) -> Any:
+        if to.startswith("2024-03"):
+            wallet = {"external_customer_id": "c1", "currency": "EUR", "rate_amount": "1"}
+            await sandbox.call("POST", "wallets", {"wallet": {**wallet, "granted_credits": credits_granted}})
+        return await advance(to)
+
+    monkeypatch.setattr(sandbox, "advance", advance_with_a_wallet_in_march)
+    invoice = await everything_at_once(sandbox)
+    names = ("sub_total_including_taxes", "credit_notes", "prepaid_credit", "total")
+    assert [invoice[f"{name}_amount_cents"] for name in names] == [15585, 1800, prepaid, total]
+    assert invoice["payment_status"] == ("pending" if total else "succeeded")
+    [wallet] = (await sandbox.call("GET", "wallets", params={"external_customer_id": "c1"}))["wallets"]
+    assert wallet["balance_cents"] == int(credits_granted) * 100 - prepaid
