@@ -1,7 +1,7 @@
 """Overdue invoices: when they are looked at, and what makes them overdue (spec 04 §13, 06 §13).
 
-A slot pass: an unpaid invoice is overdue from 00:25 UTC of the day after its due date. What ends the wait (payment, void,
-a lost dispute) clears ``overdue_due_at``; what begins it anew (a payment status set back) sets the next slot.
+A slot pass: an unpaid invoice is overdue from 00:25 UTC of the day after its due date. A payment, a void or a lost
+dispute clears ``overdue_due_at``; what begins the wait anew (a payment status set back) sets the next slot.
 """
 
 from __future__ import annotations
