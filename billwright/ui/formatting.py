@@ -76,6 +76,12 @@ def percent(value: str | float | Decimal, places: int = 1) -> str:
     return (MINUS if number < 0 else "") + f"{abs(number):.{places}f}%"
 
 
+def rate(value: str | float | Decimal) -> str:
+    """A rate in percent with all its digits: ``2.25`` -> ``"2.25%"``, ``"20.0"`` -> ``"20%"``."""
+    number = Decimal(str(value))
+    return (MINUS if number < 0 else "") + f"{format(abs(number).normalize(), 'f')}%"
+
+
 def share(part: int | str | Decimal, whole: int | str | Decimal) -> Decimal:
     """``part`` of ``whole`` in percent with one decimal, exact inside; 0 when there is no whole. May exceed 100."""
     total = Decimal(whole)

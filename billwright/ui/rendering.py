@@ -63,6 +63,7 @@ def environment() -> Environment:
         unit_price=formatting.unit_price,
         units=formatting.units,
         percent=formatting.percent,
+        rate=formatting.rate,
         plain_date=formatting.plain_date,
         relative_days=formatting.relative_days,
         initial=lambda text: (text.strip()[:1] or "?").upper(),

@@ -72,6 +72,14 @@ def test_an_instant_without_an_offset_is_refused() -> None:
         f.instant("2024-01-15T23:30:00")
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("2.25", "2.25%"), ("20.0", "20%"), ("100", "100%"), ("0", "0%"), (19.6, "19.6%"), ("-1.5", "−1.5%")],
+)
+def test_rates_keep_their_digits(value: str | float, text: str) -> None:
+    assert f.rate(value) == text
+
+
 def test_relative_values() -> None:
     assert f.change(112, 100) == "+12.0%"
     assert f.change(97, 100) == "−3.0%"

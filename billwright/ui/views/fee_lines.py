@@ -105,7 +105,8 @@ def shown_fee(fee: Fee, plan: Mapping[str, Any] | None, currency: str) -> dict[s
     """One line with its steps."""
     charged = fee["feeType"] in ("charge", "add_on")
     price = fee["preciseUnitAmount"] if charged else str(from_minor_units(int(fee["amountCents"]), currency))
-    notes = [f"{fee['eventsCount']:,} events"] if charged and fee["eventsCount"] else []
+    count = fee["eventsCount"] if charged else 0
+    notes = [f"{count:,} {'event' if count == 1 else 'events'}"] if count else []
     return {
         "id": fee["id"],
         "name": name_of(fee, plan),
@@ -115,12 +116,12 @@ def shown_fee(fee: Fee, plan: Mapping[str, Any] | None, currency: str) -> dict[s
         "tax_rates": sorted((tax["taxRate"] for tax in fee["appliedTaxes"]), key=Decimal, reverse=True) or ["0"],
         "amount_cents": int(fee["amountCents"]),
         "edited": False,
-        "steps": steps_of(fee["item"].get("charge_model"), fee),
+        "steps": steps_of(fee["item"].get("charge_model"), fee, currency),
         "explain_url": None,
     }
 
 
-def steps_of(model: str | None, fee: Fee) -> list[dict[str, Any]]:
+def steps_of(model: str | None, fee: Fee, currency: str) -> list[dict[str, Any]]:
     """The steps that the charge model took, with the words of the document."""
     details: Mapping[str, Any] = fee["amountDetails"] or {}
     if not details:
@@ -133,10 +134,10 @@ def steps_of(model: str | None, fee: Fee) -> list[dict[str, Any]]:
         ]
         return rows + _flat("Flat fee for all units", details.get("flat_unit_amount"))
     if model == "package":
-        size = formatting.units(_text(details.get("per_package_size")))
+        if not _positive(details.get("per_package_size")):  # nothing was used, so nothing was packed
+            return []
         rows = [_plain("Free units", details["free_units"])] if _positive(details.get("free_units")) else []
-        return [*rows, _step(f"Packages of {size}", details.get("paid_units"), details, "per_package_total_amount",
-                             price=details.get("per_package_unit_amount"), fallback=fee)]  # fmt: skip
+        return [*rows, _packages(details, from_minor_units(int(fee["amountCents"]), currency))]
     if model == "percentage":
         return _percentage(details)
     return []
@@ -212,17 +213,24 @@ def _step(
     *,
     price: Any = None,
     rate: Any = None,
-    fallback: Fee | None = None,
 ) -> dict[str, Any]:
-    value = source.get(amount)
-    if value is None and fallback is not None:
-        value = Decimal(_text(units)) * Decimal(_text(price)) / Decimal(_text(source.get("per_package_size")) or 1)
     return {
         "label": label,
         "units": _text(units),
         "unit_price": None if price is None else _text(price),
         "rate": None if rate is None else _text(rate),
-        "amount": _text(value),
+        "amount": _text(source.get(amount)),
+    }
+
+
+def _packages(details: Mapping[str, Any], amount: Decimal) -> dict[str, Any]:
+    """The paid units at the price of a package: started ones are paid whole (spec 02), so the amount is the fee's."""
+    return {
+        "label": f"Packages of {formatting.units(_text(details['per_package_size']))}",
+        "units": _text(details.get("paid_units")),
+        "unit_price": _text(details.get("per_package_unit_amount")),
+        "rate": None,
+        "amount": str(amount),
     }
 
 
