@@ -16,6 +16,7 @@ from sqlmodel import col
 from billwright.billing.access.context import Context
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.settings import applicable_timezone
+from billwright.billing.in_advance.waiting import refuse_while_events_wait
 from billwright.billing.invoicing.drafts import finalize_draft
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.overdue import flag_overdue
@@ -66,7 +67,9 @@ async def _end(ctx: Context, customer: Customer, t: datetime) -> None:
 
 
 async def _bill(ctx: Context, customer: Customer, t: datetime) -> None:
-    await bill_periodic(ctx, customer, await _due(ctx, customer, "next_billing_at", t), t)
+    due = await _due(ctx, customer, "next_billing_at", t)
+    await refuse_while_events_wait(ctx, due, t)
+    await bill_periodic(ctx, customer, due, t)
 
 
 async def _end_trials(ctx: Context, customer: Customer, t: datetime) -> None:
