@@ -24,6 +24,7 @@ from billwright.billing.notifications.service import emit
 from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.subscriptions.rescheduling import reschedule_customer
 from billwright.billing.taxes.models import Tax
+from billwright.billing.wallets.models import Wallet
 
 __all__ = ["ensure_customer", "find_customer", "get_customer", "take_currency", "upsert_customer"]
 
@@ -182,14 +183,15 @@ def _configure(customer: Customer, sent: BillingConfigurationInput) -> None:
 
 
 async def is_editable(ctx: Context, customer: Customer) -> bool:
-    """No subscription of any status, no invoice, no applied coupon with a currency (spec 03 §1.2); decides the currency
-    lock."""
+    """No subscription of any status, no invoice, no applied coupon with a currency, no wallet (spec 03 §1.2); decides
+    the currency lock."""
     subscribed = exists().where(col(Subscription.customer_id) == customer.id)
     invoiced = exists().where(col(Invoice.customer_id) == customer.id)
     discounted = exists().where(
         col(AppliedCoupon.customer_id) == customer.id, col(AppliedCoupon.amount_currency).is_not(None)
     )
-    row = (await ctx.session.execute(select(subscribed, invoiced, discounted))).one()
+    prepaid = exists().where(col(Wallet.customer_id) == customer.id)
+    row = (await ctx.session.execute(select(subscribed, invoiced, discounted, prepaid))).one()
     return not any(row)
 
 
