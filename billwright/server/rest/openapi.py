@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -293,6 +295,7 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
+    environment.filters["code"] = _code
     return environment.from_string((_HERE / "docs.html").read_text("utf-8"))
 
 
@@ -321,3 +324,8 @@ def _render(described: dict[str, Any]) -> str:
                 }
             )
     return _template().render(info=described["info"], server=server, groups=sorted(groups.items()))
+
+
+def _code(text: str) -> Markup:
+    """Text of the document, which is Markdown, with its `code` as HTML; everything else is escaped."""
+    return Markup(re.sub(r"(`+)([^`]+)\1", r"<code>\2</code>", str(escape(text))))  # noqa: S704 - escaped inside

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html.parser
 import json
+import re
 from typing import Any
 
 import jsonschema_rs
@@ -148,6 +149,8 @@ async def test_the_page_needs_no_script_and_nothing_from_elsewhere(rest: RestCli
     for known in OPERATIONS:
         assert f'id="{known.operation_id}"' in answer.text
     assert "curl -X POST &#39;http://test/api/v1/taxes&#39;" in answer.text
+    assert re.findall(r".{0,40}`.{0,40}", answer.text) == []
+    assert "Permission of the API key: <code>tax:write</code>." in answer.text
     assert (await rest.http.get("/api/v1/docs.css")).headers["Content-Type"].startswith("text/css")
 
 
