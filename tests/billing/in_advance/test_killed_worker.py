@@ -25,7 +25,7 @@ from tests.faults.billing_processes import Workers, execute, opened, wait_until,
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
 
 SUBSCRIPTIONS = 6
-EVENTS = 16
+EVENTS = 45
 _BOOKS = {
     "fees": """
         select event_transaction_id, external_subscription_id, amount_cents, units, invoice_id is null
@@ -138,7 +138,7 @@ async def test_a_killed_worker(module_database_url: str, database_url: str, work
     assert (len(wanted["fees"]), wanted["left"]) == (2 * SUBSCRIPTIONS * EVENTS, [(0,)])
 
     org = await found(database_url)
-    for least in (8, 60):
+    for least in (30, 200):
         worker = workers.start(database_url)
         made = f"select (select count(*) from fees where organization_id = $1) >= {least}"
         await wait_until(database_url, made, org, watched=worker)
