@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from billwright.billing.background.jobs import due_jobs, run_job
+from billwright.billing.invoicing.documents import invoice_document
 from billwright.billing.invoicing.models import Invoice
 from tests.support.credits import credit, details
 from tests.support.sandbox import Sandbox
@@ -163,3 +165,17 @@ async def test_deleting_a_customer_ends_its_wallets(sandbox: Sandbox) -> None:
     await run_jobs(sandbox, only="customer.%")
     now = await reread(sandbox, made)
     assert (now["status"], now["balance_cents"]) == ("terminated", 1000)
+
+
+async def test_04_19_the_paper_of_a_purchase(sandbox: Sandbox) -> None:
+    await sandbox.customer("c1")
+    made = await wallet(sandbox, name="Main", rate_amount="0.5", paid_credits="10")
+    lago_id = UUID((await bought(sandbox, made))["lago_invoice_id"])
+    async with sandbox.context() as ctx:
+        document = await invoice_document(ctx, await ctx.session.get_one(Invoice, lago_id))
+    purchase = document.credit_purchase
+    assert purchase is not None
+    assert (purchase.credits, purchase.unit_price, purchase.amount_cents) == (Decimal(10), Decimal("0.5"), 500)
+    assert (purchase.wallet_name, purchase.transaction_name) == ("Main", None)
+    await sandbox.advance("2024-01-16T00:00:00Z")
+    assert (await sandbox.invoice(str(lago_id)))["file_url"]
