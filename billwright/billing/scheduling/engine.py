@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -80,19 +82,22 @@ async def next_due(ctx: Context, skip: Iterable[UUID] = (), *, announced: bool =
 async def tick(runtime: Runtime, *, concurrency: int = 4) -> int:
     """One live tick: everything due by system time in live organizations. Returns the passes run.
 
-    Several workers may tick at once: each customer is taken by one of them, the others skip it.
+    Several workers may tick at once: each customer is taken by one of them, the others skip it and go on elsewhere.
     """
     now = system_now()
     done = await expire_live(runtime, now)
     tried: set[UUID] = set()
+    contended = False
     while True:
         async with runtime.database.reading() as session:
             rows = (await session.execute(_DUE_LIVE, {"now": now, "limit": CHUNK + len(tried)})).all()
         work = [(row[0], row[1]) for row in rows if row[1] not in tried]
         if not work:
             return done
-        tried.update(customer for _, customer in work)
-        done += await _run_customers(runtime, work, now, concurrency, wait=False)
+        share = _Share(work, concurrency, contended=contended)
+        done += await _run_customers(runtime, share, now, concurrency, wait=False)
+        tried |= share.taken
+        contended = share.contended
 
 
 async def run_due_in(
@@ -113,35 +118,67 @@ async def run_due_in(
             await expire_in(runtime, organization_id, until)
             return errors
         tried.update(customer for _, customer in work)
-        await _run_customers(runtime, work, until, concurrency, wait=True, errors=errors)
+        await _run_customers(runtime, _Share(work), until, concurrency, wait=True, errors=errors)
+
+
+class _Share:
+    """Customers to run, oldest due instant first.
+
+    One with nothing left to do was taken by another worker that goes through the same list. After ``patience`` such
+    misses in a row the rest is left: it is looked up anew, and gone through from elsewhere (``contended``).
+    """
+
+    def __init__(self, work: Sequence[tuple[UUID, UUID]], patience: int = 0, *, contended: bool = False) -> None:
+        self._left = deque(work)
+        self._patience = patience
+        self._misses = 0
+        self.taken: set[UUID] = set()
+        if contended:
+            self._left.rotate(random.randrange(len(work)))  # noqa: S311 - no secret
+
+    @property
+    def contended(self) -> bool:
+        return self._patience > 0 and self._misses >= self._patience
+
+    def take(self) -> tuple[UUID, UUID] | None:
+        if not self._left or self.contended:
+            return None
+        found = self._left.popleft()
+        self.taken.add(found[1])
+        return found
+
+    def note(self, *, hit: bool) -> None:
+        self._misses = 0 if hit else self._misses + 1
 
 
 async def _run_customers(
     runtime: Runtime,
-    work: Sequence[tuple[UUID, UUID]],
+    share: _Share,
     until: datetime,
     concurrency: int,
     *,
     wait: bool,
     errors: dict[UUID, str] | None = None,
 ) -> int:
-    gate = asyncio.Semaphore(concurrency)
     done = 0
 
-    async def one(organization_id: UUID, customer_id: UUID) -> None:
+    async def take_part() -> None:
         nonlocal done
-        async with gate:
+        while (taken := share.take()) is not None:
+            organization_id, customer_id = taken
             try:
                 ran = await run_customer(runtime, organization_id, customer_id, until, wait=wait)
-                done += ran
             except Exception as failure:
                 log.exception("due work failed", customer_id=str(customer_id))
                 if errors is not None:
                     errors[customer_id] = str(failure)
+                continue
+            done += ran
+            share.note(hit=ran > 0)
 
     async with asyncio.TaskGroup() as group:
-        for organization_id, customer_id in work:
-            group.create_task(one(organization_id, customer_id))
+        for _ in range(concurrency):
+            group.create_task(take_part())
     return done
 
 

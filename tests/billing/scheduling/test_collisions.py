@@ -21,6 +21,7 @@ from billwright.billing.invoicing.models import Invoice
 from billwright.billing.kernel.db import Database, asyncpg_url
 from billwright.billing.metering.store.postgres.store import PostgresEventStore
 from billwright.billing.metering.store.protocol import EventStore
+from billwright.billing.scheduling import engine
 from billwright.billing.scheduling.engine import run_customer, tick
 from tests.support.company import Company, found_company
 
@@ -137,6 +138,27 @@ async def test_a_failing_customer_does_not_stop_the_others(runtime: Runtime) -> 
     assert made[-1][0] == second
     assert [number.rpartition("-")[2] for _, _, number in made] == ["001", "002", "003", "004", "005"]
     assert await tick(runtime) == 0
+
+
+async def test_ticks_at_once_share_the_customers(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three go through the same list; hardly any customer is looked at by more than one of them."""
+    customers = 60
+    await found_company(runtime, subscriptions=customers, events=1, numbering="per_organization")
+    looked_at: list[UUID] = []
+    run = engine.run_customer
+
+    async def noted(runtime: Runtime, organization_id: UUID, customer_id: UUID, *more: Any, **options: Any) -> int:
+        looked_at.append(customer_id)
+        return await run(runtime, organization_id, customer_id, *more, **options)
+
+    monkeypatch.setattr(engine, "run_customer", noted)
+    done = await asyncio.gather(*(tick(runtime, concurrency=2) for _ in range(3)))
+    assert sum(done) == customers
+    assert all(done), "one of them found nothing to do"
+    made = await invoices(runtime)
+    assert sorted(number.rpartition("-")[2] for _, _, number in made) == [f"{n + 1:03d}" for n in range(customers)]
+    assert len({who for who, _, _ in made}) == customers
+    assert len(looked_at) < 2 * customers
 
 
 class Lost:
