@@ -27,6 +27,8 @@ from billwright.billing.scheduling.engine import next_due, run_due_in
 from billwright.billing.scheduling.marks import run_marked
 
 log = structlog.get_logger(__name__)
+LONGEST_STEP = timedelta(days=3653)
+"""A mistyped year must not keep a sandbox busy with centuries of billing: further steps may follow."""
 LEASE = timedelta(seconds=30)
 _RENEW_SECONDS = 8.0
 _POSTPONEMENTS = 20
@@ -81,8 +83,9 @@ def _sandbox(organization: Organization) -> Organization:
 async def begin_advance(ctx: Context, target: datetime) -> None:
     """Accept ``target`` and mark the clock as advancing.
 
-    Raises ``ValidationFailed(now=value_is_out_of_range)`` for an instant before the present (allowed only while the
-    organization has no subscription, invoice or event) and ``NotAllowed("clock_is_advancing")``.
+    Raises ``ValidationFailed(now=value_is_out_of_range)`` for an instant before the present, or more than ten years
+    after it (both are allowed only while the organization has no subscription, invoice or event), and
+    ``NotAllowed("clock_is_advancing")``.
     """
     organization = (
         await ctx.session.scalars(
@@ -95,9 +98,10 @@ async def begin_advance(ctx: Context, target: datetime) -> None:
     _sandbox(organization)
     if organization.clock_target is not None and _held(organization):
         raise NotAllowed("clock_is_advancing")
-    if target < ctx.now():
-        if await _is_used(ctx):
-            raise ValidationFailed(now="value_is_out_of_range")
+    step = target - ctx.now()
+    if (step < timedelta(0) or step > LONGEST_STEP) and await _is_used(ctx):
+        raise ValidationFailed(now="value_is_out_of_range")
+    if step < timedelta(0):
         organization.clock_now = target
     organization.clock_target = target
     organization.clock_lease_until = system_now() + LEASE

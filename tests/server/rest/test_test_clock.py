@@ -135,3 +135,12 @@ async def test_respond_async_answers_202_and_a_worker_walks(sandbox: Sandbox) ->
 async def test_an_empty_year_visits_nothing(sandbox: Sandbox) -> None:
     clock = await sandbox.advance("2034-01-01T00:00:00Z")
     assert (clock["now"], clock["next_due_at"]) == ("2034-01-01T00:00:00Z", None)
+
+
+async def test_one_step_is_ten_years_at_most(sandbox: Sandbox) -> None:
+    await sandbox.plan("p", 3100, interval="yearly")
+    await sandbox.subscribe()
+    answer = await put(sandbox, "9999-12-31T23:59:59Z")
+    assert (answer.status_code, answer.json()) == (422, validation(now="value_is_out_of_range"))
+    assert (await sandbox.call("GET", "test_clock"))["test_clock"]["status"] == "ready"
+    await sandbox.advance("2034-01-15T10:00:00Z")
