@@ -9,8 +9,11 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psutil
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,35 @@ class LoadResult:
     def percentile(self, share: float) -> float:
         """Latency in seconds that ``share`` of the requests stayed below."""
         return self.latencies[min(int(len(self.latencies) * share), len(self.latencies) - 1)]
+
+
+@dataclass
+class ProcessorTime:
+    """Seconds that the descendants of this process spend in ``measured`` blocks, by what they are."""
+
+    seconds: dict[str, float] = field(
+        default_factory=lambda: dict.fromkeys(("API", "database", "worker", "other"), 0.0)
+    )
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        before = _spent()
+        yield
+        for key, now in _spent().items():
+            self.seconds[key[1]] += now - before.get(key, 0.0)
+
+
+def _spent() -> dict[tuple[int, str], float]:
+    found: dict[tuple[int, str], float] = {}
+    for process in psutil.Process().children(recursive=True):
+        try:
+            line, times = " ".join(process.cmdline()), process.cpu_times()
+        except psutil.Error:
+            continue
+        kinds = {"serve --fd": "API", "postgres": "database", "cli worker": "worker"}
+        kind = next((name for words, name in kinds.items() if words in line), "other")
+        found[process.pid, kind] = times.user + times.system
+    return found
 
 
 def post_request(path: str, api_key: str, body: bytes) -> bytes:

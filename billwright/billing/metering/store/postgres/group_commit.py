@@ -16,10 +16,11 @@ from dataclasses import dataclass
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 
 from billwright.billing.metering.store.postgres.append import Staged, Writing, taken
-from billwright.billing.metering.store.postgres.connections import Pool
+from billwright.billing.metering.store.postgres.connections import Connection, Pool
 from billwright.billing.metering.store.protocol import Appended, DuplicateEvents, EventIn
 
 _ATTEMPTS = 4
+_UNREACHABLE = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
 
 
 @dataclass(slots=True)
@@ -41,9 +42,12 @@ class _Undone(Exception):
 
 
 class GroupCommit:
-    """Collects requests for at most ``max_wait`` seconds or ``max_events`` events and commits them together.
+    """Commits the requests that arrive at nearly the same time together, at most ``max_events`` events at once.
 
-    ``writers`` transactions run at once. ``max_pending`` bounds the events waiting; beyond it callers wait.
+    A request that comes alone is committed at once. After a group of several, the next one waits for as many requests
+    again, but at most ``max_wait`` seconds. One writer commits group after group; where it is held up for longer than
+    ``patience`` seconds, others up to ``writers`` in all take what waits. ``max_pending`` bounds the events waiting;
+    beyond it callers wait.
     """
 
     def __init__(
@@ -53,22 +57,24 @@ class GroupCommit:
         max_wait: float = 0.005,
         max_events: int = 2000,
         writers: int = 2,
+        patience: float = 0.02,
         max_pending: int = 50_000,
     ) -> None:
         self._pool = pool
         self._max_wait = max_wait
         self._max_events = max_events
-        self._writers = writers
+        self._max_writers = writers
+        self._patience = patience
         self._max_pending = max_pending
         self._waiting: deque[_Request] = deque()
         self._unanswered = 0
         self._queued = 0
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._collector: asyncio.Task[None] | None = None
-        self._arrived = asyncio.Event()
-        self._full = asyncio.Event()
+        self._writers: set[asyncio.Task[None]] = set()
+        self._helper: asyncio.TimerHandle | None = None
+        self._expected = 1
+        """Requests of the last group: about as many will come again."""
+        self._enough = asyncio.Event()
         self._space = asyncio.Condition()
-        self._slots = asyncio.Semaphore(writers)
         self._closed = False
 
     async def submit(self, events: Sequence[EventIn]) -> list[Appended]:
@@ -85,61 +91,78 @@ class GroupCommit:
         if self._unanswered >= self._max_pending:
             async with self._space:
                 await self._space.wait_for(lambda: self._unanswered < self._max_pending)
-        request = _Request(staged, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        request = _Request(staged, loop.create_future())
         self._waiting.append(request)
         self._unanswered += len(staged.keys)
         self._queued += len(staged.keys)
-        self._arrived.set()
-        if self._queued >= self._max_events:
-            self._full.set()
-        if self._collector is None or self._collector.done():
-            self._collector = asyncio.create_task(self._collect())
+        if self._queued >= self._max_events or len(self._waiting) >= self._expected:
+            self._enough.set()
+        if not self._writers:
+            self._start_writer()
+        elif self._helper is None and len(self._writers) < self._max_writers:
+            self._helper = loop.call_later(self._patience, self._help)
         return await request.answer
 
     async def close(self) -> None:
         """Commit what waits, then refuse further requests."""
         self._closed = True
-        self._full.set()
-        self._arrived.set()
-        if self._collector is not None:
-            await self._collector
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._enough.set()
+        if self._helper is not None:
+            self._helper.cancel()
+        while self._writers:
+            await asyncio.gather(*self._writers, return_exceptions=True)
 
-    async def _collect(self) -> None:
-        while True:
-            await self._arrived.wait()
-            if not self._waiting:
-                if self._closed:
-                    return
-                self._arrived.clear()
-                continue
-            await self._slots.acquire()
-            if self._tasks or self._queued > 1:
-                await self._linger()
-            group = self._take()
-            task = asyncio.create_task(self._commit(group))
-            self._tasks.add(task)
-            task.add_done_callback(self._finished)
+    def _start_writer(self) -> None:
+        writer = asyncio.create_task(self._write())
+        self._writers.add(writer)
+        writer.add_done_callback(self._ended)
 
-    async def _linger(self) -> None:
-        if self._closed or self._queued >= self._max_events:
-            return
-        self._full.clear()
+    def _ended(self, writer: asyncio.Task[None]) -> None:
+        self._writers.discard(writer)
+        if self._waiting and not self._writers:
+            self._start_writer()
+
+    def _help(self) -> None:
+        """The only writer has been busy for a while: does anything still wait?"""
+        self._helper = None
+        if self._waiting and len(self._writers) < self._max_writers:
+            self._start_writer()
+
+    async def _write(self) -> None:
+        """Commit group after group on one connection until nothing waits."""
         try:
-            await asyncio.wait_for(self._full.wait(), self._max_wait)
-        except TimeoutError:
-            return
+            async with self._pool.acquire() as connection:
+                while self._waiting and not connection.is_closed():
+                    await self._gather()
+                    group = self._take()
+                    if group:
+                        await self._commit(connection, group)
+        except Exception as failure:  # no connection to be had
+            for request in self._waiting:
+                request.fail(failure)
+            await self._release(self._take(everything=True))
 
-    def _take(self) -> list[_Request]:
+    async def _gather(self) -> None:
+        """Wait for the requests that are on their way, if the last group says that there are some."""
+        if self._closed or self._queued >= self._max_events or len(self._waiting) >= self._expected:
+            return
+        self._enough.clear()
+        timer = asyncio.get_running_loop().call_later(self._max_wait, self._enough.set)
+        await self._enough.wait()
+        timer.cancel()
+
+    def _take(self, *, everything: bool = False) -> list[_Request]:
         """The next group: in arrival order, no key twice (a request that repeats a neighbour's key waits)."""
         group: list[_Request] = []
         held: list[_Request] = []
         keys: set[bytes] = set()
         size = 0
-        while self._waiting and (not group or size + len(self._waiting[0].staged.keys) <= self._max_events):
+        while self._waiting and (
+            everything or not group or size + len(self._waiting[0].staged.keys) <= self._max_events
+        ):
             request = self._waiting.popleft()
-            if keys.isdisjoint(request.staged.keys):
+            if everything or keys.isdisjoint(request.staged.keys):
                 keys.update(request.staged.keys)
                 size += len(request.staged.keys)
                 group.append(request)
@@ -147,30 +170,26 @@ class GroupCommit:
                 held.append(request)
         self._waiting.extendleft(reversed(held))
         self._queued -= size
+        self._expected = max(1, len(group))
         return group
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self._slots.release()
-
-    async def _commit(self, group: list[_Request]) -> None:
+    async def _commit(self, connection: Connection, group: list[_Request]) -> None:
         try:
-            await self._together(group)
+            await self._together(connection, group)
         except Exception as failure:
-            unreachable = isinstance(failure, (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError))
             for request in group:
-                if unreachable or len(group) == 1:
+                if len(group) == 1 or connection.is_closed() or isinstance(failure, _UNREACHABLE):
                     request.fail(failure)
                 elif not request.answer.done():
-                    await self._alone(request)
+                    await self._alone(connection, request)
         finally:
             for request in group:
                 request.answer.cancel()
             await self._release(group)
 
-    async def _alone(self, request: _Request) -> None:
+    async def _alone(self, connection: Connection, request: _Request) -> None:
         try:
-            await self._together([request])
+            await self._together(connection, [request])
         except Exception as failure:
             request.fail(failure)
 
@@ -181,7 +200,7 @@ class GroupCommit:
             async with self._space:
                 self._space.notify_all()
 
-    async def _together(self, group: list[_Request]) -> None:
+    async def _together(self, connection: Connection, group: list[_Request]) -> None:
         """Commit as many requests of the group as have no duplicate; answer all of them."""
         remaining = list(group)
         attempts = 0
@@ -189,7 +208,7 @@ class GroupCommit:
             refused: dict[int, set[bytes]] = {}
             writing = Writing([request.staged for request in remaining])
             try:
-                async with self._pool.acquire() as connection, connection.transaction():
+                async with connection.transaction():
                     lost = await writing.claim(connection)
                     if lost:
                         refused = _refused(remaining, lost)
