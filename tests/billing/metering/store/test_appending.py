@@ -271,6 +271,57 @@ async def test_partitions_take_over_what_waited_in_the_default(book: Book) -> No
     assert result.value == 3
 
 
+class Obstacle:
+    """A transaction that entered an event's key and does not end: whoever brings the same event waits for it."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+
+    async def __aenter__(self) -> Obstacle:
+        self.connection = await asyncpg.connect(self._book.pool._connect_args[0])
+        await self.connection.execute("BEGIN")
+        key = ledger_key(self._book.org, "sub", "stuck")
+        await self.connection.execute("INSERT INTO event_keys (key, ts) VALUES ($1, now())", key)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.connection.close()
+
+    async def waiting_backend(self) -> int:
+        """The process of the append that waits for this transaction."""
+        async with asyncio.timeout(10):
+            while True:
+                for row in await self._book.pool.fetch(
+                    "SELECT pid FROM pg_stat_activity WHERE wait_event = 'transactionid'"
+                ):
+                    return row["pid"]
+                await asyncio.sleep(0.01)
+
+
+async def test_a_group_that_waits_does_not_hold_up_the_next(book: Book) -> None:
+    async with Obstacle(book) as obstacle:
+        stuck = asyncio.create_task(book.store.submit([book.event("2024-06-01", tx="stuck")]))
+        await obstacle.waiting_backend()
+        others = [book.store.submit([book.event("2024-06-01", tx=f"free{i}")]) for i in range(20)]
+        assert len(await asyncio.wait_for(asyncio.gather(*others), 5)) == 20
+        assert not stuck.done()
+        await obstacle.connection.execute("ROLLBACK")
+        assert (await asyncio.wait_for(stuck, 5))[0].seq is not None
+    assert await stored(book) == 21
+
+
+async def test_a_lost_connection_fails_its_requests_and_no_others(book: Book) -> None:
+    async with Obstacle(book) as obstacle:
+        stuck = asyncio.create_task(book.store.submit([book.event("2024-06-01", tx="stuck")]))
+        await book.pool.execute("SELECT pg_terminate_backend($1)", await obstacle.waiting_backend())
+        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+            await asyncio.wait_for(stuck, 5)
+        await obstacle.connection.execute("ROLLBACK")
+    again = await book.store.submit([book.event("2024-06-01", tx="stuck")])
+    assert again[0].seq is not None
+    assert await stored(book) == 1
+
+
 async def test_closing_commits_what_waits(book: Book) -> None:
     waiting = [asyncio.create_task(book.store.submit([book.event("2024-06-01")])) for _ in range(50)]
     await asyncio.sleep(0)
