@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
@@ -67,24 +67,30 @@ async def take_coupons(ctx: Context, customer: Customer, flow: Waterfall) -> Non
         _consume(ctx, applied, credit_cents, discount)
 
 
+_ACTIVE = (
+    select(AppliedCoupon, Coupon)
+    .join(Coupon, col(Coupon.id) == col(AppliedCoupon.coupon_id))
+    .where(
+        col(AppliedCoupon.organization_id) == bindparam("organization"),
+        col(AppliedCoupon.customer_id) == bindparam("customer"),
+        col(AppliedCoupon.status) == "active",
+        col(AppliedCoupon.id).not_in(
+            select(col(Credit.applied_coupon_id)).where(
+                col(Credit.invoice_id) == bindparam("invoice"), col(Credit.applied_coupon_id).is_not(None)
+            )
+        ),
+    )
+    .order_by(col(AppliedCoupon.id))
+    .with_for_update(of=AppliedCoupon)
+    .execution_options(populate_existing=True)
+)
+"""Made once: every invoice of a customer with coupons asks."""
+
+
 async def _applications(ctx: Context, customer: Customer, flow: Waterfall) -> list[_Application]:
     """Active applications in order of use, locked, without those that are on the invoice already."""
-    on_invoice = select(col(Credit.applied_coupon_id)).where(
-        col(Credit.invoice_id) == flow.invoice.id, col(Credit.applied_coupon_id).is_not(None)
-    )
-    rows = await ctx.session.execute(
-        select(AppliedCoupon, Coupon)
-        .join(Coupon, col(Coupon.id) == col(AppliedCoupon.coupon_id))
-        .where(
-            col(AppliedCoupon.organization_id) == ctx.organization_id,
-            col(AppliedCoupon.customer_id) == customer.id,
-            col(AppliedCoupon.status) == "active",
-            col(AppliedCoupon.id).not_in(on_invoice),
-        )
-        .order_by(col(AppliedCoupon.id))
-        .with_for_update(of=AppliedCoupon)
-        .execution_options(populate_existing=True)
-    )
+    wanted = {"organization": ctx.organization_id, "customer": customer.id, "invoice": flow.invoice.id}
+    rows = await ctx.session.execute(_ACTIVE, wanted)
     found = [(applied, coupon) for applied, coupon in rows]
     limited = [coupon.id for _, coupon in found if coupon.limited_plans or coupon.limited_billable_metrics]
     metrics: dict[UUID, set[UUID]] = {}

@@ -25,6 +25,7 @@ from billwright.billing.invoicing.writing import apply_totals, insert_fees, inse
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.kernel.outbox import enqueue
+from billwright.billing.kernel.statements import FlushedInside, savepoint
 from billwright.billing.kernel.transient import is_transient
 from billwright.billing.notifications.service import emit
 
@@ -58,11 +59,11 @@ async def bill(
     for row in rows:
         remember_billed(row)
     try:
-        async with ctx.session.begin_nested():
+        async with savepoint(ctx.session):
             computed = await compute(ctx, customer, rows)
             await renew_standalone(ctx, customer, rows)
     except Exception as failure:
-        if is_transient(failure):
+        if is_transient(failure) or isinstance(failure, FlushedInside):
             raise
         log.exception("invoice computation failed", customer_id=str(customer.id))
         await _keep_generating(ctx, invoice, rows)

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
@@ -43,17 +45,21 @@ class Pass:
 
 
 async def _due(ctx: Context, customer: Customer, column: str, t: datetime) -> list[Subscription]:
-    due_at = getattr(Subscription, column)
-    rows = await ctx.session.scalars(
+    wanted = {"organization": ctx.organization_id, "customer": customer.id, "until": t}
+    return list((await ctx.session.scalars(_due_by(column), wanted)).all())
+
+
+@cache
+def _due_by(column: str) -> Select[Any]:
+    return (
         select(Subscription)
         .where(
-            col(Subscription.organization_id) == ctx.organization_id,
-            col(Subscription.customer_id) == customer.id,
-            col(due_at) <= t,
+            col(Subscription.organization_id) == bindparam("organization"),
+            col(Subscription.customer_id) == bindparam("customer"),
+            col(getattr(Subscription, column)) <= bindparam("until"),
         )
         .order_by(col(Subscription.created_at), col(Subscription.id))
     )
-    return list(rows.all())
 
 
 async def _activate(ctx: Context, customer: Customer, t: datetime) -> None:

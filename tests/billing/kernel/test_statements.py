@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -19,7 +20,7 @@ from billwright.billing.kernel.db import Database
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.kernel.models import Job
 from billwright.billing.kernel.outbox import enqueue
-from billwright.billing.kernel.statements import fetch, insert_all, insert_many
+from billwright.billing.kernel.statements import FlushedInside, fetch, insert_all, insert_many, savepoint
 from billwright.billing.taxes.models import Tax
 
 NOW = datetime(2025, 1, 1, 12, 30, 0, 123456, tzinfo=UTC)
@@ -138,6 +139,45 @@ async def test_a_savepoint_covers_plain_statements(database: Database, organizat
         await insert_many(session, Tax, [tax(organization.id, "b", "1")])
     async with database.reading() as session:
         assert (await session.scalars(select(col(Tax.code)))).all() == ["b"]
+
+
+async def test_a_plain_savepoint_undoes_its_block_alone(database: Database, organization: Organization) -> None:
+    async with database.transaction() as session:
+        stored = await session.get_one(Organization, organization.id)
+        stored.name = "Other"
+        for code, fails in (("a", True), ("b", False), ("a", True)):
+            with suppress(ZeroDivisionError):
+                async with savepoint(session):
+                    await insert_many(session, Tax, [tax(organization.id, code, "1")])
+                    if fails:
+                        raise ZeroDivisionError
+    async with database.reading() as session:
+        assert (await session.get_one(Organization, organization.id)).name == "Other"
+        assert (await session.scalars(select(col(Tax.code)))).all() == ["b"]
+
+
+async def test_a_plain_savepoint_survives_a_refused_statement(database: Database, organization: Organization) -> None:
+    async with database.transaction() as session:
+        with pytest.raises(IntegrityError):
+            async with savepoint(session):
+                await insert_many(session, Tax, [tax(organization.id, "a", "1"), tax(organization.id, "a", "1")])
+        await insert_many(session, Tax, [tax(organization.id, "b", "1")])
+    async with database.reading() as session:
+        assert (await session.scalars(select(col(Tax.code)))).all() == ["b"]
+
+
+async def test_objects_written_in_a_failed_block_end_the_transaction(
+    database: Database, organization: Organization
+) -> None:
+    with pytest.raises(FlushedInside):  # noqa: PT012 - the block is the transaction
+        async with database.transaction() as session:
+            stored = await session.get_one(Organization, organization.id)
+            async with savepoint(session):
+                stored.name = "Other"
+                await session.flush()
+                raise ZeroDivisionError
+    async with database.reading() as session:
+        assert (await session.get_one(Organization, organization.id)).name == "Acme"
 
 
 async def test_equal_unique_keys_collapse_while_one_is_unfinished(database: Database) -> None:
