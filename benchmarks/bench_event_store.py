@@ -23,11 +23,11 @@ import asyncpg
 import uvloop
 
 from billwright.billing.kernel.ids import new_id
-from billwright.billing.metering.store import ddl
 from billwright.billing.metering.store.encoding import json_text, ledger_key
 from billwright.billing.metering.store.postgres.partitions import ensure_partitions
 from billwright.billing.metering.store.postgres.store import PostgresEventStore
 from billwright.billing.metering.store.protocol import Aggregation, BucketSpec, EventIn, MetricDefinition, Query
+from billwright.migrations.runner import upgrade
 from billwright.server.embedded import EmbeddedServers
 from billwright.server.stack import DataFolder
 
@@ -169,9 +169,8 @@ async def read_time(store: PostgresEventStore, subscription: str) -> float:
 
 
 async def main(url: str, events: int, appends: int) -> None:
+    upgrade(url)
     pool = await asyncpg.create_pool(url, min_size=4, max_size=8, command_timeout=900)
-    if await pool.fetchval("SELECT to_regclass('events')") is None:
-        await pool.execute(ddl.CREATE)
     store = PostgresEventStore(pool)
     now = datetime.now(UTC)
     await ensure_partitions(pool, MONTH, MONTH)
