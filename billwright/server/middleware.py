@@ -9,6 +9,7 @@ import uuid
 from typing import Any
 
 import structlog
+from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,10 +24,7 @@ _access = logging.getLogger("billwright.access")
 _QUIET = {"/health", "/ready", "/metrics", "/api/v1/events", "/api/v1/events/batch"}
 """Asked for thousands of times a minute: their successes are logged at ``debug``."""
 _PRIVATE_SEGMENT = re.compile(r"^[A-Za-z0-9._~=-]{32,}$")
-_DEFAULT_POLICY = b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-_ALWAYS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"))
-_NO_FRAMES = (b"x-frame-options", b"DENY")
-_ONLY_HTTPS = (b"strict-transport-security", b"max-age=31536000")
+_DEFAULT_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 
 class RequestFrame:
@@ -48,8 +46,7 @@ class RequestFrame:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = headers = list(message.get("headers", ()))
-                protect(headers, chosen, secure=self.secure)
+                protect(MutableHeaders(scope=message), chosen, secure=self.secure)
             await send(message)
 
         try:
@@ -126,18 +123,18 @@ class Shortcut:
         await (self.endpoint if direct else self.app)(scope, receive, send)
 
 
-def protect(headers: list[tuple[bytes, bytes]], request_id: str, *, secure: bool) -> None:
+def protect(headers: MutableHeaders, request_id: str, *, secure: bool) -> None:
     """Add the headers that every answer carries; a page's own policy (the embeddable portal's) stays."""
-    given = dict(headers)
-    if b"x-request-id" not in given:
-        headers.append((b"x-request-id", request_id.encode()))
-    policy = given.get(b"content-security-policy")
-    if policy is None:
-        headers.append((b"content-security-policy", _DEFAULT_POLICY))
-    wanted = _ALWAYS if policy is not None and b"frame-ancestors 'none'" not in policy else (*_ALWAYS, _NO_FRAMES)
-    headers.extend(header for header in wanted if header[0] not in given)
-    if secure and _ONLY_HTTPS[0] not in given:
-        headers.append(_ONLY_HTTPS)
+    headers["X-Request-Id"] = request_id
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "same-origin")
+    if "content-security-policy" not in headers:
+        headers["Content-Security-Policy"] = _DEFAULT_POLICY
+        headers.setdefault("X-Frame-Options", "DENY")
+    elif "frame-ancestors 'none'" in headers["content-security-policy"]:
+        headers.setdefault("X-Frame-Options", "DENY")
+    if secure:
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
 
 
 def safe_path(path: str) -> str:

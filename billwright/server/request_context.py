@@ -7,7 +7,8 @@ from contextvars import ContextVar
 from typing import Any
 
 from starlette.types import Scope
-from uuid_utils import uuid7
+
+from billwright.billing.kernel.ids import new_id
 
 ROUTE = "billwright.route"
 _current: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -20,18 +21,17 @@ def request_id() -> str | None:
 
 def begin(scope: Scope) -> str:
     """Give the request an id: the caller's ``X-Request-Id`` if it is a UUID, otherwise a fresh one (spec 07 §1.1)."""
-    chosen = str(uuid7())
+    chosen = str(new_id())
     others: list[tuple[bytes, bytes]] = []
-    for header in scope["headers"]:
-        if header[0] != b"x-request-id":
-            others.append(header)
+    for name, value in scope["headers"]:
+        if name != b"x-request-id":
+            others.append((name, value))
             continue
         try:
-            chosen = str(uuid.UUID(header[1].decode("ascii")))
+            chosen = str(uuid.UUID(value.decode("ascii")))
         except ValueError:
             continue
-    others.append((b"x-request-id", chosen.encode()))
-    scope["headers"] = others  # what reads the header later reads this id
+    scope["headers"] = [*others, (b"x-request-id", chosen.encode())]  # what reads the header later reads this id
     scope.setdefault("state", {})["request_id"] = chosen
     _current.set(chosen)
     return chosen

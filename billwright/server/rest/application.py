@@ -83,9 +83,8 @@ class RestEndpoint:
 
     async def answer(self, request: Request) -> Response:
         """The response of one request; never raises what the caller or the database did wrong."""
-        request_id = request.scope.get("state", {}).get("request_id") or str(
-            parse_id(request.headers.get("x-request-id", "")) or new_id()
-        )
+        given = parse_id(request.headers.get("x-request-id", ""))
+        request_id = str(given or new_id())
         headers = {"X-Request-Id": request_id}
         where = request.method
         try:
@@ -98,7 +97,7 @@ class RestEndpoint:
         except Exception as failure:
             status, body = understood(failure, request_id, where)
             response = json_response(body, status)
-        response.raw_headers += [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        response.headers.update(headers)
         return response
 
     def _route(self, request: Request) -> tuple[Operation, dict[str, str] | None]:

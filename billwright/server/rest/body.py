@@ -6,7 +6,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from billwright.billing.kernel.errors import BadRequest, BillingError, ValidationFailed
 
@@ -28,20 +28,14 @@ async def read_body(request: Request, limit: int = MAX_BYTES) -> bytes:
         raise BodyTooLarge
     chunks: list[bytes] = []
     size = 0
-    while True:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise BadRequest("the request ended early")
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
-            raise BodyTooLarge
-        if not message.get("more_body", False):
-            break
-        chunks.append(chunk)
-    if not chunks:
-        return chunk
-    chunks.append(chunk)
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise BodyTooLarge
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise BadRequest("the request ended early") from None
     return b"".join(chunks)
 
 

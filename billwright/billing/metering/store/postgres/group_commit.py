@@ -57,7 +57,7 @@ class GroupCommit:
         max_wait: float = 0.005,
         max_events: int = 2000,
         writers: int = 2,
-        patience: float = 0.05,
+        patience: float = 0.02,
         max_pending: int = 50_000,
     ) -> None:
         self._pool = pool
@@ -130,22 +130,21 @@ class GroupCommit:
             self._start_writer()
 
     async def _write(self) -> None:
-        """Commit group after group on one connection until no more come."""
+        """Commit group after group on one connection until nothing waits."""
         try:
             async with self._pool.acquire() as connection:
-                while not connection.is_closed():
+                while self._waiting and not connection.is_closed():
                     await self._gather()
                     group = self._take()
-                    if not group:
-                        break
-                    await self._commit(connection, group)
+                    if group:
+                        await self._commit(connection, group)
         except Exception as failure:  # no connection to be had
             for request in self._waiting:
                 request.fail(failure)
             await self._release(self._take(everything=True))
 
     async def _gather(self) -> None:
-        """Wait for the requests that are on their way: about as many as the last group had."""
+        """Wait for the requests that are on their way, if the last group says that there are some."""
         if self._closed or self._queued >= self._max_events or len(self._waiting) >= self._expected:
             return
         self._enough.clear()
@@ -172,7 +171,6 @@ class GroupCommit:
         self._waiting.extendleft(reversed(held))
         self._queued -= size
         self._expected = max(1, len(group))
-        self._enough.clear()
         return group
 
     async def _commit(self, connection: Connection, group: list[_Request]) -> None:
