@@ -13,6 +13,7 @@ from billwright.billing.metering.store.protocol import EventStore
 from billwright.billing.notifications.keys import WebhookKeys
 from billwright.billing.notifications.options import WebhookOptions
 from billwright.billing.subscriptions.alerts import configure_alerts
+from billwright.integrations.mail import SmtpSender
 from billwright.integrations.outbound import OutboundHttp
 from billwright.integrations.webhooks import HttpWebhookSender
 from billwright.server.settings import Settings
@@ -21,6 +22,20 @@ from billwright.server.settings import Settings
 def secret_box(settings: Settings) -> SecretBox:
     """Seals and opens stored secrets with the installation's keys."""
     return SecretBox(settings.encryption_key.get_secret_value(), settings.encryption_key_previous.get_secret_value())
+
+
+def mail_sender(settings: Settings) -> SmtpSender | None:
+    """The way to the mail server of the settings; ``None`` without one."""
+    if not settings.smtp_host:
+        return None
+    return SmtpSender(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        user=settings.smtp_user,
+        password=settings.smtp_password.get_secret_value(),
+        security=settings.smtp_security,
+        address=settings.mail_from,
+    )
 
 
 @asynccontextmanager
@@ -47,6 +62,7 @@ async def open_runtime(settings: Settings, database: Database, event_store: Even
             box=box,
             webhooks=webhooks,
             checks_events=settings.check_events,
+            mail=mail_sender(settings),
         )
     finally:
         await sender.close()

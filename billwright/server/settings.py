@@ -10,6 +10,7 @@ import base64
 import binascii
 import os
 from collections.abc import Mapping
+from email.utils import parseaddr
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -75,6 +76,13 @@ def _days(value: str) -> str:
     return ",".join(parts)
 
 
+def _mailbox(value: str) -> str:
+    address = parseaddr(value)[1]
+    if "@" not in address or any(ord(char) < 32 for char in value):
+        raise PydanticCustomError("mailbox", "must be an e-mail address, or a name and <address>")
+    return value
+
+
 WebUrl = Annotated[str, _url("http", "https")]
 Rate = Annotated[int, Field(ge=0, le=1_000_000)]
 
@@ -135,6 +143,19 @@ class Settings(BaseModel):
     app_url: WebUrl = Field(
         default="http://127.0.0.1:8000",
         description="Public base URL of the back office. With https, cookies are `Secure` and browsers are told so.",
+    )
+    smtp_host: str = Field(
+        default="", description="Mail server. Without one e-mails are kept and shown under Developers, E-mails."
+    )
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="Its port.")
+    smtp_user: str = Field(default="", description="Name to log in with, if the mail server asks for one.")
+    smtp_password: SecretStr = Field(default=SecretStr(""), description="Password of `SMTP_USER`.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        description="`starttls` encrypts after connecting (port 587), `tls` from the start (465), `none` not at all.",
+    )
+    mail_from: Annotated[str, AfterValidator(_mailbox)] = Field(
+        default="Billwright <billing@localhost>", description="Sender of e-mails: an address, or `Name <address>`."
     )
     signup_enabled: bool = Field(default=True, description="Whether strangers may register organizations.")
     rate_limit_events: Rate = Field(

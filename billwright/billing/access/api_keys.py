@@ -13,16 +13,15 @@ from uuid import UUID
 from sqlalchemy import and_, func, or_, select, update
 from sqlmodel import col
 
+from billwright.billing.access.announcements import tell_admins_of_key
+from billwright.billing.access.changes import announce_access_change, lock_organization
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import ApiKey, Organization
 from billwright.billing.access.permissions import all_api_permissions, check_api_permissions
 from billwright.billing.kernel.clock import system_now
-from billwright.billing.kernel.db import ACCESS_CHANGED, Session
+from billwright.billing.kernel.db import Session
 from billwright.billing.kernel.errors import NotFound, ValidationFailed
 from billwright.billing.kernel.ids import new_id
-
-ACCESS_CHANNEL = "billwright_access"
-"""PostgreSQL notification channel: its payload is the id of an organization whose keys or settings changed."""
 
 
 def digest_of(value: str) -> bytes:
@@ -65,19 +64,39 @@ async def list_api_keys(ctx: Context) -> list[ApiKey]:
     return list(rows)
 
 
+async def find_api_key(ctx: Context, key_id: UUID | None) -> ApiKey:
+    """An active key. Raises ``NotFound("api_key")``."""
+    return await _mine(ctx, key_id)
+
+
 async def create_api_key(ctx: Context, name: str | None = None, permissions: Any = None) -> NewApiKey:
-    """A new key; without ``permissions`` it may do everything."""
+    """A new key; without ``permissions`` it may do everything. The admins are told."""
     granted = all_api_permissions() if permissions is None else check_api_permissions(permissions)
-    return await _insert(ctx, name, granted)
+    created = await _insert(ctx, checked_name(name), granted)
+    await tell_admins_of_key(ctx, created.key, "created")
+    return created
 
 
-async def update_api_key(ctx: Context, key_id: UUID, changes: Mapping[str, Any]) -> ApiKey:
+async def create_first_api_key(ctx: Context) -> NewApiKey:
+    """The key that an organization begins with: unnamed, everything, no end (spec 07 §2.1)."""
+    return await _insert(ctx, None, all_api_permissions())
+
+
+def checked_name(name: Any) -> str | None:
+    """A label of at most 255 characters, ``None`` for a blank one: ``name: value_is_too_long``."""
+    text = str(name).strip() if name is not None else ""
+    if len(text) > 255 or "\x00" in text:
+        raise ValidationFailed(name="value_is_too_long" if len(text) > 255 else "value_is_invalid")
+    return text or None
+
+
+async def update_api_key(ctx: Context, key_id: UUID | None, changes: Mapping[str, Any]) -> ApiKey:
     """Change ``name`` and ``permissions`` where given; given permissions replace the whole map."""
     key = await _mine(ctx, key_id)
     if "permissions" in changes:
         key.permissions = check_api_permissions(changes["permissions"])
     if "name" in changes:
-        key.name = changes["name"]
+        key.name = checked_name(changes["name"])
     key.updated_at = system_now()
     await ctx.session.flush()
     await announce_access_change(ctx)
@@ -85,7 +104,7 @@ async def update_api_key(ctx: Context, key_id: UUID, changes: Mapping[str, Any])
 
 
 async def rotate_api_key(
-    ctx: Context, key_id: UUID, *, name: str | None = None, expires_at: datetime | None = None
+    ctx: Context, key_id: UUID | None, *, name: str | None = None, expires_at: datetime | None = None
 ) -> NewApiKey:
     """Replace a key: the new one has the old one's permissions and never expires, the old one ends at ``expires_at``.
 
@@ -96,12 +115,13 @@ async def rotate_api_key(
     now = system_now()
     old.expires_at = max(expires_at, now) if expires_at else now
     old.updated_at = now
-    created = await _insert(ctx, name or old.name, dict(old.permissions))
+    created = await _insert(ctx, checked_name(name) or old.name, dict(old.permissions))
+    await tell_admins_of_key(ctx, created.key, "rotated")
     await announce_access_change(ctx)
     return created
 
 
-async def delete_api_key(ctx: Context, key_id: UUID) -> ApiKey:
+async def delete_api_key(ctx: Context, key_id: UUID | None) -> ApiKey:
     """End a key now; ``base: last_non_expiring_api_key`` unless another non-expiring key remains (spec 07 §2.2)."""
     await lock_organization(ctx)
     key = await _mine(ctx, key_id)
@@ -118,6 +138,7 @@ async def delete_api_key(ctx: Context, key_id: UUID) -> ApiKey:
         raise ValidationFailed(base="last_non_expiring_api_key")
     key.expires_at = key.updated_at = system_now()
     await ctx.session.flush()
+    await tell_admins_of_key(ctx, key, "deleted")
     await announce_access_change(ctx)
     return key
 
@@ -134,24 +155,11 @@ async def store_last_use(session: Session, used: Mapping[UUID, datetime]) -> Non
         )
 
 
-async def lock_organization(ctx: Context) -> None:
-    """Serialize rules that hold over all keys or members of the organization."""
-    await ctx.session.execute(
-        select(col(Organization.id)).where(col(Organization.id) == ctx.organization_id).with_for_update()
-    )
-
-
-async def announce_access_change(ctx: Context) -> None:
-    """Tell every process, at commit, to forget what it remembers of the organization's keys and settings."""
-    await ctx.session.execute(select(func.pg_notify(ACCESS_CHANNEL, str(ctx.organization_id))))
-    ctx.session.info.setdefault(ACCESS_CHANGED, set()).add(ctx.organization_id)
-
-
 def _active(now: datetime) -> Any:
     return or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > now)
 
 
-async def _mine(ctx: Context, key_id: UUID) -> ApiKey:
+async def _mine(ctx: Context, key_id: UUID | None) -> ApiKey:
     key = await ctx.session.scalar(
         select(ApiKey)
         .where(

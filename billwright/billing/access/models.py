@@ -89,6 +89,30 @@ class Membership(Record, table=True):
     revoked_at: datetime | None = instant(nullable=True)
 
 
+class Invite(Record, table=True):
+    """An invitation to join an organization (spec 07 §3.4). ``status``: ``pending`` | ``accepted`` | ``revoked``.
+
+    The token is looked up by its SHA-256 and kept encrypted, because the link may be copied again. It never expires.
+    """
+
+    __tablename__ = "invites"
+    __table_args__ = (
+        Index(
+            "uq_invites_pending", "organization_id", "email", unique=True, postgresql_where=text("status = 'pending'")
+        ),
+    )
+
+    organization_id: uuid.UUID = key("organizations.id", index=True)
+    email: str
+    roles: list[str] = jsonb(list)
+    digest: bytes = Field(nullable=False, unique=True)
+    sealed_token: bytes = blob()
+    status: str = "pending"
+    accepted_at: datetime | None = instant(nullable=True)
+    revoked_at: datetime | None = instant(nullable=True)
+    membership_id: uuid.UUID | None = key("memberships.id", nullable=True)
+
+
 class UserSession(Record, table=True):
     """A signed-in session (system time). The cookie carries its id, signed."""
 

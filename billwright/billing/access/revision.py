@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import update
 from sqlmodel import col
 
-from billwright.billing.access.api_keys import announce_access_change
+from billwright.billing.access.changes import announce_access_change
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
 

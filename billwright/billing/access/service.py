@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from billwright.billing.access.api_keys import announce_access_change, create_api_key
+from billwright.billing.access.api_keys import create_first_api_key
+from billwright.billing.access.changes import announce_access_change
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import ApiKey, Membership, Organization, User
 from billwright.billing.access.naming import check_slug, document_prefix, numbered_slug, slug_base
@@ -102,7 +103,7 @@ async def create_organization(
     session.add(organization)
     await session.flush()
     owner = await _owner(session, organization, owner_email, owner_password) if owner_email is not None else None
-    created = await create_api_key(Context(session, organization))
+    created = await create_first_api_key(Context(session, organization))
     return CreatedOrganization(organization, created.key, created.value, owner)
 
 

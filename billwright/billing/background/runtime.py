@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from billwright.billing.kernel.db import Database
 from billwright.billing.kernel.encryption import SecretBox
+from billwright.billing.mailing.sender import MailSender
 from billwright.billing.notifications.options import WebhookOptions
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ class Runtime:
     """The database and the event store of this process, public addresses, and how it reaches the outside.
 
     ``api_url`` and ``app_url`` have no trailing slash; ``box`` opens stored secrets. ``checks_events``: whether events
-    are checked each hour (spec 01 §2.12).
+    are checked each hour (spec 01 §2.12). Without ``mail`` e-mails are kept in the outbox.
     """
 
     database: Database
@@ -28,3 +29,4 @@ class Runtime:
     box: SecretBox = field(default_factory=SecretBox)
     webhooks: WebhookOptions = field(default_factory=WebhookOptions)
     checks_events: bool = True
+    mail: MailSender | None = None

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlmodel import col
 
-from billwright.billing.access.api_keys import announce_access_change
+from billwright.billing.access.changes import announce_access_change
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
 from billwright.billing.kernel.errors import NotFound, Problems, ValidationFailed

@@ -13,7 +13,8 @@ import asyncpg
 import structlog
 from starlette.requests import Request
 
-from billwright.billing.access.api_keys import ACCESS_CHANNEL, find_active, store_last_use
+from billwright.billing.access.api_keys import find_active, store_last_use
+from billwright.billing.access.changes import ACCESS_CHANNEL
 from billwright.billing.access.models import ApiKey, Organization
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.db import Database, Session, asyncpg_url
