@@ -29,6 +29,8 @@ NULL_HERE = re.compile(
     | \.payment_method\.payment_method_id   # spec 03 §6.1
     | \.billing_configuration\.\w+      # null inherits (spec 03 §1.4)
     | \.plan\.(invoice_display_name|description|trial_period)   # null = none (spec 03 §2.1)
+    | \.payment_provider_(code|type)    # of manual payments (spec 06 §1)
+    | \.provider_customer_id
     | \.xml_url
     )$""",
     re.VERBOSE,
