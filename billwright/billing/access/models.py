@@ -15,6 +15,9 @@ class Organization(Record, table=True):
     """A tenant and its settings (spec 04 §24). ``kind`` is fixed at creation: ``live`` or ``sandbox`` (spec 09 §1)."""
 
     __tablename__ = "organizations"
+    __table_args__ = (
+        Index("ix_organizations_eu_rates_due", "eu_rates_due_at", postgresql_where=text("eu_rates_due_at is not null")),
+    )
 
     name: str
     slug: str = Field(unique=True)
@@ -50,6 +53,8 @@ class Organization(Record, table=True):
     email_settings: list[str] = jsonb(list)
     authentication_methods: list[str] = jsonb(lambda: ["email_password", "google_oauth"])
     eu_tax_management: bool = False
+    eu_rates_due_at: datetime | None = instant(nullable=True)
+    """When the rates of the automatic EU taxes change next; null while nothing is known to change (spec 05 A5)."""
     webhook_event_types: list[str] = jsonb(list)
     """Event types that some webhook endpoint wants, ``*`` for all: what ``notifications.service.emit`` passes on."""
 

@@ -49,6 +49,7 @@ class Invoice(Record, table=True):
         ),
         Index("ix_invoices_customer", "customer_id", text("issuing_date desc"), text("created_at desc")),
         Index("ix_invoices_generating", "created_at", postgresql_where=text("status = 'generating'")),
+        Index("ix_invoices_pending", "customer_id", postgresql_where=text("status in ('pending', 'failed')")),
         Index("ix_invoices_number", "organization_id", "number"),
         Index(
             "ix_invoices_finalization_due",
@@ -296,6 +297,8 @@ class Fee(Record, table=True):
     item: dict[str, Any] = jsonb()
     """Snapshot: type, code, name, description, display names, filter values, charge model and properties."""
     explanation: dict[str, Any] = jsonb()
+    deferred_tax_ids: list[str] | None = jsonb(nullable=True)
+    """While the invoice waits for its taxes: those of its own levels, without the customer's (spec 05 A7)."""
     payment_status: str = "pending"
     succeeded_at: datetime | None = instant(nullable=True)
     failed_at: datetime | None = instant(nullable=True)
