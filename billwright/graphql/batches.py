@@ -26,6 +26,8 @@ from billwright.billing.invoicing.models import (
     InvoiceTax,
 )
 from billwright.billing.invoicing.presenting import file_urls
+from billwright.billing.payments.models import Payment
+from billwright.billing.payments.queries import payments_of_invoices
 from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.subscriptions.presenting import SubscriptionOut, subscription_objects
 from billwright.billing.taxes.models import Tax
@@ -261,6 +263,10 @@ async def errors_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, lis
         select(InvoiceError).where(col(InvoiceError.invoice_id).in_(ids)).order_by(col(InvoiceError.id))
     )
     return grouped(rows, "invoice_id")
+
+
+async def payments_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[Payment]]:
+    return await payments_of_invoices(ctx, ids)
 
 
 async def file_url_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, str]:

@@ -23,6 +23,20 @@ class InvoicePaymentStatusEnum(Enum):
     failed = "failed"
 
 
+@strawberry.enum(description="State of a payment; processing while the provider works on it.")
+class PaymentPayablePaymentStatusEnum(Enum):
+    pending = "pending"
+    processing = "processing"
+    succeeded = "succeeded"
+    failed = "failed"
+
+
+@strawberry.enum(description="How a payment was made: recorded by hand, or through a provider.")
+class PaymentTypeEnum(Enum):
+    manual = "manual"
+    provider = "provider"
+
+
 @strawberry.enum(description="What an invoice bills.")
 class InvoiceTypeEnum(Enum):
     subscription = "subscription"
@@ -123,6 +137,21 @@ class MembershipRoleEnum(Enum):
     admin = "admin"
     manager = "manager"
     finance = "finance"
+
+
+@strawberry.enum(description="State of an invitation.")
+class InviteStatusEnum(Enum):
+    pending = "pending"
+    accepted = "accepted"
+    revoked = "revoked"
+
+
+@strawberry.enum(description="State of an e-mail; kept means that no mail server is configured.")
+class EmailStatusEnum(Enum):
+    queued = "queued"
+    sent = "sent"
+    failed = "failed"
+    kept = "kept"
 
 
 @strawberry.enum(description="How a webhook is signed.")

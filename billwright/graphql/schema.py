@@ -17,12 +17,17 @@ from billwright.graphql.mutations.catalog import CatalogMutations
 from billwright.graphql.mutations.customers import CustomerMutations
 from billwright.graphql.mutations.developers import DeveloperMutations
 from billwright.graphql.mutations.invoices import InvoiceMutations
+from billwright.graphql.mutations.members import MemberMutations
+from billwright.graphql.mutations.organization import OrganizationMutations
+from billwright.graphql.mutations.payments import PaymentMutations
 from billwright.graphql.mutations.webhooks import WebhookMutations
 from billwright.graphql.queries.access import AccessQueries
 from billwright.graphql.queries.catalog import CatalogQueries
 from billwright.graphql.queries.customers import CustomerQueries
 from billwright.graphql.queries.developers import DeveloperQueries
 from billwright.graphql.queries.invoices import InvoiceQueries
+from billwright.graphql.queries.members import MemberQueries
+from billwright.graphql.queries.payments import PaymentQueries
 from billwright.graphql.queries.search import SearchQueries
 from billwright.graphql.queries.webhooks import WebhookQueries
 from billwright.graphql.scalars import SCALARS
@@ -35,13 +40,25 @@ Query = merge_types(
         CustomerQueries,
         DeveloperQueries,
         InvoiceQueries,
+        MemberQueries,
+        PaymentQueries,
         SearchQueries,
         WebhookQueries,
     ),
 )
 Mutation = merge_types(
     "Mutation",
-    (AccessMutations, CatalogMutations, CustomerMutations, DeveloperMutations, InvoiceMutations, WebhookMutations),
+    (
+        AccessMutations,
+        CatalogMutations,
+        CustomerMutations,
+        DeveloperMutations,
+        InvoiceMutations,
+        MemberMutations,
+        OrganizationMutations,
+        PaymentMutations,
+        WebhookMutations,
+    ),
 )
 
 

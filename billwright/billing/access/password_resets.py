@@ -17,9 +17,11 @@ from billwright.billing.access.sessions import EMAIL_PASSWORD, open_session, rev
 from billwright.billing.access.throttling import AttemptCounter, count_reset_request
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.db import Session
+from billwright.billing.kernel.encryption import SecretBox
 from billwright.billing.kernel.errors import NotFound, ValidationFailed
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.kernel.validators import is_email, normal_email
+from billwright.billing.mailing.service import queue_email
 
 LIFETIME = timedelta(minutes=30)
 
@@ -65,6 +67,34 @@ async def request_password_reset(
     )
     await session.flush()
     return RequestedReset(user, token)
+
+
+async def mail_password_reset(
+    session: Session, box: SecretBox, email: str, *, app_url: str, ip: str, attempts: AttemptCounter
+) -> None:
+    """Mail the link to a known address, do nothing for an unknown one. Raises ``RateLimited``."""
+    requested = await request_password_reset(session, email, ip=ip, attempts=attempts)
+    if requested is None:
+        return
+    await queue_email(
+        session,
+        "password_reset",
+        subject="Set a new password for Billwright",
+        text="Somebody, hopefully you, asked for a new password for your account.\n\n"
+        "Set it here within 30 minutes:\n{link}\n\nIf it was not you, ignore this e-mail: nothing has changed.\n",
+        to=[requested.user.email],
+        user_id=requested.user.id,
+        link=(box, f"{app_url}/reset-password/{requested.token}"),
+    )
+
+
+async def find_reset_email(session: Session, token: str) -> str:
+    """Whose password the token sets. Raises ``NotFound("password_reset")``."""
+    found = await _find(session, token, lock=False)
+    user = await session.get(User, found.user_id) if found is not None else None
+    if user is None:
+        raise NotFound("password_reset")
+    return user.email
 
 
 async def is_usable(session: Session, token: str) -> bool:

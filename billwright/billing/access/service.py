@@ -31,6 +31,7 @@ __all__ = [
     "bump_catalog",
     "create_organization",
     "register_user",
+    "rename",
     "rename_slug",
     "update_organization",
 ]
@@ -135,6 +136,17 @@ async def update_organization(ctx: Context, inp: OrganizationUpdate) -> Organiza
         await ctx.session.flush()
         await announce_access_change(ctx)
     return OrganizationChange(organization, changed)
+
+
+async def rename(ctx: Context, name: Any) -> Organization:
+    """Give the organization another name: ``value_is_mandatory``, ``value_is_too_long``. Its slug stays."""
+    inp = NewOrganization.parse({"name": name})
+    organization = await _locked(ctx)
+    organization.name = inp.name.strip()
+    organization.updated_at = ctx.now()
+    await ctx.session.flush()
+    await announce_access_change(ctx)
+    return organization
 
 
 async def rename_slug(ctx: Context, slug: str) -> Organization:

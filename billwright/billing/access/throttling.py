@@ -50,3 +50,9 @@ async def count_reset_request(counter: AttemptCounter, ip: str, email: str) -> N
     """Raises ``RateLimited`` beyond five requests an hour."""
     if await counter.add(_name("reset", ip, normal_email(email)), RESET_WINDOW) > RESET_REQUESTS:
         raise RateLimited
+
+
+async def count_sign_up(counter: AttemptCounter, ip: str) -> None:
+    """Sign-ups count among an address's attempts to log in. Raises ``RateLimited``."""
+    if await counter.add(_name("login-ip", ip), LOGIN_WINDOW) > LOGINS_PER_ADDRESS:
+        raise RateLimited

@@ -20,8 +20,10 @@ from billwright.graphql.types.subscriptions import Subscription
 
 if TYPE_CHECKING:
     from billwright.graphql.types.customers import Customer
+    from billwright.graphql.types.payments import Payment
 
 LazyCustomer = Annotated["Customer", strawberry.lazy("billwright.graphql.types.customers")]
+LazyPayment = Annotated["Payment", strawberry.lazy("billwright.graphql.types.payments")]
 FeeRow = strawberry.Parent[models.Fee]
 Row = strawberry.Parent[models.Invoice]
 PeriodRow = strawberry.Parent[models.InvoiceSubscription]
@@ -165,6 +167,13 @@ class Invoice:
     @strawberry.field(description="Why it could not be issued; empty when it could.")
     async def error_details(self, root: Row, info: Inf) -> list[InvoiceErrorDetail]:
         return await info.context.load(batches.errors_of_invoice, root.id, [])
+
+    @strawberry.field(description="Payments of it, newest first; null without the permission payments:view.")
+    async def payments(self, root: Row, info: Inf) -> list[LazyPayment] | None:
+        principal = await info.context.principal()
+        if "payments:view" not in principal.permissions:
+            return None
+        return await info.context.load(batches.payments_of_invoice, root.id, [])
 
     @strawberry.field(description="Signed address of its PDF; null until downloadInvoice made one.")
     async def file_url(self, root: Row, info: Inf) -> str | None:
