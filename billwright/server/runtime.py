@@ -13,8 +13,10 @@ from billwright.billing.metering.store.protocol import EventStore
 from billwright.billing.notifications.keys import WebhookKeys
 from billwright.billing.notifications.options import WebhookOptions
 from billwright.billing.subscriptions.alerts import configure_alerts
+from billwright.billing.taxes.eu_rates import configure_eu_rates
 from billwright.integrations.mail import SmtpSender
 from billwright.integrations.outbound import OutboundHttp
+from billwright.integrations.vies import ViesClient
 from billwright.integrations.webhooks import HttpWebhookSender
 from billwright.server.settings import Settings
 
@@ -46,6 +48,8 @@ async def open_runtime(settings: Settings, database: Database, event_store: Even
     sender = HttpWebhookSender(
         OutboundHttp(allow_private=settings.webhook_allow_private_networks, timeout=settings.webhook_timeout_seconds)
     )
+    configure_eu_rates(settings.eu_tax_rates_file)
+    vies = ViesClient(settings.vies_url, timeout=settings.vies_timeout_seconds)
     webhooks = WebhookOptions(
         keys=WebhookKeys(box, settings.rsa_private_key.get_secret_value()),
         sender=sender,
@@ -63,7 +67,9 @@ async def open_runtime(settings: Settings, database: Database, event_store: Even
             webhooks=webhooks,
             checks_events=settings.check_events,
             mail=mail_sender(settings),
+            vat_checker=vies,
         )
     finally:
+        await vies.close()
         await sender.close()
         await close_sandbox()

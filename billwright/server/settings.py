@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from pydantic_core import PydanticCustomError, PydanticUndefined
 
 from billwright.billing.notifications.signing import load_private_key
+from billwright.billing.taxes.eu_rates import EuRates
 from billwright.server.stack import DataFolder
 
 
@@ -80,6 +81,15 @@ def _mailbox(value: str) -> str:
     address = parseaddr(value)[1]
     if "@" not in address or any(ord(char) < 32 for char in value):
         raise PydanticCustomError("mailbox", "must be an e-mail address, or a name and <address>")
+    return value
+
+
+def _rates_file(value: str) -> str:
+    if value:
+        try:
+            EuRates.read(Path(value))
+        except (OSError, ValueError) as failure:
+            raise PydanticCustomError("rates", "cannot be used: {reason}", {"reason": str(failure)}) from None
     return value
 
 
@@ -158,6 +168,19 @@ class Settings(BaseModel):
         default="Billwright <billing@localhost>", description="Sender of e-mails: an address, or `Name <address>`."
     )
     signup_enabled: bool = Field(default=True, description="Whether strangers may register organizations.")
+    vies_url: WebUrl = Field(
+        default="https://ec.europa.eu/taxation_customs/vies/services",
+        description="Where VAT numbers are checked for EU tax management: the folder of VIES's SOAP services, or one "
+        "service such as `.../checkVatTestService`.",
+    )
+    vies_timeout_seconds: float = Field(
+        default=10, gt=0, le=120, description="Time allowed for one check of a VAT number."
+    )
+    eu_tax_rates_file: Annotated[str, AfterValidator(_rates_file)] = Field(
+        default="",
+        description="JSON file with the rates of EU tax management, in place of the shipped `eu_rates.json`: "
+        "for rates that have changed since.",
+    )
     rate_limit_events: Rate = Field(
         default=0, description="Requests a second and organization to `POST /events` and `/events/batch`; 0 is off."
     )
