@@ -11,6 +11,7 @@ import binascii
 import os
 from collections.abc import Mapping
 from email.utils import parseaddr
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
