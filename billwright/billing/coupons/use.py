@@ -16,6 +16,7 @@ from billwright.billing.coupons.deduction import Discount, cap_of, credit_of, sp
 from billwright.billing.coupons.models import AppliedCoupon, Coupon, CouponTarget
 from billwright.billing.customers.locking import lock_scope
 from billwright.billing.customers.models import Customer
+from billwright.billing.explaining.shares import discounts_of, note_shares
 from billwright.billing.invoicing.fee_drafts import FeeDraft
 from billwright.billing.invoicing.models import Credit, Invoice
 from billwright.billing.invoicing.waterfall import Waterfall
@@ -29,6 +30,7 @@ class _Application:
     """An active application with the ids it is limited to; ``None`` where it is not."""
 
     applied: AppliedCoupon
+    name: str
     metric_ids: frozenset[UUID] | None
     plan_ids: frozenset[UUID] | None
 
@@ -61,7 +63,9 @@ async def take_coupons(ctx: Context, customer: Customer, flow: Waterfall) -> Non
         cap = Decimal(flow.sub_total_excluding_taxes_cents) if unlimited else cap_of(fees)
         discount = _discount(applied, used.get(applied.id, 0))
         credit_cents = credit_of(discount, cap)
+        before = discounts_of(fees)
         spread(fees, credit_cents, cap)
+        note_shares(fees, before, "coupon share", f"Coupon {item.name}", credit_cents, cap)
         flow.coupons_cents += credit_cents
         flow.credit(credit_cents, before_taxes=True, applied_coupon_id=applied.id)
         _consume(ctx, applied, credit_cents, discount)
@@ -105,6 +109,7 @@ async def _applications(ctx: Context, customer: Customer, flow: Waterfall) -> li
     applications = [
         _Application(
             applied,
+            coupon.name,
             frozenset(metrics.get(coupon.id, ())) if coupon.limited_billable_metrics else None,
             frozenset(plans.get(coupon.id, ())) if coupon.limited_plans else None,
         )

@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.catalog.snapshot import ChargeSnapshot, TaxRate, plan_snapshots
+from billwright.billing.explaining.lines import charge_facts
 from billwright.billing.in_advance.buckets import unused_is_free
 from billwright.billing.invoicing.charge_usage import PricedBucket, empty_bucket, price_charge, price_charges, window_of
 from billwright.billing.invoicing.fee_drafts import FeeDraft
@@ -100,10 +101,12 @@ def _stored_fees(
 ) -> list[FeeDraft]:
     """Fees that are kept, with the charge's true-up behind its parent (spec 02 §7, §9)."""
     missing = None
+    window = Window(row.windows.charges_window_days, row.windows.charges_duration_days)
+    charged_cents = sum(draft.amount_cents for draft in drafts)
     if charge.min_amount_cents > 0:
         missing = true_up(
             charge.min_amount_cents,
-            Window(row.windows.charges_window_days, row.windows.charges_duration_days),
+            window,
             [draft.amount_cents for draft in drafts],
             [draft.precise_amount_cents for draft in drafts],
         )
@@ -114,10 +117,10 @@ def _stored_fees(
         parent = charge_fee(row, empty_bucket(charge), taxes)
         drafts.append(parent)
     kept = [draft for draft in drafts if draft is parent or not draft.is_empty]
-    return [*kept, _true_up_fee(parent, missing, row.plan.amount_currency)]
+    return [*kept, _true_up_fee(parent, missing, window, charged_cents, row.plan.amount_currency)]
 
 
-def _true_up_fee(parent: FeeDraft, missing: TrueUp, currency: str) -> FeeDraft:
+def _true_up_fee(parent: FeeDraft, missing: TrueUp, window: Window, charged_cents: int, currency: str) -> FeeDraft:
     return replace(
         parent,
         id=new_id(),
@@ -131,7 +134,13 @@ def _true_up_fee(parent: FeeDraft, missing: TrueUp, currency: str) -> FeeDraft:
         grouped_by={},
         true_up_parent=parent,
         item={**parent.item, "true_up": True, "min_amount_cents": parent.item["min_amount_cents"]},
-        explanation={"minimum": parent.item["min_amount_cents"]},
+        explanation={
+            "minimum": parent.item["min_amount_cents"],
+            "days": window.billed_days,
+            "period_days": window.period_days,
+            "charged_cents": charged_cents,
+            "timezone": parent.explanation["timezone"],
+        },
     )
 
 
@@ -186,5 +195,6 @@ def charge_fee(row: Row, bucket: PricedBucket, taxes: tuple[TaxRate, ...]) -> Fe
             "rounding_function": metric.rounding_function,
             "rounding_precision": metric.rounding_precision,
             "field_name": metric.field_name,
+            **charge_facts(bucket),
         },
     )

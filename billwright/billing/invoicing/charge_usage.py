@@ -73,7 +73,10 @@ ALL_USAGE = Selection()
 
 @dataclass(frozen=True, slots=True)
 class PricedBucket:
-    """One bucket x group: what was measured and what it costs. ``amount_cents`` is rounded once, here."""
+    """One bucket x group: what was measured and what it costs. ``amount_cents`` is rounded once, here.
+
+    ``query`` and ``result``: what the event store was asked and answered, for explanations; null where it was not.
+    """
 
     charge: ChargeSnapshot
     filter: FilterSnapshot | None
@@ -84,6 +87,8 @@ class PricedBucket:
     amount_cents: int
     precise_amount_cents: Decimal
     total_aggregated_units: Decimal
+    query: Query | None = None
+    result: Result | None = None
 
     @property
     def units(self) -> Decimal:
@@ -200,8 +205,12 @@ def _buckets(
                 continue
             groups: list[ResultKey] = [(bucket_id, tuple(None for _ in keys))]
         for key in groups:
-            usage = _usage(charge, query, results.get(key, Result()), amounts.get(key))
-            priced.append(_priced(charge, chosen, dict(zip(keys, key[1], strict=True)), usage, currency))
+            result = results.get(key, Result())
+            usage = usage_of_result(
+                query, result, (charge.metric.rounding_function, charge.metric.rounding_precision), amounts.get(key)
+            )
+            bucket = _priced(charge, chosen, dict(zip(keys, key[1], strict=True)), usage, currency)
+            priced.append(replace(bucket, query=query, result=result))
     return priced
 
 
@@ -272,21 +281,24 @@ def _properties(charge: ChargeSnapshot, chosen: FilterSnapshot | None) -> dict[s
     return chosen.properties if chosen else charge.properties
 
 
-def _usage(charge: ChargeSnapshot, query: Query, result: Result, custom_amount: Decimal | None) -> Usage:
-    metric = charge.metric
+def usage_of_result(
+    query: Query, result: Result, rounding: tuple[str | None, int | None], custom_amount: Decimal | None = None
+) -> Usage:
+    """What a model is given of an answer of the event store; ``rounding``: function and precision of the metric."""
+    prorated = query.proration is not None
 
     def rounded(value: Decimal) -> Decimal:
-        return apply_rounding(value, metric.rounding_function, metric.rounding_precision)
+        return apply_rounding(value, *rounding)
 
     entries = result.prorated_entries if result.prorated_entries or not query.prorated_entries else ()
     values = result.event_values if result.event_values or query.values is None else ()
     if query.aggregation is Aggregation.CUSTOM and custom_amount is None:
         custom_amount = Decimal(0)
-    units = final_units(query.aggregation, result.value, prorated=charge.prorated)
+    units = final_units(query.aggregation, result.value, prorated=prorated)
     return Usage(
         units=rounded(units),
         events_count=result.events_count,
-        full_units=rounded(decimal_exactly(result.full_value)) if charge.prorated else None,
+        full_units=rounded(decimal_exactly(result.full_value)) if prorated else None,
         total_aggregated_units=decimal_exactly(result.level_at_end)
         if query.aggregation is Aggregation.WEIGHTED
         else None,

@@ -419,6 +419,10 @@ class EventStore(Protocol):
         """Buckets and groups that have events in the window (recurring: ever before its end)."""
         ...
 
+    async def edges(self, query: Query, key: ResultKey) -> tuple[EventRow, EventRow] | None:
+        """The first and the last event of one bucket and group in the window (recurring: ever before its end)."""
+        ...
+
     async def define(self, definition: MetricDefinition) -> None:
         """Tell the store how a code is aggregated; idempotent. Reads are exact with or without it."""
         ...

@@ -153,3 +153,27 @@ async def last_event(pool: Pool, query: Query) -> EventRow | None:
         rows = statement.raw([(made.first, made.end)], COLUMNS)
         row = await connection.fetchrow(f"{rows} ORDER BY e.ts DESC, e.seq DESC LIMIT 1", *statement.parameters.values)
     return None if row is None else event_row(row)
+
+
+async def edges(pool: Pool, query: Query, key: ResultKey) -> tuple[EventRow, EventRow] | None:
+    """The first and the last event of one bucket and group; read along the index of instants, from either end."""
+    place = next(place for place, bucket in enumerate(query.buckets) if bucket.id == key[0])
+    found: list[EventRow] = []
+    async with snapshot(pool) as connection:
+        made = await plan(connection, query)
+        if made.start is not None and made.start >= made.end:
+            return None
+        for direction in ("", " DESC"):
+            statement = Statement(query)
+            rows = statement.raw([(made.first, made.end)], COLUMNS)
+            add = statement.parameters.add
+            bucket, group = add(place, "int"), add(list(key[1]), "text[]")
+            row = await connection.fetchrow(
+                f"SELECT r.* FROM ({rows}) r WHERE r.b = {bucket} AND r.g IS NOT DISTINCT FROM {group}"
+                f" ORDER BY r.ts{direction}, r.seq{direction} LIMIT 1",
+                *statement.parameters.values,
+            )
+            if row is None:
+                return None
+            found.append(event_row(row))
+    return found[0], found[1]

@@ -138,6 +138,10 @@ class PostgresEventStore:
         """Buckets and groups with counted events."""
         return await reading.seen_buckets(self._pool, query)
 
+    async def edges(self, query: Query, key: ResultKey) -> tuple[EventRow, EventRow] | None:
+        """The first and the last event of one bucket and group."""
+        return await event_rows.edges(self._pool, query, key)
+
     async def define(self, definition: MetricDefinition) -> None:
         """Insert or replace the rollup definition of a code; idempotent, and never needed for exactness."""
         await definitions.define(self._pool, definition)
