@@ -23,6 +23,7 @@ from billwright.ui.views import (
     developers,
     invoice_page,
     invoices,
+    payments,
     search,
     subscriptions,
 )
@@ -104,6 +105,8 @@ PAGES = (
     ("GET", "/invoice/{invoice}", invoice_page.show_invoice, ("invoices:view",)),
     ("POST", "/invoice/{invoice}/refresh", invoices.refresh, ("invoices:update",)),
     ("POST", "/invoice/{invoice}/finalize", invoices.finalize, ("invoices:update",)),
+    ("GET", "/invoice/{invoice}/payments/create", payments.payment_form, ("payments:create",)),
+    ("POST", "/invoice/{invoice}/payments", payments.record_payment, ("payments:create",)),
     ("GET", "/plans", catalogue.plan_list, ("plans:view",)),
     ("GET", "/plan/{plan}", catalogue.plan_page, ("plans:view",)),
     ("GET", "/billable-metrics", catalogue.metric_list, ("billable_metrics:view",)),

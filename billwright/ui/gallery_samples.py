@@ -423,10 +423,12 @@ def invoice_page(draft: bool = False) -> Data:
                 {"icon": "contrast", "title": "Partly paid", "at": "2024-03-11T16:20:00Z", "note": "$1,000.00", "state": "now"},
                 {"icon": "circle", "title": "Due", "at": None, "note": "Mar 31, 2024", "state": "next"}])],
         "payments": [] if draft else [
-            {"status": "succeeded", "amount_cents": 100_000, "currency": "USD", "method": "Bank transfer", "at": "2024-03-11T16:20:00Z",
-             "href": f"{BASE}/payment/1"},
-            {"status": "failed", "amount_cents": 322_090, "currency": "USD", "method": "Visa •• 4242", "at": "2024-03-04T05:00:31Z",
-             "href": f"{BASE}/payment/2"}],
+            {"status": "succeeded", "amount_cents": 100_000, "currency": "USD", "method": "Bank transfer", "at": "2024-03-11T16:20:00Z"},
+            {"status": "failed", "amount_cents": 322_090, "currency": "USD", "method": "Visa •• 4242", "at": "2024-03-04T05:00:31Z"}],
+        "no_payment": "No payment yet.", "error": None,
+        "errors": {"amount": None, "paid_on": None, "reference": None},
+        "payment": {"action": f"{BASE}/invoice/1/payments", "number": number, "currency": "USD", "due": "$2,220.90",
+                    "filled": {"amount": "2220.90", "paid_on": "2024-03-15", "reference": ""}},
         "credit_notes": [],
         "api": calls("GET", f"/invoices/{uid(40)}", 'query Invoice {\n  invoice(id: "…") {\n    number\n    totalAmountCents\n  }\n}'),
     }  # fmt: skip

@@ -16,6 +16,7 @@ from billwright.ui import formatting
 from billwright.ui.views.customers import customer_href, load_frame, present, shown_name
 from billwright.ui.views.fee_lines import groups
 from billwright.ui.views.invoices import TYPES, invoice_href, payment_status
+from billwright.ui.views.payments import NO_ERRORS, form_of, is_marked, may_record, no_payment_words, shown_payments
 from billwright.ui.views.support import View
 
 Data = Mapping[str, Any]
@@ -52,15 +53,20 @@ async def show_invoice(view: View, toast: tuple[str, str] | None = None) -> Resp
         },
         "can": {
             **dict.fromkeys(
-                ("edit", "send", "collect", "record_payment", "credit_note", "dispute", "void", "delete"), False
+                ("edit", "send", "collect", "credit_note", "dispute", "void", "delete"), False
             ),
+            "record_payment": may_record(view, invoice),
             "download": invoice["status"] in PRINTED,
             "finalize": may_update,
             "refresh": may_update,
         },
         "finalize": {"text": _consequence(invoice)},
         "events": events(invoice),
-        "payments": [],
+        "payments": shown_payments(invoice),
+        "no_payment": no_payment_words(invoice),
+        "payment": form_of(invoice, today, view.base),
+        "errors": NO_ERRORS,
+        "error": None,
         "credit_notes": [],
         "api": view.api("InvoicePage", "GET", f"/invoices/{invoice['id']}"),
     }
@@ -97,6 +103,8 @@ def _due_note(invoice: Data, today: date) -> str:
         return "Not issued yet."
     if int(invoice["totalAmountCents"]) == 0:
         return "Nothing to pay"
+    if is_marked(invoice):
+        return "Marked as paid"
     if invoice["paymentStatus"] == "succeeded" or int(invoice["totalDueAmountCents"]) <= 0:
         return "Paid"
     due = invoice["paymentDueDate"]
@@ -213,7 +221,8 @@ def events(invoice: Data) -> list[dict[str, Any]]:
     elif status == "voided":
         found.append(event("circle-minus", "Voided", invoice["voidedAt"], "now"))
     elif invoice["paymentStatus"] == "succeeded":
-        found.append(event("circle-check", "Paid", None, "now"))
+        paid_at = max((payment["createdAt"] for payment in invoice["payments"] or []), default=None)
+        found.append(event("circle-check", "Marked as paid" if is_marked(invoice) else "Paid", paid_at, "now"))
     elif int(invoice["totalDueAmountCents"]) > 0:
         late = invoice["paymentOverdue"]
         found.append(

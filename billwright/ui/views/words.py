@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 _FIELD_WORDS: Mapping[tuple[str, str], str] = {
     ("externalId", "value_already_exist"): "This external id is taken. Choose another one.",
     ("currency", "currencies_does_not_match"): "The currency is fixed once a plan or an invoice exists.",
+    ("amountCents", "value_is_out_of_range"): "This is more than what is due.",
+    ("amountCents", "invalid_amount"): "Credits are paid whole: the amount is the invoice's total.",
     ("now", "value_is_out_of_range"): "The clock only moves forward. Choose a later date.",
     ("planCode", "unsupported_value"): "This plan cannot be taken.",
 }
@@ -17,6 +19,7 @@ _WORDS: Mapping[str, str] = {
     "value_is_too_long": "This is too long.",
     "value_is_too_short": "This is too short.",
     "value_is_out_of_range": "This is out of range.",
+    "invalid_value": "This is not an amount of this currency.",
     "invalid_timezone": "Choose a time zone from the list.",
     "invalid_email_format": "Write one address, or several separated by commas.",
     "invalid_date": "This is not a date that can be used here.",
