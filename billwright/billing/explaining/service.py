@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
+from billwright.billing.customers.models import Customer
 from billwright.billing.explaining import fee_steps
 from billwright.billing.explaining.drift import first_and_last, recount, stored_query
 from billwright.billing.explaining.event_steps import event_price_steps
@@ -24,6 +25,7 @@ from billwright.billing.invoicing.models import Fee, FeeTax
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.ids import parse_id
 from billwright.billing.metering.usage import CurrentUsage, UsageRequest, usage_of
+from billwright.billing.subscriptions.models import Subscription
 
 _BY_TYPE = {
     "subscription": fee_steps.subscription_steps,
@@ -143,9 +145,7 @@ async def _event(ctx: Context, x: Explanation, fee: Fee, line: ChargeLine) -> No
     x.add("drift", "The event is gone", "events_now - billed_events", "events", billed_events=1, events_now=0)
 
 
-async def explain_usage(
-    ctx: Context, usage: CurrentUsage, buckets: Sequence[PricedBucket], code: str
-) -> ExplanationOut:
+def explain_usage(usage: CurrentUsage, buckets: Sequence[PricedBucket], code: str) -> ExplanationOut:
     """How the amount of one charge in current usage comes about: the steps of each bucket and group in turn, and their
     sum. ``code`` is the metric's."""
     amount = sum(bucket.amount_cents for bucket in buckets)
@@ -193,12 +193,24 @@ async def explain_usage(
     return wire
 
 
-async def explain_charge_usage(ctx: Context, usage: CurrentUsage, charge_id: str) -> ExplanationOut:
-    """The explanation of one charge of ``usage``. Raises ``NotFound("charge")``."""
-    for charge, buckets in usage.charges:
-        if str(charge.id) == charge_id.lower():
-            return await explain_usage(ctx, usage, buckets, charge.metric.code)
-    raise NotFound("charge")
+async def explain_charge_usage(ctx: Context, subscription_id: str, charge_id: str) -> ExplanationOut:
+    """How the amount of one charge comes about in the current usage of an active subscription.
 
-
-__all__ = ["UsageRequest", "explain_charge_usage", "explain_fee", "explain_usage", "usage_of"]
+    Raises ``NotFound("subscription")``, also for one that is not active, and ``NotFound("charge")``.
+    """
+    found = (
+        await ctx.session.execute(
+            select(Subscription, Customer)
+            .join(Customer, col(Customer.id) == col(Subscription.customer_id))
+            .where(
+                col(Subscription.organization_id) == ctx.organization_id,
+                col(Subscription.id) == (parse_id(subscription_id) or UUID(int=0)),
+                col(Subscription.status) == "active",
+            )
+        )
+    ).first()
+    if found is None:
+        raise NotFound("subscription")
+    usage = await usage_of(ctx, found[1], found[0], UsageRequest(charge_id=charge_id, apply_taxes=False))
+    [(charge, buckets)] = usage.charges
+    return explain_usage(usage, buckets, charge.metric.code)

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from typing_extensions import TypedDict
+from typing_extensions import NotRequired, TypedDict
 
 from billwright.billing.catalog.snapshot import ChargeSnapshot
+from billwright.billing.explaining.steps import ExplanationOut
 from billwright.billing.invoicing.charge_usage import PricedBucket
 from billwright.billing.kernel.money import decimal_string
 from billwright.billing.kernel.outputs import Day, DecimalText, Id, Instant
@@ -56,7 +57,7 @@ class UsageMetricOut(TypedDict):
 
 
 class ChargeUsageOut(TypedDict):
-    """Usage of one charge: sums over its buckets and groups, then both broken down."""
+    """Usage of one charge: sums over its buckets and groups, then both broken down. ``explanation`` only on request."""
 
     units: DecimalText
     total_aggregated_units: DecimalText
@@ -69,6 +70,7 @@ class ChargeUsageOut(TypedDict):
     grouped_usage: list[GroupedUsageOut]
     presentation_breakdowns: list[Any]
     pricing_unit_details: None
+    explanation: NotRequired[ExplanationOut]
 
 
 class CustomerUsageOut(TypedDict):

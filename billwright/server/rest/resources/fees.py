@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from billwright.billing.explaining.service import explain_fee
+from billwright.billing.explaining.steps import ExplanationOut
 from billwright.billing.in_advance import service
 from billwright.billing.in_advance.schemas import FeeUpdate
 from billwright.billing.invoicing.fee_queries import (
@@ -49,6 +51,10 @@ def _bounds(call: Call, suffix: str) -> dict[str, datetime]:
 async def find_one_fee(call: Call, lago_id: str) -> FeeOut:
     fee = await find_fee(call.context, parse_id(lago_id) or UUID(int=0))
     return (await fee_objects(call.context, [fee]))[0]
+
+
+async def explain_one_fee(call: Call, lago_id: str) -> ExplanationOut:
+    return await explain_fee(call.context, lago_id)
 
 
 async def update_fee(call: Call, lago_id: str, inp: FeeUpdate) -> FeeOut:
@@ -104,6 +110,17 @@ OPERATIONS = [
     operation("GET", "/fees/{lago_id}", permission="fee:read", answer=one("fee", FeeOut), summary="Show a fee")(
         find_one_fee
     ),
+    operation(
+        "GET",
+        "/fees/{lago_id}/explain",
+        permission="fee:read",
+        answer=one("explanation", ExplanationOut),
+        summary="Explain a fee's amount, step by step",
+        description=(
+            "Computed from what was stored with the fee. Each step's `formula` applied to its `inputs` gives its "
+            "`result`; `matches` is false when the events changed since, and a step `drift` says by how much."
+        ),
+    )(explain_one_fee),
     operation("PUT", "/fees/{lago_id}", **_UPDATE)(update_fee),
     operation("PATCH", "/fees/{lago_id}", **_UPDATE)(patch_fee),
     operation(

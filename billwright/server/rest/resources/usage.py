@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from billwright.billing.explaining.service import explain_usage
 from billwright.billing.kernel.pagination import Page
 from billwright.billing.metering.past_usage import PastUsageRequest, past_usage
 from billwright.billing.metering.usage import UsageRequest, current_usage
@@ -46,7 +47,11 @@ async def show_current_usage(call: Call, external_customer_id: str) -> CustomerU
     usage = await current_usage(
         call.context, external_customer_id, call.query.text("external_subscription_id"), usage_request(call.query)
     )
-    return usage.wire()
+    shown = usage.wire()
+    if call.query.boolean("explain"):
+        for entry, (charge, buckets) in zip(shown["charges_usage"], usage.charges, strict=True):
+            entry["explanation"] = explain_usage(usage, buckets, charge.metric.code)
+    return shown
 
 
 async def index_past_usage(call: Call, external_customer_id: str) -> Page[CustomerUsageOut]:
@@ -76,6 +81,7 @@ OPERATIONS = [
             Parameter("billable_metric_code", "Only charges on this metric"),
             Parameter("group", "Only events with these property values", "object"),
             Parameter("skip_grouping", "Do not split by pricing group keys", "boolean"),
+            Parameter("explain", "Add to each charge how its amount comes about", "boolean"),
             Parameter("full_usage", "From the subscription's start instead of the period's", "boolean"),
         ),
     )(show_current_usage),
