@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, exists, select, text
+from sqlalchemy import exists, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
@@ -12,10 +12,10 @@ from billwright.billing.coupons.models import AppliedCoupon
 from billwright.billing.customers import settings
 from billwright.billing.customers.locking import lock_customer
 from billwright.billing.customers.metadata import replace_metadata
-from billwright.billing.customers.models import Customer, CustomerTax
+from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import find_customer, get_customer
 from billwright.billing.customers.schemas import PLAIN_ATTRIBUTES, BillingConfigurationInput, CustomerInput
-from billwright.billing.invoicing.drafts import mark_drafts_stale, redate_drafts
+from billwright.billing.invoicing.drafts import redate_drafts
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.kernel.errors import NotFound, Problems, ValidationFailed
 from billwright.billing.kernel.ids import new_id
@@ -23,6 +23,7 @@ from billwright.billing.kernel.outbox import enqueue
 from billwright.billing.notifications.service import emit
 from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.subscriptions.rescheduling import reschedule_customer
+from billwright.billing.taxes.eu_customers import automatic_tax, buyer_of, replace_customer_taxes
 from billwright.billing.taxes.models import Tax
 from billwright.billing.wallets.models import Wallet
 
@@ -51,19 +52,20 @@ async def upsert_customer(ctx: Context, inp: CustomerInput) -> Customer:
         raise NotFound("invoice_custom_section")
     found = await find_customer(ctx, external_id)
     created = found is None
-    customer = found or await ensure_customer(ctx, external_id)
+    customer = found or await ensure_customer(ctx, external_id, taxed=False)
     locked = await lock_customer(ctx, customer.id)
     if locked is None:
         raise NotFound("customer")
-    await _apply(ctx, locked, inp)
+    await _apply(ctx, locked, inp, created=created)
     await emit(ctx, "customer.created" if created else "customer.updated", "customer", locked.id)
     return locked
 
 
-async def ensure_customer(ctx: Context, external_id: str) -> Customer:
+async def ensure_customer(ctx: Context, external_id: str, *, taxed: bool = True) -> Customer:
     """The live customer with this external id, created bare if there is none; safe against concurrent creation.
 
-    The organization's row is locked before the look-up, so that a lost race costs no sequential id.
+    ``taxed``: a new one gets its automatic EU tax here; without, the caller sees to it (spec 05 A6). The
+    organization's row is locked before the look-up, so that a lost race costs no sequential id.
     """
     now = ctx.now()
     organization_row = text("select 1 from organizations where id = :id for no key update")
@@ -100,11 +102,16 @@ async def ensure_customer(ctx: Context, external_id: str) -> Customer:
         )
     )
     await ctx.session.execute(statement)
-    return await get_customer(ctx, external_id)
+    customer = await get_customer(ctx, external_id)
+    automatic = await automatic_tax(ctx, customer, None) if taxed else None
+    if automatic is not None:
+        await replace_customer_taxes(ctx, customer, [automatic])
+    return customer
 
 
-async def _apply(ctx: Context, customer: Customer, inp: CustomerInput) -> None:
+async def _apply(ctx: Context, customer: Customer, inp: CustomerInput, *, created: bool) -> None:
     organization = ctx.organization
+    old_buyer = None if created else buyer_of(customer)
     old_zone = settings.applicable_timezone(customer, organization)
     old_dates = _date_settings(ctx, customer)
     if inp.given("currency") and inp.currency != customer.currency:
@@ -129,8 +136,10 @@ async def _apply(ctx: Context, customer: Customer, inp: CustomerInput) -> None:
     await ctx.session.flush()
     if inp.given("metadata"):
         await replace_metadata(ctx, customer, inp.metadata or [])
-    if inp.given("tax_codes"):
-        await _replace_taxes(ctx, customer, inp.tax_codes or [])
+    automatic = await automatic_tax(ctx, customer, old_buyer)
+    if automatic is not None or inp.given("tax_codes"):
+        own = await _taxes(ctx, inp.tax_codes or [])
+        await replace_customer_taxes(ctx, customer, own if automatic is None else [*own, automatic])
     if _date_settings(ctx, customer) != old_dates:
         await redate_drafts(ctx, customer)
         await enqueue(
@@ -204,7 +213,7 @@ async def take_currency(ctx: Context, customer: Customer, currency: str) -> None
         raise ValidationFailed(currency="currencies_does_not_match")
 
 
-async def _replace_taxes(ctx: Context, customer: Customer, codes: list[str]) -> None:
+async def _taxes(ctx: Context, codes: list[str]) -> list[Tax]:
     wanted = set(codes)
     taxes = (
         await ctx.session.scalars(
@@ -217,9 +226,4 @@ async def _replace_taxes(ctx: Context, customer: Customer, codes: list[str]) -> 
     ).all()
     if {tax.code for tax in taxes} != wanted:
         raise NotFound("tax")
-    await ctx.session.execute(delete(CustomerTax).where(col(CustomerTax.customer_id) == customer.id))
-    if taxes:
-        await ctx.session.execute(
-            insert(CustomerTax), [{"customer_id": customer.id, "tax_id": tax.id} for tax in taxes]
-        )
-    await mark_drafts_stale(ctx, customer_ids=[customer.id])
+    return list(taxes)

@@ -18,14 +18,20 @@ from billwright.billing.invoicing.models import Invoice
 from billwright.billing.kernel.outbox import enqueue
 from billwright.billing.notifications.endpoints import set_first_url
 from billwright.billing.subscriptions.rescheduling import customers_on_organization_zone, reschedule_by_id
+from billwright.billing.taxes.eu_management import follow_eu_tax_management
 
 
-async def change_settings(ctx: Context, inp: OrganizationUpdate) -> OrganizationChange:
+async def change_settings(
+    ctx: Context, inp: OrganizationUpdate, *, outside_eu: str = "org_must_be_in_eu"
+) -> OrganizationChange:
     """Update the organization; jobs then re-date the drafts of customers that inherit and move their due instants.
 
-    ``webhook_url`` is that of its first webhook endpoint (spec 06 §16.1).
+    ``webhook_url`` is that of its first webhook endpoint (spec 06 §16.1). ``outside_eu``: the code with which EU tax
+    management is refused to a seller outside the EU (spec 05 A5).
     """
     change = await update_organization(ctx, inp)
+    if "eu_tax_management" in inp.settings():
+        await follow_eu_tax_management(ctx, code=outside_eu)
     if inp.given("webhook_url"):
         await set_first_url(ctx, inp.webhook_url)
     if change.moves_drafts:

@@ -19,26 +19,21 @@ from billwright.billing.taxes.vat_numbers import VatNumber
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """What decides of a customer, as stored; blank is absent."""
+    """What of a customer decides; blank is ``None``."""
 
     country: str | None
     zipcode: str | None
     tax_identification_number: str | None
-
-    @property
-    def vat_number(self) -> str:
-        """The tax number without blanks around, empty when there is none."""
-        return (self.tax_identification_number or "").strip()
 
 
 def choose_at_once(seller_country: str, buyer: Buyer, now: datetime) -> str | None:
     """The code of the tax where no check is needed, ``None`` where VIES must be asked about the buyer's number."""
     slug = eu_rates().territory(buyer.country, buyer.zipcode, now)
     # The French overseas departments have their rates between businesses only.
-    applies = buyer.country != "FR" or VatNumber.read(buyer.vat_number).is_well_formed
+    applies = buyer.country != "FR" or VatNumber.read(buyer.tax_identification_number).is_well_formed
     if slug is not None and buyer.country is not None and applies:
         return exception_code(buyer.country, slug)
-    return None if buyer.vat_number else _by_country(seller_country, buyer)
+    return None if buyer.tax_identification_number else _by_country(seller_country, buyer)
 
 
 def choose_after_check(seller_country: str, buyer: Buyer, outcome: Valid | Invalid, now: datetime) -> str:

@@ -53,7 +53,7 @@ async def create_tax(ctx: Context, inp: TaxCreate) -> Tax:
         raise ValidationFailed(code="value_already_exist")
     tax = await ctx.session.get_one(Tax, tax_id)
     if tax.applied_to_organization:
-        await _flag_drafts(ctx, tax)
+        await flag_drafts(ctx, tax)
     return tax
 
 
@@ -66,12 +66,12 @@ async def update_tax(ctx: Context, code: str, inp: TaxUpdate) -> Tax:
     tax = await find_tax(ctx, code, lock=True)
     if inp.given("code") and inp.code != tax.code:
         await _check_code_is_free(ctx, inp.code)
-    await _flag_drafts(ctx, tax)
+    await flag_drafts(ctx, tax)
     for name, value in inp.given_values("name", "code", "rate", "description", "applied_to_organization").items():
         setattr(tax, name, value)
     tax.updated_at = ctx.now()
     await ctx.session.flush()
-    await _flag_drafts(ctx, tax)
+    await flag_drafts(ctx, tax)
     return tax
 
 
@@ -79,7 +79,7 @@ async def delete_tax(ctx: Context, code: str) -> Tax:
     """Delete softly: the code is free, assignments and the rows on drafts go, finalized documents keep theirs."""
     await bump_catalog(ctx)
     tax = await find_tax(ctx, code, lock=True)
-    await _flag_drafts(ctx, tax)
+    await flag_drafts(ctx, tax)
     for table in ASSIGNMENTS:
         await ctx.session.execute(delete(table).where(col(table.tax_id) == tax.id))
     await _remove_from_drafts(ctx, tax.id)
@@ -119,7 +119,7 @@ async def _check_code_is_free(ctx: Context, code: str) -> None:
         raise ValidationFailed(code="value_already_exist")
 
 
-async def _flag_drafts(ctx: Context, tax: Tax) -> None:
+async def flag_drafts(ctx: Context, tax: Tax) -> None:
     """Flag the drafts that the tax concerns as it stands now (spec 05 A1): called before and after a change.
 
     Those of customers who have it, of customers without own taxes while it is a default, and those that carry it.
