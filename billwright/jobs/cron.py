@@ -26,6 +26,7 @@ from billwright.billing.notifications.log import discard_old_deliveries
 from billwright.billing.scheduling.engine import tick
 from billwright.billing.scheduling.marks import run_all_marked
 from billwright.billing.scheduling.test_clock import resume_advances
+from billwright.billing.wallets.refreshing import refresh_all_marked
 from billwright.jobs.resources import Resources
 from billwright.jobs.singleton import alone
 from billwright.jobs.sweep import sweep
@@ -84,6 +85,10 @@ async def _marks(resources: Resources) -> int:
     return await run_all_marked(resources.runtime)
 
 
+async def _wallets(resources: Resources) -> int:
+    return await refresh_all_marked(resources.runtime)
+
+
 async def _sweep(resources: Resources) -> int:
     return await sweep(resources.runtime)
 
@@ -138,6 +143,7 @@ async def _clocks(resources: Resources) -> int:
 TIMETABLE: Sequence[Pass] = (
     Pass("tick", _tick, at={}),
     Pass("marks", _marks, at={"minute": set(range(0, 60, 5)), "second": 30}, single=True),
+    Pass("wallets", _wallets, every=300.0, single=True),
     Pass("sweep", _sweep, every=2.0),
     Pass("clocks", _clocks, every=5.0),
     Pass("webhooks", _webhooks, every=0.5),

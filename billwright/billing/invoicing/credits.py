@@ -42,7 +42,8 @@ select
     where organization_id = $1 and customer_id = $2 and currency = $3 and status = 'finalized'
       and credit_status = 'available' and balance_amount_cents > 0),
   exists (select from wallets
-    where organization_id = $1 and customer_id = $2 and currency = $3 and status = 'active' and balance_cents > 0)
+    where organization_id = $1 and customer_id = $2 and currency = $3 and status = 'active' and balance_cents > 0),
+  exists (select from wallets where organization_id = $1 and customer_id = $2 and status = 'active')
 """
 """The kinds of ``Held``, in its order."""
 

@@ -18,11 +18,13 @@ from billwright.billing.kernel.records import Table
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the customer has that may reduce an invoice; false means that its step need not look."""
+    """What the customer has that may reduce an invoice; false means that its step need not look. ``any_wallet``: one
+    that is empty or of another currency as well."""
 
     coupons: bool = False
     credit_notes: bool = False
     wallets: bool = False
+    any_wallet: bool = False
 
 
 @dataclass(slots=True)

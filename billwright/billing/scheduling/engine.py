@@ -34,6 +34,9 @@ _DUE_LIVE = text(
       union all
       select organization_id, customer_id, overdue_due_at from invoices
        where overdue_due_at is not null and live and overdue_due_at <= :now
+      union all
+      select organization_id, customer_id, due_at from wallet_rules
+       where due_at is not null and live and due_at <= :now
     ) as work group by 1, 2 order by 3, 2 limit :limit
     """
 )
@@ -48,6 +51,9 @@ _DUE_IN_ORGANIZATION = text(
       union all
       select organization_id, customer_id, overdue_due_at from invoices
        where overdue_due_at is not null and organization_id = :org and overdue_due_at <= :now
+      union all
+      select organization_id, customer_id, due_at from wallet_rules
+       where due_at is not null and organization_id = :org and due_at <= :now
     ) as work group by 1, 2 order by 3, 2 limit :limit
     """
 )
@@ -62,6 +68,8 @@ _NEXT_DUE = text(
         where organization_id = :org and status = 'draft' and customer_id <> all(cast(:skip as uuid[]))),
       (select min(overdue_due_at) from invoices where not cast(:announced as boolean)
           and organization_id = :org and overdue_due_at is not null and customer_id <> all(cast(:skip as uuid[]))),
+      (select min(due_at) from wallet_rules
+        where organization_id = :org and due_at is not null and customer_id <> all(cast(:skip as uuid[]))),
       (select min(expiration_due_at) from coupons where organization_id = :org and expiration_due_at is not null),
       (select min(expiration_due_at) from wallets where organization_id = :org and expiration_due_at is not null))
     """

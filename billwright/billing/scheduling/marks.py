@@ -11,11 +11,18 @@ from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
 from billwright.billing.background.runtime import Runtime
 from billwright.billing.invoicing.drafts import refresh_invoice, stale_drafts
+from billwright.billing.wallets.refreshing import refresh_balances
 
 log = structlog.get_logger(__name__)
 
 
 async def run_marked(runtime: Runtime, organization_id: UUID) -> int:
+    """All marked work of an organization in its order: stale drafts, then ongoing balances of wallets; returns how much
+    was done."""
+    return await refresh_marked(runtime, organization_id) + await refresh_balances(runtime, organization_id)
+
+
+async def refresh_marked(runtime: Runtime, organization_id: UUID) -> int:
     """Refresh the organization's stale drafts until none is left; returns how many were refreshed."""
     refreshed = 0
     failed: set[UUID] = set()
@@ -52,4 +59,4 @@ async def run_all_marked(runtime: Runtime) -> int:
             )
         )
         organizations = [row[0] for row in rows]
-    return sum([await run_marked(runtime, organization_id) for organization_id in organizations])
+    return sum([await refresh_marked(runtime, organization_id) for organization_id in organizations])

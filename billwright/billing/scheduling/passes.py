@@ -1,7 +1,7 @@
 """The passes of the timetable that act on one customer at one due instant (spec 03 §8.1).
 
 Each pass names its rank, finds what is due for a customer, and runs it under the customer's lock. All but the overdue
-pass and the alerts are "announced": they change subscriptions and invoices by themselves.
+pass and the alerts are "announced": they change subscriptions, invoices and wallets by themselves.
 """
 
 from __future__ import annotations
@@ -30,13 +30,15 @@ from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.subscriptions.periodic_billing import bill_periodic
 from billwright.billing.subscriptions.terms import plan_of, refresh_due
 from billwright.billing.subscriptions.trials import end_trial
+from billwright.billing.wallets.top_ups import run_rules
 
 Run = Callable[[Context, Customer, datetime], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """``due_column`` is the subscription column that holds the due instant; ``None`` for what is due on invoices."""
+    """``due_column`` is the subscription column that holds the due instant; ``None`` for what is due on invoices and
+    wallets."""
 
     rank: int
     name: str
@@ -113,7 +115,8 @@ TRIALS = Pass(4, "end of trials", _end_trials, "trial_due_at")
 FINALIZATION = Pass(7, "finalize drafts", _finalize, None)
 OVERDUE = Pass(8, "flag overdue invoices", flag_overdue, None)
 ALERTS = Pass(11, "termination alerts", _alert, "alert_due_at")
-PASSES = (ACTIVATION, ENDING, BILLING, TRIALS, FINALIZATION, OVERDUE, ALERTS)
+TOP_UPS = Pass(12, "expired top-up rules; interval top-ups", run_rules, None)
+PASSES = (ACTIVATION, ENDING, BILLING, TRIALS, FINALIZATION, OVERDUE, ALERTS, TOP_UPS)
 
 
 _COLUMNS = tuple(item for item in PASSES if item.due_column is not None)
@@ -122,7 +125,9 @@ select {", ".join(f"min({item.due_column})" for item in _COLUMNS)},
   (select min(finalization_due_at) from invoices
     where organization_id = $1 and customer_id = $2 and status = 'draft'),
   (select min(overdue_due_at) from invoices
-    where organization_id = $1 and customer_id = $2 and overdue_due_at is not null)
+    where organization_id = $1 and customer_id = $2 and overdue_due_at is not null),
+  (select min(due_at) from wallet_rules
+    where organization_id = $1 and customer_id = $2 and due_at is not null)
 from subscriptions where organization_id = $1 and customer_id = $2 and due_at <= $3
 """  # noqa: S608 - column names of this module
 
@@ -133,7 +138,7 @@ async def next_pass(ctx: Context, customer: Customer, until: datetime) -> tuple[
     [row] = await fetch(ctx.session, _EARLIEST, ctx.organization_id, customer.id, until)
     due = [
         (instant, item)
-        for instant, item in zip(row, (*_COLUMNS, FINALIZATION, OVERDUE), strict=True)
+        for instant, item in zip(row, (*_COLUMNS, FINALIZATION, OVERDUE, TOP_UPS), strict=True)
         if instant is not None and instant <= until
     ]
     return min(due, key=lambda found: (found[0], found[1].rank), default=None)

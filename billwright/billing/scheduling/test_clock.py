@@ -25,6 +25,7 @@ from billwright.billing.metering.event_checks import check_events, next_check
 from billwright.billing.notifications.delivery import deliver_first_attempts
 from billwright.billing.scheduling.engine import next_due, run_due_in
 from billwright.billing.scheduling.marks import run_marked
+from billwright.billing.wallets.refreshing import look_through
 
 log = structlog.get_logger(__name__)
 LONGEST_STEP = timedelta(days=3653)
@@ -197,6 +198,7 @@ async def _walk(runtime: Runtime, organization_id: UUID, failed: list[dict[str, 
     stuck: set[UUID] = set()
     checks = runtime.checks_events
     # What was asked for before the clock moves happens before it moves: events are billed at the instant they came.
+    await look_through(runtime, organization_id)
     await settle_jobs(runtime, organization_id, failed)
     while True:
         async with runtime.database.transaction() as session:

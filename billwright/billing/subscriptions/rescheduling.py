@@ -15,10 +15,12 @@ from billwright.billing.customers.models import Customer
 from billwright.billing.customers.settings import applicable_timezone
 from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.subscriptions.terms import refresh_due
+from billwright.billing.wallets.models import WalletRule
+from billwright.billing.wallets.rules import reschedule_rules
 
 
 async def reschedule_customer(ctx: Context, customer: Customer) -> None:
-    """Recompute the due instants of a locked customer's active and pending subscriptions."""
+    """Recompute the due instants of a locked customer's active and pending subscriptions and of its top-up rules."""
     subscriptions = (
         await ctx.session.scalars(
             select(Subscription).where(
@@ -34,19 +36,27 @@ async def reschedule_customer(ctx: Context, customer: Customer) -> None:
     tz = applicable_timezone(customer, ctx.organization)
     for item in subscriptions:
         await refresh_due(ctx, item, plans[item.plan_id], tz)
+    await reschedule_rules(ctx, customer)
 
 
 async def customers_on_organization_zone(ctx: Context) -> Sequence[UUID]:
-    """Customers without a zone of their own that have a running or scheduled subscription."""
+    """Customers without a zone of their own that have a running or scheduled subscription, or a top-up rule."""
     rows = await ctx.session.scalars(
         select(col(Customer.id))
         .where(
             col(Customer.organization_id) == ctx.organization_id,
             col(Customer.timezone).is_(None),
             col(Customer.id).in_(
-                select(col(Subscription.customer_id)).where(
+                select(col(Subscription.customer_id))
+                .where(
                     col(Subscription.organization_id) == ctx.organization_id,
                     col(Subscription.status).in_(("active", "pending")),
+                )
+                .union(
+                    select(col(WalletRule.customer_id)).where(
+                        col(WalletRule.organization_id) == ctx.organization_id,
+                        col(WalletRule.top_up_due_at).is_not(None),
+                    )
                 )
             ),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
@@ -19,11 +19,11 @@ from billwright.billing.kernel.errors import Problems
 from billwright.billing.kernel.money import round_half_up
 from billwright.billing.wallets.amounts import PLACES
 from billwright.billing.wallets.models import Wallet
+from billwright.billing.wallets.rule_calendar import slot_at
 
 FEE_TYPES = ("charge", "subscription", "commitment")
 EXPIRY_MINUTE = 45
 MAX_RATE = Decimal(10) ** 15
-_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,7 @@ def read_expiration(raw: str | None, now: datetime, problems: Problems) -> datet
 
 def expiration_due(expiration_at: datetime | None) -> datetime | None:
     """The first :45 slot at which the wallet's time is over (spec 03 §8.1)."""
-    if expiration_at is None:
-        return None
-    slot = expiration_at.astimezone(UTC).replace(minute=EXPIRY_MINUTE, second=0, microsecond=0)
-    return slot if slot >= expiration_at else slot + _HOUR
+    return None if expiration_at is None else slot_at(expiration_at, EXPIRY_MINUTE)
 
 
 def check_limits(wallet: Wallet, problems: Problems) -> None:

@@ -19,6 +19,7 @@ from billwright.billing.customers.locking import lock_scope
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.notifications.service import emit
 from billwright.billing.wallets.amounts import Worth
+from billwright.billing.wallets.marks import mark_wallets
 from billwright.billing.wallets.models import Wallet, WalletDraw, WalletTransaction
 
 
@@ -98,6 +99,7 @@ def _settle(transaction: WalletTransaction, now: datetime) -> None:
 
 def _moved(wallet: Wallet, now: datetime) -> None:
     wallet.ongoing_balance_cents = wallet.balance_cents - wallet.ongoing_usage_balance_cents
+    wallet.moved = True
     wallet.last_balance_sync_at = now
     wallet.updated_at = now
 
@@ -184,10 +186,12 @@ async def take(
 
 
 async def announce(ctx: Context, wallet: Wallet, transaction: WalletTransaction, what: str) -> None:
-    """Tell about a transaction (``created`` or ``updated``), and about the wallet where the balance moved."""
+    """Tell about a transaction (``created`` or ``updated``), and about the wallet where the balance moved; then all
+    ongoing balances of the customer are computed again at once."""
     if what == "created":
         await emit(ctx, "wallet_transaction.created", "wallet_transaction", transaction.id)
     else:
         await emit(ctx, "wallet_transaction.updated", "wallet_transaction", transaction.id)
     if transaction.status == "settled":
         await emit(ctx, "wallet.updated", "wallet", wallet.id)
+        await mark_wallets(ctx, wallet.customer_id, at_once=True)

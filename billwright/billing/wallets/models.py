@@ -1,4 +1,4 @@
-"""Wallets, their ledger of transactions, and which inflow paid which outflow (spec 05 D1, D3, D6)."""
+"""Wallets, their ledger, which inflow paid which outflow, and their top-up rules (spec 05 D1, D3, D6, D7)."""
 
 from __future__ import annotations
 
@@ -86,6 +86,8 @@ class Wallet(Record, table=True):
     custom_metadata: dict[str, Any] | None = jsonb(nullable=True)
     initial_top_up: dict[str, Any] | None = jsonb(nullable=True)
     """What creation asked for, until the job has bought it."""
+    moved: bool = False
+    """Whether the balance has moved since the last refresh: threshold rules look only when something changed."""
 
 
 class WalletMetric(Table, table=True):
@@ -198,3 +200,83 @@ class WalletDraw(Table, table=True):
     inbound_id: uuid.UUID = key("wallet_transactions.id")
     amount_cents: int = cents()
     created_at: datetime = instant()
+
+
+class WalletRule(Record, table=True):
+    """A recurring top-up rule (spec 05 D7), one active per wallet. ``status``: ``active`` -> ``terminated``.
+
+    Credits have 5 decimals. ``threshold_credits`` only with the trigger ``threshold``, ``interval`` only with
+    ``interval``, ``target_ongoing_balance`` only with the method ``target``.
+    """
+
+    __tablename__ = "wallet_rules"
+    __table_args__ = (
+        Index("uq_wallet_rules_active", "wallet_id", unique=True, postgresql_where=_ACTIVE),
+        Index("ix_wallet_rules_wallet", "wallet_id", "created_at"),
+        Index("ix_wallet_rules_due", "due_at", postgresql_where=text("due_at is not null and live")),
+        Index(
+            "ix_wallet_rules_organization_due", "organization_id", "due_at", postgresql_where=text("due_at is not null")
+        ),
+        Index("ix_wallet_rules_customer_due", "customer_id", "due_at", postgresql_where=text("due_at is not null")),
+        CheckConstraint("status in ('active', 'terminated')", name="status"),
+        CheckConstraint("(trigger = 'interval') = (\"interval\" is not null)", name="interval"),
+        CheckConstraint("(trigger = 'threshold') = (threshold_credits is not null)", name="threshold"),
+        CheckConstraint("(method = 'target') = (target_ongoing_balance is not null)", name="target"),
+        CheckConstraint("paid_credits >= 0 and granted_credits >= 0", name="credits"),
+        CheckConstraint("due_at is not distinct from least(top_up_due_at, expiration_due_at)", name="due"),
+        CheckConstraint("status = 'active' or due_at is null", name="ended"),
+    )
+
+    organization_id: uuid.UUID = key("organizations.id")
+    customer_id: uuid.UUID = key("customers.id")
+    wallet_id: uuid.UUID = key("wallets.id")
+    live: bool = True
+    """Whether the organization is on system time; keeps sandboxes out of the live tick's index."""
+    status: str = "active"
+    trigger: str
+    method: str
+    interval: str | None = None
+    threshold_credits: Decimal | None = numeric(40, 5, nullable=True)
+    target_ongoing_balance: Decimal | None = numeric(40, 5, nullable=True)
+    paid_credits: Decimal = numeric(40, 5)
+    granted_credits: Decimal = numeric(40, 5)
+    started_at: datetime | None = instant(nullable=True)
+    """The anchor of the interval; the wallet's creation where there is none."""
+    expiration_at: datetime | None = instant(nullable=True)
+    invoice_requires_successful_payment: bool = False
+    ignore_paid_top_up_limits: bool = False
+    grants_target_top_up: bool | None = None
+    transaction_name: str | None = None
+    entries: list[dict[str, Any]] = jsonb(list)
+    """Metadata of the transactions: pairs of ``key`` and ``value``."""
+    terminated_at: datetime | None = instant(nullable=True)
+    top_up_due_at: datetime | None = instant(nullable=True)
+    expiration_due_at: datetime | None = instant(nullable=True)
+    due_at: datetime | None = instant(nullable=True)
+    """The earlier of the two: what the scheduler reads."""
+
+
+class WalletMark(Table, table=True):
+    """A customer whose ongoing balances are to be computed again. Rows are only added, so that writers never wait for
+    each other; a refresh removes those that it found."""
+
+    __tablename__ = "wallet_marks"
+    __table_args__ = (
+        Index("ix_wallet_marks_customer", "customer_id"),
+        Index("ix_wallet_marks_organization", "organization_id"),
+    )
+
+    id: uuid.UUID = key(primary=True)
+    organization_id: uuid.UUID = key()
+    customer_id: uuid.UUID = key()
+    """No foreign key: its check would wait for whoever has locked the customer."""
+    live: bool = True
+
+
+class WalletWatch(Table, table=True):
+    """Up to when an organization's received events have been looked through for customers with wallets."""
+
+    __tablename__ = "wallet_watches"
+
+    organization_id: uuid.UUID = key("organizations.id", primary=True)
+    events_seen_until: datetime = instant()

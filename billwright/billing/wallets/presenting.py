@@ -12,6 +12,7 @@ from billwright.billing.access.naming import billing_entity_code
 from billwright.billing.customers.queries import customers_by_id
 from billwright.billing.wallets.models import Wallet, WalletTransaction
 from billwright.billing.wallets.queries import metrics_of
+from billwright.billing.wallets.rules import rules_of
 from billwright.billing.wallets.schemas import WalletOut, WalletTransactionOut, transaction_object, wallet_object
 
 
@@ -21,6 +22,7 @@ async def wallet_objects(ctx: Context, wallets: Sequence[Wallet]) -> list[Wallet
         return []
     customers = await customers_by_id(ctx, list({wallet.customer_id for wallet in wallets}))
     metrics = await metrics_of(ctx, [wallet.id for wallet in wallets])
+    rules = await rules_of(ctx, [wallet.id for wallet in wallets])
     entity = billing_entity_code(ctx.organization)
     return [
         wallet_object(
@@ -28,6 +30,7 @@ async def wallet_objects(ctx: Context, wallets: Sequence[Wallet]) -> list[Wallet
             external_customer_id=customers[wallet.customer_id].external_id,
             billing_entity_code=entity,
             metric_codes=[metric.code for metric in metrics.get(wallet.id, ())],
+            rule=rules.get(wallet.id),
         )
         for wallet in wallets
     ]

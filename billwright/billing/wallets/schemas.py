@@ -13,7 +13,8 @@ from billwright.billing.kernel.inputs import CurrencyCode, Input, Integer, Numbe
 from billwright.billing.kernel.money import decimal_string, from_minor_units
 from billwright.billing.kernel.outputs import DecimalText, Id, Instant
 from billwright.billing.wallets.amounts import credits_of
-from billwright.billing.wallets.models import Wallet, WalletDraw, WalletTransaction
+from billwright.billing.wallets.models import Wallet, WalletDraw, WalletRule, WalletTransaction
+from billwright.billing.wallets.rule_schemas import WalletRuleOut, rule_object
 
 
 class Unsupported(Input):
@@ -117,7 +118,7 @@ class WalletOut(TypedDict):
     terminated_at: Instant | None
     invoice_requires_successful_payment: bool
     applies_to: AppliesToOut
-    recurring_transaction_rules: Sequence[Any]
+    recurring_transaction_rules: Sequence[WalletRuleOut]
     ongoing_balance_cents: int
     ongoing_usage_balance_cents: int
     credits_ongoing_balance: DecimalText
@@ -179,9 +180,14 @@ def _default_payment_method() -> PaymentMethodOut:
 
 
 def wallet_object(
-    wallet: Wallet, *, external_customer_id: str, billing_entity_code: str, metric_codes: Sequence[str]
+    wallet: Wallet,
+    *,
+    external_customer_id: str,
+    billing_entity_code: str,
+    metric_codes: Sequence[str],
+    rule: WalletRule | None = None,
 ) -> WalletOut:
-    """A wallet on the wire."""
+    """A wallet on the wire; ``rule`` is its active one."""
 
     def credits(amount_cents: int) -> str:
         return decimal_string(credits_of(amount_cents, wallet.rate_amount, wallet.currency))
@@ -207,7 +213,7 @@ def wallet_object(
         "terminated_at": iso(wallet.terminated_at),
         "invoice_requires_successful_payment": wallet.invoice_requires_successful_payment,
         "applies_to": {"fee_types": wallet.allowed_fee_types, "billable_metric_codes": metric_codes},
-        "recurring_transaction_rules": [],
+        "recurring_transaction_rules": [] if rule is None else [rule_object(rule)],
         "ongoing_balance_cents": wallet.ongoing_balance_cents,
         "ongoing_usage_balance_cents": wallet.ongoing_usage_balance_cents,
         "credits_ongoing_balance": credits(wallet.ongoing_balance_cents),

@@ -32,8 +32,11 @@ from billwright.billing.wallets.attributes import (
     read_scope,
 )
 from billwright.billing.wallets.ledger import locked_wallet
+from billwright.billing.wallets.marks import mark_wallets
 from billwright.billing.wallets.metadata import MAX_PAIRS_OF_TOP_UPS, read_entries, read_name
 from billwright.billing.wallets.models import Wallet, WalletMetric
+from billwright.billing.wallets.rule_reading import read_rules
+from billwright.billing.wallets.rules import active_rule, carry_out_request, end_rule
 from billwright.billing.wallets.schemas import WalletInput
 from billwright.billing.wallets.transactions import Order, carry_out, read_inflow, read_paid, read_priority
 
@@ -51,7 +54,7 @@ async def create_wallet(ctx: Context, inp: WalletInput) -> Wallet:
     _check_entity(ctx, inp)
     customer = await _customer(ctx, inp.external_customer_id)
     problems = Problems()
-    _refuse(inp, problems)
+    inp.refuse_unsupported(problems)
     now = ctx.now()
     currency = inp.currency or customer.currency
     if currency is None:
@@ -79,6 +82,8 @@ async def create_wallet(ctx: Context, inp: WalletInput) -> Wallet:
     check_limits(wallet, problems)
     scope = await read_scope(ctx, inp.applies_to, problems, creating=True)
     wallet.initial_top_up = _initial_top_up(wallet, inp, problems)
+    initial = (inp.paid_credits, inp.granted_credits)
+    rules = read_rules(inp.recurring_transaction_rules, wallet, now, problems, initial=initial)
     if await _active_wallets(ctx, customer) >= MAX_ACTIVE:
         problems.add("customer", "wallet_limit_reached")
     if await _code_taken(ctx, wallet):
@@ -94,8 +99,11 @@ async def create_wallet(ctx: Context, inp: WalletInput) -> Wallet:
     ctx.session.add(wallet)
     await ctx.session.flush()
     await _store_scope(ctx, wallet, scope)
+    await carry_out_request(ctx, customer, wallet, None, rules)
     await emit(ctx, "wallet.created", "wallet", wallet.id)
-    if wallet.initial_top_up is not None:
+    if wallet.initial_top_up is None:
+        await mark_wallets(ctx, customer.id)
+    else:
         await enqueue(
             ctx.session,
             ctx.organization_id,
@@ -121,12 +129,6 @@ async def _customer(ctx: Context, external_id: str | None) -> Customer:
     if customer is None or customer.deleted_at is not None:
         raise ValidationFailed(customer="customer_not_found")
     return customer
-
-
-def _refuse(inp: WalletInput, problems: Problems) -> None:
-    inp.refuse_unsupported(problems)
-    if inp.recurring_transaction_rules:
-        problems.add("recurring_transaction_rules", "unsupported_value")
 
 
 def _initial_top_up(wallet: Wallet, inp: WalletInput, problems: Problems) -> dict[str, Any] | None:
@@ -166,6 +168,7 @@ async def top_up_initially(call: JobCall) -> None:
         )
         problems.raise_if_any()
         await carry_out(ctx, wallet, order)
+        await mark_wallets(ctx, wallet.customer_id)
 
 
 async def _active_wallets(ctx: Context, customer: Customer) -> int:
@@ -209,11 +212,12 @@ async def update_wallet(ctx: Context, wallet_id: UUID, inp: WalletInput) -> Wall
     Raises ``NotFound("wallet")`` and ``ValidationFailed`` (``wallet_id: wallet_is_terminated`` and spec 05 D1's).
     """
     _check_entity(ctx, inp)
-    wallet = await _locked(ctx, wallet_id)
+    customer, wallet = await _locked(ctx, wallet_id)
     if wallet.status != "active":
         raise ValidationFailed(wallet_id="wallet_is_terminated")
+    active = await active_rule(ctx, wallet.id)
     problems = Problems()
-    _refuse(inp, problems)
+    inp.refuse_unsupported(problems)
     with ctx.session.no_autoflush:
         _assign(wallet, inp, ctx.now(), problems)
         if inp.metadata is not None:
@@ -221,10 +225,13 @@ async def update_wallet(ctx: Context, wallet_id: UUID, inp: WalletInput) -> Wall
         scope = await read_scope(ctx, inp.applies_to, problems, creating=False)
         if inp.code and await _code_taken(ctx, wallet):
             problems.add("code", "value_already_exist")
+        rules = read_rules(inp.recurring_transaction_rules, wallet, ctx.now(), problems, active=active)
         problems.raise_if_any()
     wallet.updated_at = ctx.now()
     await _store_scope(ctx, wallet, scope)
+    await carry_out_request(ctx, customer, wallet, active, rules)
     await emit(ctx, "wallet.updated", "wallet", wallet.id)
+    await mark_wallets(ctx, customer.id)
     return wallet
 
 
@@ -246,22 +253,21 @@ def _assign(wallet: Wallet, inp: WalletInput, now: datetime, problems: Problems)
     check_limits(wallet, problems)
 
 
-async def _locked(ctx: Context, wallet_id: UUID) -> Wallet:
+async def _locked(ctx: Context, wallet_id: UUID) -> tuple[Customer, Wallet]:
     """The wallet under the customer's row lock and the ``prepaid_credit`` lock. Raises ``NotFound("wallet")``."""
     found: Wallet | None = await ctx.session.scalar(
         select(Wallet).where(col(Wallet.id) == wallet_id, col(Wallet.organization_id) == ctx.organization_id)
     )
-    if found is None or await lock_customer(ctx, found.customer_id) is None:
+    customer = None if found is None else await lock_customer(ctx, found.customer_id)
+    wallet = None if customer is None else await locked_wallet(ctx, wallet_id)
+    if customer is None or wallet is None:
         raise NotFound("wallet")
-    wallet = await locked_wallet(ctx, wallet_id)
-    if wallet is None:
-        raise NotFound("wallet")
-    return wallet
+    return customer, wallet
 
 
 async def terminate_wallet(ctx: Context, wallet_id: UUID) -> Wallet:
     """End a wallet; what is left in it is lost. Ending it again changes nothing. Raises ``NotFound("wallet")``."""
-    wallet = await _locked(ctx, wallet_id)
+    _, wallet = await _locked(ctx, wallet_id)
     if wallet.status == "active":
         await _terminate(ctx, [wallet], ctx.now())
     return wallet
@@ -301,11 +307,18 @@ async def expire_wallets(ctx: Context, now: datetime) -> int:
 
 
 async def _terminate(ctx: Context, wallets: Iterable[Wallet], now: datetime) -> None:
+    customers: set[UUID] = set()
     for wallet in wallets:
         wallet.expiration_due_at = None
         if wallet.status == "active":
             wallet.status = "terminated"
             wallet.terminated_at = now
             wallet.updated_at = now
+            customers.add(wallet.customer_id)
+            rule = await active_rule(ctx, wallet.id)
+            if rule is not None:
+                end_rule(rule, now)
             await emit(ctx, "wallet.terminated", "wallet", wallet.id)
     await ctx.session.flush()
+    for customer_id in sorted(customers):
+        await mark_wallets(ctx, customer_id)

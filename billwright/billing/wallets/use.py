@@ -15,12 +15,18 @@ from billwright.billing.invoicing.waterfall import Waterfall
 from billwright.billing.wallets.allocation import Part, Payer, allocate
 from billwright.billing.wallets.amounts import Worth, outflow_of
 from billwright.billing.wallets.ledger import announce, new_transaction, settle_inbound, take
+from billwright.billing.wallets.marks import mark_wallets
 from billwright.billing.wallets.models import Wallet, WalletTransaction
 from billwright.billing.wallets.queries import metrics_of
 
 
 async def pay_with_wallets(ctx: Context, customer: Customer, flow: Waterfall) -> None:
-    """The waterfall's wallet step. Nothing on drafts, and nothing where wallets have paid before."""
+    """The waterfall's wallet step. Nothing on drafts, and nothing where wallets have paid before.
+
+    Drafts and issued invoices both change what is owed: ongoing balances follow (spec 05 D8).
+    """
+    if not flow.final or flow.held.any_wallet:
+        await mark_wallets(ctx, customer.id)
     if not flow.final or not flow.held.wallets or flow.due_cents <= 0:
         return
     await lock_scope(ctx, "prepaid_credit", customer.id)

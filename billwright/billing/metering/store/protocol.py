@@ -395,6 +395,10 @@ class EventStore(Protocol):
         """When the first live event at or after ``since`` was received."""
         ...
 
+    async def subscriptions_received(self, organization_id: uuid.UUID, since: datetime) -> Sequence[str]:
+        """External ids of the subscriptions for which events were received at or after ``since``."""
+        ...
+
     async def aggregate(self, query: Query) -> dict[ResultKey, Result]:
         """Results of every bucket and group that has events; others are zero."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from billwright.billing.metering.ingestion import (
 )
 from billwright.billing.metering.metric_expressions import cached_expressions, load_expressions
 from billwright.billing.metering.plain_events import read_plain_batch, read_plain_event
+from billwright.billing.wallets.marks import mark_received
 from billwright.server.rest.body import exact_fraction, missing_root, parse_json, refuse_unstorable
 from billwright.server.rest.envelope import json_response, listing, many, one
 from billwright.server.rest.operations import Call, Parameter, operation
@@ -66,13 +68,16 @@ async def create_event(call: Call) -> EventOut | Response:
     plain = read_plain_event(call.body, reception)
     if plain is not None:
         stored = await store_event(store, plain.events[0])
+        await _follow(call, [event.external_subscription_id for event in plain.events])
         return json_response({"event": plain.answers([stored.id])[0]})
     body = decoded(call.body)
     raw = body.get("event") if isinstance(body, dict) else None
     if not isinstance(raw, dict) or not raw:
         raise missing_root("event")
     refuse_unstorable(call.body, raw)
-    return await ingest(store, reception, raw)
+    made = await ingest(store, reception, raw)
+    await _follow(call, [made["external_subscription_id"]])
+    return made
 
 
 async def create_events(call: Call) -> list[EventOut] | Response:
@@ -80,6 +85,7 @@ async def create_events(call: Call) -> list[EventOut] | Response:
     plain = read_plain_batch(call.body, reception, BATCH_LIMIT)
     if plain is not None:
         places = await store_batch(store, plain.events)
+        await _follow(call, [event.external_subscription_id for event in plain.events])
         return json_response({"events": plain.answers([place.id for place in places])})
     body = decoded(call.body)
     if body is not None and not isinstance(body, dict):
@@ -87,7 +93,17 @@ async def create_events(call: Call) -> list[EventOut] | Response:
     raw = body.get("events") if body else None
     if isinstance(raw, list):
         refuse_unstorable(call.body, {"events": raw})
-    return await ingest_batch(store, reception, raw)
+    made = await ingest_batch(store, reception, raw)
+    await _follow(call, [item["external_subscription_id"] for item in made])
+    return made
+
+
+async def _follow(call: Call, external_ids: Sequence[str | None]) -> None:
+    """In a sandbox wallets' ongoing balances follow events at once (00 rule 16); live passes look for themselves."""
+    known = {item for item in external_ids if item}
+    if known and call.organization.kind == "sandbox":
+        async with call.database.transaction() as session:
+            await mark_received(session, call.organization.id, known)
 
 
 async def show_event(call: Call, transaction_id: str) -> EventOut:

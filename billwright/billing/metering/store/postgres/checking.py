@@ -29,6 +29,10 @@ SELECT * FROM (
 _FIRST = """
 SELECT min(created_at) FROM events WHERE organization_id = $1 AND created_at >= $2 AND deleted_at IS NULL
 """
+_RECEIVED = """
+SELECT DISTINCT external_subscription_id FROM events
+WHERE organization_id = $1 AND created_at >= $2 AND external_subscription_id IS NOT NULL
+"""
 
 
 async def faulty_events(
@@ -66,3 +70,9 @@ async def first_received(pool: Pool, organization_id: uuid.UUID, since: datetime
     """When the first live event at or after ``since`` was received."""
     async with snapshot(pool) as connection:
         return await connection.fetchval(_FIRST, organization_id, since)
+
+
+async def subscriptions_received(pool: Pool, organization_id: uuid.UUID, since: datetime) -> list[str]:
+    """External ids of the subscriptions for which events were received at or after ``since``, deleted ones included."""
+    async with snapshot(pool) as connection:
+        return [row[0] for row in await connection.fetch(_RECEIVED, organization_id, since)]

@@ -114,6 +114,10 @@ class PostgresEventStore:
         """When the first live event at or after ``since`` was received."""
         return await checking.first_received(self._pool, organization_id, since)
 
+    async def subscriptions_received(self, organization_id: uuid.UUID, since: datetime) -> Sequence[str]:
+        """External ids of the subscriptions for which events were received at or after ``since``."""
+        return await checking.subscriptions_received(self._pool, organization_id, since)
+
     async def aggregate(self, query: Query) -> dict[ResultKey, Result]:
         """Exact results of every bucket and group that has counted events."""
         return await reading.aggregate(self._pool, query)
