@@ -1,8 +1,9 @@
-"""Writes ``tests/contract/rest_types.json``: the types of the REST contract's answers, for tests.
+"""Writes what the tests know of the REST contract: ``tests/contract/rest_types.json`` and ``rest_routes.json``.
 
 ``python scripts/make_contract_types.py CONTRACT.json [SCHEMA ...]`` takes the contract (an OpenAPI document) and the
 names of further component schemas to keep; those already in the file are kept. Only facts that decide whether an answer
 is well-formed are copied: types, required keys, enumerations, formats and references.
+``rest_routes.json`` holds the schema of every answer of every route, by status, and of every webhook.
 """
 
 from __future__ import annotations
@@ -12,7 +13,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-TARGET = Path(__file__).parent.parent / "tests" / "contract" / "rest_types.json"
+FOLDER = Path(__file__).parent.parent / "tests" / "contract"
+TARGET = FOLDER / "rest_types.json"
+ROUTES = FOLDER / "rest_routes.json"
+PREFIX = "/api/v1"
+VERBS = ("get", "post", "put", "patch", "delete")
 FACTS = ("type", "required", "enum", "format", "$ref", "additionalProperties")
 LISTS = ("allOf", "oneOf", "anyOf")
 REFERENCE = "#/components/schemas/"
@@ -47,22 +52,50 @@ def references(schema: Any) -> set[str]:
     return found.union(*(references(item) for item in schema.values()))
 
 
+def routes(contract: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """``{"GET /taxes/{code}": {"200": schema or None, ...}, "webhook tax.created": {"body": schema}}``."""
+    found: dict[str, dict[str, Any]] = {}
+    shared = contract["components"]["responses"]
+    for path, verbs in contract["paths"].items():
+        for verb in VERBS:
+            if verb in verbs:
+                answers = verbs[verb]["responses"]
+                found[f"{verb.upper()} {path.removeprefix(PREFIX)}"] = {
+                    status: content(shared[answer["$ref"].rpartition("/")[2]] if "$ref" in answer else answer)
+                    for status, answer in sorted(answers.items())
+                }
+    for webhook in contract.get("webhooks", {}).values():
+        schema = content(webhook["post"]["requestBody"])
+        for name in schema["properties"]["webhook_type"]["enum"]:
+            found[f"webhook {name}"] = {"body": schema}
+    return found
+
+
+def content(answer: dict[str, Any]) -> Any:
+    """The schema of an answer's body; ``None`` without a body."""
+    kinds = list(answer.get("content", {}).values())
+    return facts(kinds[0]["schema"]) if kinds else None
+
+
 def main() -> int:
     if len(sys.argv) < 2:
         print(__doc__)
         return 2
-    contract = json.loads(Path(sys.argv[1]).read_text())["components"]["schemas"]
+    document = json.loads(Path(sys.argv[1]).read_text())
+    contract = document["components"]["schemas"]
     old: dict[str, Any] = json.loads(TARGET.read_text()) if TARGET.exists() else {}
-    wanted = [*old, *sys.argv[2:]]
+    known = routes(document)
+    wanted = [*old, *sys.argv[2:], *references(list(known.values()))]
     kept: dict[str, Any] = {}
     while wanted:
         name = wanted.pop()
         if name not in kept:
             kept[name] = facts(contract[name])
             wanted.extend(references(kept[name]))
-    TARGET.parent.mkdir(exist_ok=True)
+    FOLDER.mkdir(exist_ok=True)
     TARGET.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + "\n")
-    print(f"{len(kept)} schemas")
+    ROUTES.write_text(json.dumps(known, indent=1) + "\n")
+    print(f"{len(kept)} schemas, {len(known)} routes and webhooks")
     return 0
 
 

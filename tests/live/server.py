@@ -16,9 +16,11 @@ import httpx
 
 from billwright.billing.access.service import create_organization
 from billwright.billing.kernel.db import Database
+from tests.contract.recorder import REPORT, assert_kept
 
 _PROGRAM = """
 import os, socket
+import tests.contract.recorder
 from billwright.server.settings import Settings
 from billwright.server.web import serve_on
 
@@ -56,7 +58,8 @@ class LiveServer:
 
 @contextmanager
 def live_server(database_url: str, redis_url: str, log: Path) -> Iterator[LiveServer]:
-    """Start the process, wait until it serves, and end it by its id."""
+    """Start the process, wait until it serves, and end it by its id. Raises for answers against the contract."""
+    report = log.with_name(log.name + ".contract")
     environment = {
         **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")},
         "DATABASE_URL": database_url,
@@ -66,6 +69,7 @@ def live_server(database_url: str, redis_url: str, log: Path) -> Iterator[LiveSe
         "DATABASE_POOL_SIZE": "5",
         "LOG_FORMAT": "json",
         "LOG_LEVEL": "warning",
+        REPORT: str(report),
     }
     with log.open("wb") as written:
         process = subprocess.Popen(
@@ -95,3 +99,4 @@ def live_server(database_url: str, redis_url: str, log: Path) -> Iterator[LiveSe
             process.wait(10)
         if process.stdout is not None:
             process.stdout.close()
+    assert_kept(report.read_text().splitlines() if report.exists() else [])

@@ -3,7 +3,8 @@
     assert problems("Invoice", answer.json()) == []
 
 Says what is missing, of another type or outside an enumeration. The specification's own decisions override the contract
-where it is silent about null: ``NULL_HERE``.
+where it is silent about null: ``NULL_HERE``. ``foreign_keys`` says what an answer holds beyond the contract.
+``tests/contract/recorder.py`` holds every answer of every test against the types of its route.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ NULL_HERE = re.compile(
     | \.lago_(fixed_charge|original_fee)_id
     | \.payment_method\.payment_method_id   # spec 03 §6.1
     | \.billing_configuration\.\w+      # null inherits (spec 03 §1.4)
-    | \.plan\.(invoice_display_name|description|trial_period)   # null = none (spec 03 §2.1)
+    | \.plans?(\[\d+\])?\.(invoice_display_name|description|trial_period)   # null = none (spec 03 §2.1)
     | \.payment_provider_(code|type)    # of manual payments (spec 06 §1)
     | \.provider_customer_id
     | \.xml_url
@@ -47,6 +48,71 @@ def problems(name: str, value: Any) -> list[str]:
     found: list[str] = []
     _check(_schemas()[name], value, "", found)
     return found
+
+
+def problems_of(schema: dict[str, Any], value: Any) -> list[str]:
+    """As ``problems``, for a schema of ``rest_routes.json``."""
+    found: list[str] = []
+    _check(schema, value, "", found)
+    return found
+
+
+def foreign_keys(schema: dict[str, Any], value: Any, path: str = "") -> list[str]:
+    """Paths (``.fees[].id``) of keys that no branch of the schema names; free-form objects count as known."""
+    parts = _parts(schema)
+    if isinstance(value, list):
+        items = [part["items"] for part in parts if "items" in part]
+        return [found for item in value for found in foreign_keys({"anyOf": items}, item, f"{path}[]")] if items else []
+    if not isinstance(value, dict):
+        return []
+    properties: dict[str, list[Any]] = {}
+    for part in parts:
+        for name, item in part.get("properties", {}).items():
+            properties.setdefault(name, []).append(item)
+    others = [part["additionalProperties"] for part in parts if part.get("additionalProperties")]
+    found: list[str] = []
+    for name, item in value.items():
+        if name in properties:
+            found += foreign_keys({"anyOf": properties[name]}, item, f"{path}.{name}")
+        elif properties and not others:
+            found.append(f"{path}.{name}")
+    return found
+
+
+def keys_of(schema: dict[str, Any], value: Any) -> set[tuple[str, str]]:
+    """``(schema, key)`` of every key at any depth that the value holds, for objects with a named schema."""
+    found: set[tuple[str, str]] = set()
+    names, parts = _named(schema), _parts(schema)
+    if isinstance(value, list):
+        items = {"anyOf": [part["items"] for part in parts if "items" in part]}
+        return found.union(*(keys_of(items, item) for item in value))
+    if isinstance(value, dict):
+        for name, item in value.items():
+            found |= {(owner, name) for owner in names if name in _names(_schemas()[owner])}
+            below = [part["properties"][name] for part in parts if name in part.get("properties", {})]
+            if below:
+                found |= keys_of({"anyOf": below}, item)
+    return found
+
+
+def named_keys(schema: str) -> set[str]:
+    """Every key that the contract's schema names."""
+    return _names(_schemas()[schema])
+
+
+def _parts(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """The schema itself and all that it refers to or is put together from."""
+    found = [schema]
+    if "$ref" in schema:
+        found += _parts(_schemas()[schema["$ref"]])
+    for kind in ("allOf", "oneOf", "anyOf"):
+        for part in schema.get(kind, ()):
+            found += _parts(part)
+    return found
+
+
+def _named(schema: dict[str, Any]) -> set[str]:
+    return {part["$ref"] for part in _parts(schema) if "$ref" in part}
 
 
 def unknown_keys(name: str, value: dict[str, Any]) -> set[str]:

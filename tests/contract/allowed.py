@@ -1,0 +1,44 @@
+"""Where our answers differ from the contract's types on purpose, with the reason. Everything else fails a test."""
+
+from __future__ import annotations
+
+OUR_KEYS: dict[str, str] = {
+    r"\.tax(es)?(\[\])?\.(add_ons|customers|plans|charges|commitments)_count$": "spec 05 A1: always 0",
+    r"\.tax(es)?(\[\])?\.applied_to_billing_entities_codes$": "spec 05 A1",
+    r"\.customers?(\[\])?\.external_salesforce_id$": "spec 03 §1.1",
+    r"\.plans?(\[\])?\.(pending_deletion|parent_id|applicable_usage_thresholds)$": "spec 03 §2.1",
+    r"\.minimum_commitment\.commitment_type$": "spec 02 §12",
+    r"\.charges_usage\[\]\.charge\.code$": "spec 01 §10.2",
+    r"\.filters?(\[\])?\.(created_at|lago_id|charge_code)$": "one form of a charge's filter everywhere (spec 02 §2)",
+    r"\.subscriptions?(\[\])?\.(progressive_billing_disabled|applicable_usage_thresholds|plan)$": "spec 03 §6.1",
+    r"\.organization\.(email_settings|subscription_invoice_issuing_date_(anchor|adjustment))$": "spec 04 §23",
+    r"\.invoices?(\[\])?\.(xml_url|voided_at|total_(paid|due)_amount_cents|purchase_order_number"
+    r"|total_offsetted_credit_note_amount_cents)$": "spec 04 §1.3",
+    r"\.customer\.(taxes|error_details|applicable_invoice_custom_sections)$": "one form of a customer (spec 03 §1.4)",
+    r"\.fees?(\[\])?\.lago_original_fee_id$": "spec 02 §11.1",
+    r"\.credit_notes?(\[\])?\.(voided_at|precise_(total|taxes)_amount_cents)$": "spec 05 C2, C8",
+    r"\.credit_notes?(\[\])?\.items\[\]\.precise_amount_cents$": "spec 05 C2",
+    r"\.credit_notes?(\[\])?\.customer\.integration_customers$": "one form of a customer (spec 03 §1.4)",
+    r"\.credits\[\]\.item\.description$": "spec 04 §1.3",
+    r"\.properties\.custom_properties$": "custom aggregations (spec 02 §3)",
+}
+"""Expressions for the ends of paths like ``.fees[].id``: keys beyond the contract's schema."""
+
+DECIDED: dict[str, str] = {
+    r"\.expression: None is not string$": "null without one (spec 01 §1.1)",
+    r"/events.* 200\.events?(\[\d+\])?\.external_subscription_id: None": "not enforced (spec 01 §2.2)",
+    r"/events.* 200\.events?(\[\d+\])?\.properties\.\w+: .* is not string": "values: any JSON (spec 01 §2.2)",
+    r"/events/\w*estimate\w* 200\.fees\[\d+\]\.\w*precise\w*: .* is not number$": "wire strings (spec 01 §11.2)",
+    r"\.amount_details\.(paid|free)_events: '\d+\.\d+' is not integer$": "decimal text in advance (spec 02 §10, row 6)",
+    r"^POST /invoices/preview 200\.invoice\.credits\[\d+\]\.lago_id: None": "stored nowhere (spec 04 §15)",
+    r"\.balance is missing$": "required without a type or a meaning; spec 05 D1 lists what a wallet shows",
+    r" 429\.code is not in the contract$": "`rate_limited` (spec 07 §1.4)",
+    r"422\.error_details: .* is not object$": "an expression's failure is bare text (spec 01 §3.5)",
+    r"422\.error_details is missing$": "codes of states without fields (spec 07 §1.4)",
+    r"\.graduated_ranges\[\d+\]\.(from|to)_value: .* is not integer": "ranges may have decimals (spec 02 §5)",
+    r"\.grouped_by\.\w+: None is not string$": "the null group of usage (spec 00, point 35)",
+    r"usage\[\d+\]\.filters\[\d+\]\.(values|invoice_display_name): None": "what matches no filter (spec 01 §10.2)",
+    r"\.charge_model: 'custom' is none of": "custom aggregations (spec 02 §3)",
+    r"\.minimum_commitment\.invoice_display_name: None": "null = none (spec 02 §12)",
+}
+"""Expressions for whole complaints that a chapter of the specification has decided."""
