@@ -23,6 +23,7 @@ from billwright.billing.kernel.clock import system_now
 from billwright.billing.metering.event_checks import check_all_events
 from billwright.billing.notifications.delivery import deliver_due
 from billwright.billing.notifications.log import discard_old_deliveries
+from billwright.billing.progressive.processing import check_all_marked
 from billwright.billing.scheduling.engine import tick
 from billwright.billing.scheduling.marks import run_all_marked
 from billwright.billing.scheduling.test_clock import resume_advances
@@ -85,6 +86,14 @@ async def _marks(resources: Resources) -> int:
     return await run_all_marked(resources.runtime)
 
 
+async def _usage(resources: Resources) -> int:
+    return await check_all_marked(resources.runtime, kind="live")
+
+
+async def _sandbox_usage(resources: Resources) -> int:
+    return await check_all_marked(resources.runtime, kind="sandbox")
+
+
 async def _wallets(resources: Resources) -> int:
     return await refresh_all_marked(resources.runtime)
 
@@ -143,6 +152,8 @@ async def _clocks(resources: Resources) -> int:
 TIMETABLE: Sequence[Pass] = (
     Pass("tick", _tick, at={}),
     Pass("marks", _marks, at={"minute": set(range(0, 60, 5)), "second": 30}, single=True),
+    Pass("usage", _usage, at={"second": 10}, single=True),
+    Pass("sandbox_usage", _sandbox_usage, every=1.0, single=True),
     Pass("wallets", _wallets, every=300.0, single=True),
     Pass("sweep", _sweep, every=2.0),
     Pass("clocks", _clocks, every=5.0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from billwright.billing.kernel.inputs import Input, Integer, Number, Text
+from billwright.billing.progressive.schemas import RawThresholds
 
 
 class ChargeOverrideInput(Input):
@@ -22,8 +23,8 @@ class ChargeOverrideInput(Input):
 class PlanOverridesInput(Input):
     """``plan_overrides`` of a subscription. ``amount_cents`` in minor units of ``amount_currency``.
 
-    ``minimum_commitment`` is parsed by ``commitments.commitment_change``; ``usage_thresholds`` are refused
-    (``unsupported_value``) when they hold anything.
+    ``minimum_commitment`` is parsed by ``commitments.commitment_change``, ``usage_thresholds`` by
+    ``progressive.thresholds.parse_thresholds``.
     """
 
     name: Text | None = None
@@ -36,7 +37,7 @@ class PlanOverridesInput(Input):
     charges: list[Any] | None = None
     metadata: Any = None
     minimum_commitment: Any = None
-    usage_thresholds: Any = None
+    usage_thresholds: RawThresholds | None = None
 
 
 PLAN_NAMES = ("name", "description", "invoice_display_name", "amount_cents", "amount_currency", "trial_period")

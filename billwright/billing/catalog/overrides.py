@@ -47,6 +47,7 @@ from billwright.billing.kernel.ids import new_id, parse_id
 from billwright.billing.pricing.compatibility import ChargeTraits, validate_charge
 from billwright.billing.pricing.filters import same_values
 from billwright.billing.pricing.properties import validate_properties
+from billwright.billing.progressive.thresholds import ThresholdEntry, parse_thresholds, replace_plan_thresholds
 from billwright.billing.taxes.models import Tax
 from billwright.billing.taxes.queries import taxes_by_codes
 
@@ -63,6 +64,8 @@ class Overrides:
     charges: dict[UUID, ChargeOverrideInput]
     metadata: Any = None
     minimum_commitment: Any = None
+    usage_thresholds: Sequence[ThresholdEntry] | None = None
+    """The child's own; without them it reads its parent's."""
 
     @property
     def amount_currency(self) -> str | None:
@@ -102,8 +105,7 @@ def parse_overrides(raw: Any, problems: Problems) -> Overrides | None:
     except ValidationFailed as failure:
         add_all(problems, failure)
         return None
-    if inp.usage_thresholds:
-        problems.add("usage_thresholds", "unsupported_value")
+    thresholds = parse_thresholds(inp.usage_thresholds, problems)
     charges: dict[UUID, ChargeOverrideInput] = {}
     for item in inp.charges or ():
         if not isinstance(item, Mapping):
@@ -122,7 +124,7 @@ def parse_overrides(raw: Any, problems: Problems) -> Overrides | None:
         for name, value in inp.given_values(*PLAN_NAMES).items()
         if value is not None or name not in NEVER_NULL
     }
-    return Overrides(given, inp.tax_codes, charges, inp.metadata, inp.minimum_commitment)
+    return Overrides(given, inp.tax_codes, charges, inp.metadata, inp.minimum_commitment, thresholds)
 
 
 async def create_child(ctx: Context, parent: Plan, overrides: Overrides) -> Child:
@@ -163,6 +165,7 @@ async def create_child(ctx: Context, parent: Plan, overrides: Overrides) -> Chil
     await ctx.session.flush()
     made = await apply_changes(ctx, child, ChargeChanges(changes, [], {}, set()))
     await _copy_parts(ctx, parent, child, overrides, taxes)
+    await replace_plan_thresholds(ctx, child.id, overrides.usage_thresholds)
     copied_commitment = await copy_commitment(ctx, commitment, child.id) if commitment else None
     await apply_commitment(ctx, child.id, copied_commitment, changed_commitment)
     pairs = {view.charge.id: charge.id for view, charge in zip(views, made, strict=True)}
@@ -215,6 +218,7 @@ async def edit_child(ctx: Context, child: Plan, overrides: Overrides) -> frozens
     if overrides.tax_codes is not None:
         await replace_plan_taxes(ctx, child, overrides.tax_codes, taxes)
     await apply_commitment(ctx, child.id, commitment, changed_commitment)
+    await replace_plan_thresholds(ctx, child.id, overrides.usage_thresholds)
     return frozenset(view.metric.code for view in views)
 
 

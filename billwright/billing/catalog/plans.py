@@ -39,6 +39,8 @@ from billwright.billing.catalog.schemas import PlanInput
 from billwright.billing.kernel.errors import Problems, ValidationFailed
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.notifications.service import emit
+from billwright.billing.progressive.marks import mark_plan
+from billwright.billing.progressive.thresholds import parse_thresholds, replace_plan_thresholds
 from billwright.billing.taxes.models import Tax
 from billwright.billing.taxes.queries import taxes_by_codes
 
@@ -55,7 +57,7 @@ async def create_plan(ctx: Context, inp: PlanInput) -> PlanView:
     """
     entries = parse_charges(inp.charges or ())
     problems = Problems()
-    _refuse_unsupported(inp, problems)
+    thresholds = parse_thresholds(inp.usage_thresholds, problems)
     attributes = validated(replace(PlanAttributes(), **inp.given_values(*NAMES)), problems)
     metadata = validated_metadata(inp.metadata, problems)
     commitment = await commitment_change(ctx, inp.minimum_commitment, None, problems)
@@ -81,6 +83,7 @@ async def create_plan(ctx: Context, inp: PlanInput) -> PlanView:
     if inp.tax_codes:
         await replace_plan_taxes(ctx, plan, inp.tax_codes, references.taxes)
     await apply_commitment(ctx, plan.id, None, commitment)
+    await replace_plan_thresholds(ctx, plan.id, thresholds)
     await publish(ctx, metric_codes=prepared.metric_codes)
     await emit(ctx, "plan.created", "plan", plan.id)
     return await _view(ctx, plan)
@@ -97,7 +100,7 @@ async def update_plan(ctx: Context, code: str, inp: PlanInput) -> PlanView:
     attached = await is_plan_attached(ctx, plan.id)
     entries = None if inp.charges is None else parse_charges(inp.charges)
     problems = Problems()
-    _refuse_unsupported(inp, problems)
+    thresholds = parse_thresholds(inp.usage_thresholds, problems)
     before = attributes_of(plan)
     after = validated(replace(before, **_changes(inp, attached)), problems)
     metadata = validated_metadata(inp.metadata, problems) if inp.given("metadata") else plan.custom_metadata
@@ -131,6 +134,8 @@ async def update_plan(ctx: Context, code: str, inp: PlanInput) -> PlanView:
     if inp.tax_codes is not None:
         await replace_plan_taxes(ctx, plan, inp.tax_codes, references.taxes)
     await apply_commitment(ctx, plan.id, current_commitment, commitment)
+    if await replace_plan_thresholds(ctx, plan.id, thresholds):
+        await mark_plan(ctx, plan.id)
     view = await _view(ctx, plan)
     if inp.cascade_updates:
         await queue_cascade(
@@ -191,6 +196,14 @@ async def duplicate_input(ctx: Context, code: str) -> PlanInput:
         tax_codes=[tax.code for tax in view.taxes],
         metadata=view.plan.custom_metadata,
         minimum_commitment=commitment,
+        usage_thresholds=[
+            {
+                "amount_cents": row.amount_cents,
+                "threshold_display_name": row.threshold_display_name,
+                "recurring": row.recurring,
+            }
+            for row in view.thresholds
+        ],
     )
 
 
@@ -216,9 +229,3 @@ async def replace_plan_taxes(ctx: Context, plan: Plan, codes: Sequence[str], tax
     rows = [{"plan_id": plan.id, "tax_id": taxes[code].id} for code in dict.fromkeys(codes)]
     if rows:
         await ctx.session.execute(insert(PlanTax), rows)
-
-
-def _refuse_unsupported(inp: PlanInput, problems: Problems) -> None:
-    """Thresholds are not billed yet: better refused than silently dropped."""
-    if inp.usage_thresholds:
-        problems.add("usage_thresholds", "unsupported_value")

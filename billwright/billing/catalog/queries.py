@@ -24,6 +24,8 @@ from billwright.billing.catalog.models import (
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.ids import parse_id
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
+from billwright.billing.progressive.models import UsageThreshold
+from billwright.billing.progressive.thresholds import thresholds_of_plans
 from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.taxes.models import Tax
 
@@ -59,6 +61,13 @@ class PlanView:
     charges: tuple[ChargeView, ...]
     taxes: tuple[Tax, ...]
     commitment: CommitmentView | None
+    thresholds: tuple[UsageThreshold, ...] = ()
+    parent_thresholds: tuple[UsageThreshold, ...] = ()
+
+    @property
+    def applicable_thresholds(self) -> tuple[UsageThreshold, ...]:
+        """The plan's usage thresholds, else those of the plan that it overrides (spec 02 §13.1)."""
+        return self.thresholds or self.parent_thresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +254,17 @@ async def plan_views(ctx: Context, plans: Sequence[Plan]) -> list[PlanView]:
         by_plan.setdefault(view.charge.plan_id, []).append(view)
     taxes = await _taxes(ctx, PlanTax.plan_id, PlanTax.tax_id, ids)
     commitments = await commitment_views(ctx.session, ids)
+    parents = [plan.parent_id for plan in plans if plan.parent_id is not None]
+    thresholds = await thresholds_of_plans(ctx.session, [*ids, *parents])
     return [
-        PlanView(plan, tuple(by_plan.get(plan.id, ())), tuple(taxes.get(plan.id, ())), commitments.get(plan.id))
+        PlanView(
+            plan,
+            tuple(by_plan.get(plan.id, ())),
+            tuple(taxes.get(plan.id, ())),
+            commitments.get(plan.id),
+            tuple(thresholds.get(plan.id, ())),
+            tuple(thresholds.get(plan.parent_id, ())) if plan.parent_id else (),
+        )
         for plan in plans
     ]
 

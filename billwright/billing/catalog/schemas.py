@@ -18,6 +18,13 @@ from billwright.billing.kernel.clock import iso
 from billwright.billing.kernel.inputs import Input, Integer, Number, Text
 from billwright.billing.kernel.outputs import Id, Instant, JsonNumber, number
 from billwright.billing.pricing.properties import wire_properties
+from billwright.billing.progressive.schemas import (
+    ApplicableUsageThresholdOut,
+    RawThresholds,
+    UsageThresholdOut,
+    applicable_threshold_object,
+    usage_threshold_object,
+)
 from billwright.billing.taxes.schemas import TaxOut, tax_object
 
 
@@ -112,8 +119,8 @@ RawCommitment = Annotated[Any, WithJsonSchema({**CommitmentInput.model_json_sche
 class PlanInput(Input):
     """Attributes of a plan (spec 03 §2.1); the body of POST and PUT. ``amount_cents`` in minor units.
 
-    ``minimum_commitment`` is parsed by ``commitments.commitment_change``; ``usage_thresholds`` are refused
-    (``unsupported_value``) when they hold anything.
+    ``minimum_commitment`` is parsed by ``commitments.commitment_change``, ``usage_thresholds`` by
+    ``progressive.thresholds.parse_thresholds``.
     """
 
     name: Text | None = None
@@ -131,7 +138,7 @@ class PlanInput(Input):
     charges: RawCharges | None = None
     metadata: Any = None
     minimum_commitment: RawCommitment | None = None
-    usage_thresholds: Any = None
+    usage_thresholds: RawThresholds | None = None
     cascade_updates: bool | None = None
 
 
@@ -242,8 +249,8 @@ class PlanOut(TypedDict):
     charges: list[ChargeOut]
     fixed_charges: list[Any]
     taxes: list[TaxOut]
-    usage_thresholds: list[Any]
-    applicable_usage_thresholds: list[Any]
+    usage_thresholds: list[UsageThresholdOut]
+    applicable_usage_thresholds: list[ApplicableUsageThresholdOut]
     entitlements: list[Any]
     metadata: dict[str, str | None] | None
 
@@ -330,8 +337,8 @@ def plan_object(view: PlanView) -> PlanOut:
         "charges": [charge_object(item) for item in view.charges],
         "fixed_charges": [],
         "taxes": [tax_object(tax) for tax in view.taxes],
-        "usage_thresholds": [],
-        "applicable_usage_thresholds": [],
+        "usage_thresholds": [usage_threshold_object(item) for item in view.thresholds],
+        "applicable_usage_thresholds": [applicable_threshold_object(item) for item in view.applicable_thresholds],
         "entitlements": [],
         "metadata": plan.custom_metadata,
     }

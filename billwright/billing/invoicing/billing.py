@@ -28,6 +28,7 @@ from billwright.billing.kernel.outbox import enqueue
 from billwright.billing.kernel.statements import FlushedInside, savepoint
 from billwright.billing.kernel.transient import is_transient
 from billwright.billing.notifications.service import emit
+from billwright.billing.progressive.consequences import follow_up
 
 log = structlog.get_logger(__name__)
 
@@ -119,7 +120,9 @@ async def settle(
     ``issued_at``: the instant of issue where it is not the billing instant (an event that came late).
     """
     drafted = invoice.expected_finalization_date is not None
-    flow = await run_waterfall(ctx, customer, invoice, computed.fees, computed.totals, final=not drafted)
+    flow = await run_waterfall(
+        ctx, customer, invoice, computed.fees, computed.totals, final=not drafted, rows=computed.rows
+    )
     apply_totals(invoice, flow.totals)
     apply_credits(invoice, flow)
     if drafted:
@@ -133,6 +136,7 @@ async def settle(
     await ctx.session.flush()
     await insert_fees(ctx, invoice, flow.fees, flow.totals, rows=rows)
     await store_credits(ctx, flow)
+    await follow_up(ctx, customer, flow)
 
 
 async def _keep_generating(ctx: Context, invoice: Invoice, rows: Sequence[Row]) -> None:

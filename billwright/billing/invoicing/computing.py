@@ -21,10 +21,11 @@ from billwright.billing.kernel.statements import fetch
 
 @dataclass(frozen=True, slots=True)
 class Computation:
-    """Fees in the order in which they are stored, and the totals over them."""
+    """Fees in the order in which they are stored, the totals over them, and the subscriptions that they bill."""
 
     fees: list[FeeDraft]
     totals: Totals
+    rows: Sequence[Row] = ()
 
 
 _TAXES = """
@@ -65,4 +66,4 @@ async def compute(
             ctx, row, own, customer_taxes, locale=document_locale(customer, ctx.organization), invoice_id=invoice_id
         )
         fees.extend(own if missing is None else [*own, missing])
-    return Computation(fees, totals_of(fees))
+    return Computation(fees, totals_of(fees), rows)

@@ -18,9 +18,11 @@ from billwright.billing.credit_notes.use import use_credit_notes
 from billwright.billing.customers.models import Customer
 from billwright.billing.invoicing.fee_drafts import FeeDraft
 from billwright.billing.invoicing.models import Invoice
+from billwright.billing.invoicing.rows import Row
 from billwright.billing.invoicing.totals import Totals, totals_of
 from billwright.billing.invoicing.waterfall import Held, Step, Waterfall
 from billwright.billing.kernel.statements import fetch
+from billwright.billing.progressive.credit import take_progressive_credits
 from billwright.billing.wallets.use import pay_with_wallets
 
 __all__ = ["Waterfall", "apply_credits", "run_waterfall", "store_credits"]
@@ -29,7 +31,7 @@ CREDITED_TYPES = ("subscription", "progressive_billing")
 """Invoices that credits reduce (spec 05, table on top)."""
 UNSETTLED = ("generating", "draft")
 
-BEFORE_TAXES: tuple[Step, ...] = (take_coupons,)
+BEFORE_TAXES: tuple[Step, ...] = (take_progressive_credits, take_coupons)
 """Progressive credits (drafts too), then coupons (final only)."""
 AFTER_TAXES: tuple[Step, ...] = (use_credit_notes, pay_with_wallets)
 """Credit notes, then wallets (both final only)."""
@@ -49,14 +51,21 @@ select
 
 
 async def run_waterfall(
-    ctx: Context, customer: Customer, invoice: Invoice, fees: Sequence[FeeDraft], totals: Totals, *, final: bool
+    ctx: Context,
+    customer: Customer,
+    invoice: Invoice,
+    fees: Sequence[FeeDraft],
+    totals: Totals,
+    *,
+    final: bool,
+    rows: Sequence[Row] = (),
 ) -> Waterfall:
-    """Reduce a computed invoice by its credits. ``totals`` are those of the bare ``fees``.
+    """Reduce a computed invoice by its credits. ``totals`` are those of the bare ``fees``; ``rows``: what they bill.
 
     The customer must be locked. Only an invoice that is ``generating`` or ``draft`` is touched, so a second run on the
     same invoice changes nothing; unique indexes on the stored rows are the last guard.
     """
-    flow = Waterfall(invoice, fees, totals, final, ctx.now(), Held())
+    flow = Waterfall(invoice, fees, totals, final, ctx.now(), Held(), rows_billed=rows)
     if invoice.invoice_type not in CREDITED_TYPES or invoice.status not in UNSETTLED:
         return flow
     if final and totals.sub_total_including_taxes_amount_cents > 0:

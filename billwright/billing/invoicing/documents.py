@@ -49,6 +49,7 @@ from billwright.billing.kernel.ids import new_id
 from billwright.billing.kernel.models import StoredFile
 from billwright.billing.notifications.service import emit
 from billwright.billing.pricing.filters import filter_display_name
+from billwright.billing.progressive.printing import credits_by_subscription, passed_threshold
 from billwright.billing.subscriptions.calendar.timezones import local_date
 from billwright.billing.subscriptions.models import Subscription
 
@@ -135,6 +136,7 @@ async def invoice_document(ctx: Context, invoice: Invoice) -> InvoiceDocument:
         add_ons=await _add_on_lines(ctx, invoice),
         credit_purchase=await _credit_purchase(ctx, invoice),
         coupons=await _coupons(ctx, invoice),
+        threshold=await passed_threshold(ctx, invoice),
     )
 
 
@@ -236,6 +238,7 @@ async def _sections(ctx: Context, invoice: Invoice) -> tuple[SubscriptionSection
     fees = await fees_of(ctx, invoice)
     taxes = await taxes_of_fees(ctx, [fee.id for fee in fees])
     by_subscription = grouped(fees, "subscription_id")
+    billed_already = await credits_by_subscription(ctx, invoice)
     sections: list[SubscriptionSection] = []
     for subscription, plan in rows:
         own = by_subscription.get(subscription.id, [])
@@ -248,6 +251,7 @@ async def _sections(ctx: Context, invoice: Invoice) -> tuple[SubscriptionSection
                 charges_interval="monthly" if plan.bill_charges_monthly else None,
                 fees=await _lines(ctx, invoice, own, taxes),
                 charges_from=_first_charges_day(own, invoice.timezone),
+                progressive_credit_cents=billed_already.get(subscription.id, 0),
             )
         )
     return tuple(sections)

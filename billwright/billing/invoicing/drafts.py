@@ -26,6 +26,7 @@ from billwright.billing.invoicing.queries import find_invoice
 from billwright.billing.invoicing.rows import Row, stored_row
 from billwright.billing.invoicing.writing import apply_totals, delete_fees, insert_fees
 from billwright.billing.kernel.errors import Forbidden, NotFound
+from billwright.billing.progressive.consequences import follow_up
 from billwright.billing.subscriptions.calendar.timezones import local_date
 from billwright.billing.subscriptions.models import Subscription
 
@@ -76,7 +77,7 @@ async def _recompute(
     computed = await compute(ctx, customer, await rows_of(ctx, invoice), invoice_id=invoice.id)
     detached = await detach_notes(ctx, invoice)
     await delete_fees(ctx, invoice.id)
-    flow = await run_waterfall(ctx, customer, invoice, computed.fees, computed.totals, final=final)
+    flow = await run_waterfall(ctx, customer, invoice, computed.fees, computed.totals, final=final, rows=computed.rows)
     apply_totals(invoice, flow.totals)
     apply_credits(invoice, flow)
     invoice.ready_to_be_refreshed = False
@@ -84,11 +85,12 @@ async def _recompute(
     return flow, detached
 
 
-async def _store(ctx: Context, flow: Waterfall, detached: Sequence[DetachedNote]) -> None:
+async def _store(ctx: Context, customer: Customer, flow: Waterfall, detached: Sequence[DetachedNote]) -> None:
     await ctx.session.flush()
     await insert_fees(ctx, flow.invoice, flow.fees, flow.totals)
     await store_credits(ctx, flow)
     await attach_notes(ctx, flow.invoice, detached)
+    await follow_up(ctx, customer, flow)
 
 
 async def refresh_invoice(ctx: Context, invoice_id: UUID) -> Invoice:
@@ -101,7 +103,7 @@ async def refresh_invoice(ctx: Context, invoice_id: UUID) -> Invoice:
         raise Forbidden("feature_unavailable")
     if invoice.status != "draft":
         return invoice
-    await _store(ctx, *await _recompute(ctx, customer, invoice, final=False))
+    await _store(ctx, customer, *await _recompute(ctx, customer, invoice, final=False))
     return invoice
 
 
@@ -127,7 +129,7 @@ async def finalize_draft(ctx: Context, customer: Customer, invoice: Invoice) -> 
         invoice.finalization_due_at = None
     else:
         await issue(ctx, customer, invoice, now)
-    await _store(ctx, flow, detached)
+    await _store(ctx, customer, flow, detached)
     await finalize_notes(ctx, customer, invoice)
 
 

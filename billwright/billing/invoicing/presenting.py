@@ -36,6 +36,7 @@ from billwright.billing.invoicing.schemas import (
     invoice_object,
 )
 from billwright.billing.kernel.models import StoredFile
+from billwright.billing.progressive.queries import applied_threshold_objects
 from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.subscriptions.presenting import subscription_objects
 
@@ -128,6 +129,8 @@ async def invoice_detail(ctx: Context, invoice: Invoice) -> InvoiceOut:
     answer["credits"] = await credits_of_invoice(ctx, invoice.id)
     answer["error_details"] = [error_detail_object(row) for row in errors]
     answer["applied_invoice_custom_sections"] = []
+    if invoice.invoice_type == "progressive_billing":
+        answer["applied_usage_thresholds"] = await applied_threshold_objects(ctx, invoice.id)
     return answer
 
 

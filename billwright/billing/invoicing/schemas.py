@@ -21,6 +21,7 @@ from billwright.billing.kernel.clock import iso
 from billwright.billing.kernel.inputs import Input, Text
 from billwright.billing.kernel.money import decimal_string, exponent
 from billwright.billing.kernel.outputs import Day, DecimalText, Id, Instant, JsonNumber, number
+from billwright.billing.progressive.schemas import AppliedUsageThresholdOut
 from billwright.billing.subscriptions.calendar.timezones import local_date
 
 VERSION_NUMBER = 4
@@ -185,6 +186,7 @@ class InvoiceOut(TypedDict):
     credits: NotRequired[list[Any]]
     error_details: NotRequired[list[Any]]
     applied_invoice_custom_sections: NotRequired[list[Any]]
+    applied_usage_thresholds: NotRequired[list[AppliedUsageThresholdOut]]
 
 
 def applied_fee_tax(row: FeeTax) -> AppliedTaxOut:

@@ -23,6 +23,7 @@ from billwright.billing.invoicing.overdue import await_payment
 from billwright.billing.kernel.errors import NotAllowed
 from billwright.billing.kernel.inputs import Input, NonNegativeInteger
 from billwright.billing.notifications.service import emit
+from billwright.billing.progressive.marks import mark_usage_of_invoice
 from billwright.billing.wallets.use import give_wallet_credits_back
 
 GiveBack = Callable[[Context, Customer, Invoice], Awaitable[None]]
@@ -69,6 +70,7 @@ async def void_invoice(ctx: Context, invoice_id: UUID, options: VoidOptions) -> 
     else:
         for give_back in WITHOUT_CREDIT_NOTE:
             await give_back(ctx, customer, invoice)
+    await mark_usage_of_invoice(ctx, invoice.id)
     await emit(ctx, "invoice.voided", "invoice", invoice.id)
     await ctx.session.flush()
     return invoice

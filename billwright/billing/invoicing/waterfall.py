@@ -11,6 +11,7 @@ from billwright.billing.access.context import Context
 from billwright.billing.customers.models import Customer
 from billwright.billing.invoicing.fee_drafts import FeeDraft
 from billwright.billing.invoicing.models import Credit, Invoice
+from billwright.billing.invoicing.rows import Row
 from billwright.billing.invoicing.totals import Totals
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.kernel.records import Table
@@ -27,6 +28,18 @@ class Held:
     any_wallet: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """What progressive invoice ``invoice_id`` billed and this invoice cannot take (spec 02 §13.5), before taxes.
+
+    ``earlier``: the progressive invoices of the same period before it, newest first.
+    """
+
+    invoice_id: UUID
+    earlier: Sequence[UUID]
+    amount_cents: int
+
+
 @dataclass(slots=True)
 class Waterfall:
     """Amounts in minor units of ``invoice.currency``.
@@ -37,7 +50,8 @@ class Waterfall:
     ``final``: the invoice is being issued; false on drafts, where nothing is consumed. ``now``: on the organization's
     clock. ``held``: which steps have anything to take (nothing on drafts). ``prepaid_granted_cents`` and
     ``prepaid_purchased_cents`` split ``prepaid_cents`` by the origin of the credits, null where nothing is. ``rows``:
-    what to store once the invoice's row exists, in order.
+    what to store once the invoice's row exists, in order. ``rows_billed``: the subscriptions that the fees are for;
+    ``excesses``: what progressive invoices billed too much, to be given back once the invoice is final.
     """
 
     invoice: Invoice
@@ -53,6 +67,8 @@ class Waterfall:
     prepaid_granted_cents: int | None = None
     prepaid_purchased_cents: int | None = None
     rows: list[Table] = field(default_factory=list[Table])
+    rows_billed: Sequence[Row] = ()
+    excesses: list[Excess] = field(default_factory=list[Excess])
 
     @property
     def sub_total_excluding_taxes_cents(self) -> int:

@@ -13,7 +13,15 @@ from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.invoicing.fee_drafts import FeeDraft, group_key, wire_groups
-from billwright.billing.invoicing.models import Fee, FeeTax, Invoice, InvoiceError, InvoiceSubscription, InvoiceTax
+from billwright.billing.invoicing.models import (
+    Credit,
+    Fee,
+    FeeTax,
+    Invoice,
+    InvoiceError,
+    InvoiceSubscription,
+    InvoiceTax,
+)
 from billwright.billing.invoicing.rows import Row, row_values
 from billwright.billing.invoicing.totals import Totals
 from billwright.billing.kernel.ids import new_id
@@ -114,13 +122,17 @@ def _fee_tables(
     return [(Fee, values), (FeeTax, rows)]
 
 
+_PROGRESSIVE = col(Credit.progressive_billing_invoice_id).is_not(None)
+
+
 async def delete_fees(ctx: Context, invoice_id: UUID) -> None:
-    """Remove a draft's fees, taxes and errors before it is rebuilt."""
+    """Remove a draft's fees, taxes, errors and progressive credits before it is rebuilt."""
     session = ctx.session
     fee_ids = select(col(Fee.id)).where(col(Fee.invoice_id) == invoice_id)
     await session.execute(delete(FeeTax).where(col(FeeTax.fee_id).in_(fee_ids)))
     await session.execute(delete(InvoiceTax).where(col(InvoiceTax.invoice_id) == invoice_id))
     await session.execute(delete(InvoiceError).where(col(InvoiceError.invoice_id) == invoice_id))
+    await session.execute(delete(Credit).where(col(Credit.invoice_id) == invoice_id, _PROGRESSIVE))
     await session.execute(delete(Fee).where(col(Fee.invoice_id) == invoice_id))
 
 

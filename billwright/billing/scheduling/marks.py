@@ -11,15 +11,17 @@ from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
 from billwright.billing.background.runtime import Runtime
 from billwright.billing.invoicing.drafts import refresh_invoice, stale_drafts
+from billwright.billing.progressive.processing import check_marked
 from billwright.billing.wallets.refreshing import refresh_balances
 
 log = structlog.get_logger(__name__)
 
 
 async def run_marked(runtime: Runtime, organization_id: UUID) -> int:
-    """All marked work of an organization in its order: stale drafts, then ongoing balances of wallets; returns how much
-    was done."""
-    return await refresh_marked(runtime, organization_id) + await refresh_balances(runtime, organization_id)
+    """All marked work of an organization in its order: stale drafts, then lifetime usage with its thresholds, then
+    ongoing balances of wallets; returns how much was done."""
+    done = await refresh_marked(runtime, organization_id) + await check_marked(runtime, organization_id)
+    return done + await refresh_balances(runtime, organization_id)
 
 
 async def refresh_marked(runtime: Runtime, organization_id: UUID) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from billwright.billing.access.context import Context
 from billwright.billing.access.naming import billing_entity_code
@@ -13,6 +14,7 @@ from billwright.billing.customers.service import MAX_EXTERNAL_ID
 from billwright.billing.kernel.clock import parse_instant
 from billwright.billing.kernel.errors import NotFound, Problems
 from billwright.billing.kernel.money import CURRENCIES
+from billwright.billing.progressive.thresholds import ThresholdEntry, parse_thresholds
 from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.subscriptions.schemas import SubscriptionCreate, SubscriptionUpdate
 
@@ -33,6 +35,7 @@ class CheckedCreate:
     ending_at: datetime | None
     name: str | None
     overrides: Overrides | None
+    thresholds: Sequence[ThresholdEntry] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class CheckedUpdate:
     anchor: datetime
     ending_at: datetime | None
     overrides: Overrides | None
+    thresholds: Sequence[ThresholdEntry] | None
 
 
 def checked_create(ctx: Context, inp: SubscriptionCreate) -> CheckedCreate:
@@ -58,6 +62,7 @@ def checked_create(ctx: Context, inp: SubscriptionCreate) -> CheckedCreate:
     if inp.billing_time is not None and inp.billing_time not in BILLING_TIMES:
         problems.add("billing_time", "value_is_invalid")
     overrides = _overrides(inp, problems)
+    thresholds = parse_thresholds(inp.usage_thresholds, problems)
     problems.raise_if_any()
     _check_entity(ctx, inp)
     return CheckedCreate(
@@ -67,6 +72,7 @@ def checked_create(ctx: Context, inp: SubscriptionCreate) -> CheckedCreate:
         ending_at=ending_at,
         name=text_or_none(inp.name),
         overrides=overrides,
+        thresholds=thresholds,
     )
 
 
@@ -79,9 +85,10 @@ def checked_update(ctx: Context, inp: SubscriptionUpdate, subscription: Subscrip
         ending_at = _ending(ctx, inp.ending_at, anchor, problems)
     check_options(inp.on_termination_credit_note, inp.on_termination_invoice, problems)
     overrides = _overrides(inp, problems)
+    thresholds = parse_thresholds(inp.usage_thresholds, problems)
     problems.raise_if_any()
     _check_entity(ctx, inp)
-    return CheckedUpdate(anchor, ending_at, overrides)
+    return CheckedUpdate(anchor, ending_at, overrides, thresholds)
 
 
 def check_options(credit_note: str | None, invoice: str | None, problems: Problems) -> None:
@@ -123,17 +130,19 @@ def _ending(ctx: Context, text: str | None, anchor: datetime, problems: Problems
 
 def _overrides(inp: SubscriptionCreate | SubscriptionUpdate, problems: Problems) -> Overrides | None:
     sent: Any = inp.plan_overrides
-    if inp.usage_thresholds:
-        given = isinstance(sent, dict) and "usage_thresholds" in sent
-        problems.add("usage_thresholds", "incompatible_params" if given else "unsupported_value")
-        if given:
-            problems.add("plan_overrides", "incompatible_params")
-            return None
+    if inp.usage_thresholds is not None and _overrides_thresholds(sent):
+        problems.add("usage_thresholds", "incompatible_params")
+        problems.add("plan_overrides", "incompatible_params")
+        return None
     overrides = parse_overrides(sent, problems)
     currency = overrides.amount_currency if overrides else None
     if currency is not None and currency not in CURRENCIES:
         problems.add("amount_currency", "value_is_invalid")
     return overrides
+
+
+def _overrides_thresholds(sent: Any) -> bool:
+    return isinstance(sent, dict) and cast("dict[str, Any]", sent).get("usage_thresholds") is not None
 
 
 def _check_entity(ctx: Context, inp: SubscriptionCreate | SubscriptionUpdate) -> None:

@@ -17,6 +17,7 @@ from billwright.billing.invoicing.billing import bill
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.rows import new_row
 from billwright.billing.notifications.service import emit
+from billwright.billing.progressive.service import freeze_lifetime_usage, open_lifetime_usage
 from billwright.billing.subscriptions.calendar.starts import StartDay, bills_at_start
 from billwright.billing.subscriptions.calendar.termination import unbilled_at
 from billwright.billing.subscriptions.calendar.trial import ended_at_creation
@@ -52,6 +53,7 @@ async def start(
         row = await new_row(ctx, subscription, plan, Case.starting, started_at, tz)
         invoice = await bill(ctx, customer, [row], started_at, tz)
     await refresh_due(ctx, subscription, plan, tz)
+    await open_lifetime_usage(ctx, subscription)
     await emit(ctx, "subscription.started", "subscription", subscription.id)
     return invoice
 
@@ -71,6 +73,7 @@ async def terminate(
     terms = terms_of(subscription, plan, tz)
     unbilled = unbilled_at(terms, at, created_at=subscription.created_at, last_billed_on=subscription.last_billed_on)
     await cancel_successor(ctx, subscription)
+    await freeze_lifetime_usage(ctx, customer, subscription, at)
     subscription.status = "terminated"
     subscription.terminated_at = at
     subscription.updated_at = ctx.now()

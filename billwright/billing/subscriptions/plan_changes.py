@@ -24,6 +24,7 @@ from billwright.billing.in_advance.regrouping import regroup_paid_fees
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.rows import new_row
 from billwright.billing.notifications.service import emit
+from billwright.billing.progressive.thresholds import move_thresholds
 from billwright.billing.subscriptions.calendar.periods import Interval
 from billwright.billing.subscriptions.calendar.prices import is_upgrade, yearly_amount_cents
 from billwright.billing.subscriptions.calendar.termination import unbilled_at
@@ -115,6 +116,7 @@ async def reconsider(
         await ctx.session.flush()
     elif arriving and target >= running:
         current, _ = await upgrade(ctx, customer, current, _again(pending), ctx.now())
+        await move_thresholds(ctx, pending.id, current.id)
     return current
 
 

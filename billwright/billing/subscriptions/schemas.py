@@ -1,7 +1,7 @@
 """Inputs of subscriptions (spec 03 §6.3, §6.10).
 
-``plan_overrides`` is read by ``catalog.overrides.parse_overrides``. ``usage_thresholds`` are refused
-(``unsupported_value``) when they hold anything.
+``plan_overrides`` is read by ``catalog.overrides.parse_overrides``, ``usage_thresholds`` by
+``progressive.thresholds.parse_thresholds``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pydantic import WithJsonSchema
 
 from billwright.billing.catalog.override_schemas import PlanOverridesInput
 from billwright.billing.kernel.inputs import Input, Text
+from billwright.billing.progressive.schemas import RawThresholds
 
 OverridesValue = Annotated[Any, WithJsonSchema(PlanOverridesInput.model_json_schema())]
 """``plan_overrides`` as sent."""
@@ -32,7 +33,7 @@ class SubscriptionCreate(Input):
     purchase_order_number: Text | None = None
     billing_entity_code: Text | None = None
     plan_overrides: OverridesValue = None
-    usage_thresholds: Any = None
+    usage_thresholds: RawThresholds | None = None
 
 
 class SubscriptionUpdate(Input):
@@ -48,7 +49,7 @@ class SubscriptionUpdate(Input):
     on_termination_invoice: Text | None = None
     on_termination_credit_note: Text | None = None
     plan_overrides: OverridesValue = None
-    usage_thresholds: Any = None
+    usage_thresholds: RawThresholds | None = None
 
 
 class TerminationOptions(Input):

@@ -20,6 +20,8 @@ from billwright.billing.customers.settings import applicable_timezone
 from billwright.billing.kernel.errors import NotFound, Problems, ValidationFailed
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.notifications.service import emit
+from billwright.billing.progressive.marks import mark_subscription
+from billwright.billing.progressive.thresholds import set_own_thresholds
 from billwright.billing.subscriptions.calendar.starts import StartDay, start_day, started_at
 from billwright.billing.subscriptions.checking import (
     CheckedCreate,
@@ -35,7 +37,7 @@ from billwright.billing.subscriptions.periodic_billing import catch_up
 from billwright.billing.subscriptions.plan_changes import change_plan
 from billwright.billing.subscriptions.queries import editable_subscription, find_subscription
 from billwright.billing.subscriptions.schemas import SubscriptionCreate, SubscriptionUpdate, TerminationOptions
-from billwright.billing.subscriptions.successors import Succession, cancel
+from billwright.billing.subscriptions.successors import Succession, cancel, pending_successors
 from billwright.billing.subscriptions.terms import plan_of, refresh_due
 
 _EXTERNAL_ID_LOCK = text("select pg_advisory_xact_lock(hashtextextended(:key, 11))")
@@ -79,6 +81,8 @@ async def create_subscription(ctx: Context, inp: SubscriptionCreate) -> Subscrip
         **_options(inp),
     )
     ctx.session.add(subscription)
+    await ctx.session.flush()
+    await set_own_thresholds(ctx, subscription, asked.thresholds)
     await _begin(ctx, customer, subscription)
     return subscription
 
@@ -144,7 +148,7 @@ async def _post_again(
     if current.status == "pending":
         return await _reschedule(ctx, customer, current, plan, asked, inp)
     target = await overridden(ctx, plan, asked.overrides)
-    return await change_plan(
+    running = await change_plan(
         ctx,
         customer,
         current,
@@ -155,6 +159,19 @@ async def _post_again(
             attributes=_options(inp),
         ),
     )
+    await _set_thresholds_of_successor(ctx, current, running, asked)
+    return running
+
+
+async def _set_thresholds_of_successor(
+    ctx: Context, current: Subscription, running: Subscription, asked: CheckedCreate
+) -> None:
+    """Thresholds sent with a plan change are those of the subscription that it makes, be it pending."""
+    if asked.thresholds is None:
+        return
+    successor = (await pending_successors(ctx, [current])).get(current.id) if running is current else running
+    if successor is not None and await set_own_thresholds(ctx, successor, asked.thresholds):
+        await mark_subscription(ctx, successor.external_id)
 
 
 async def _reschedule(
@@ -171,6 +188,7 @@ async def _reschedule(
     if inp.given("name"):
         current.name = asked.name
     current.updated_at = ctx.now()
+    await set_own_thresholds(ctx, current, asked.thresholds)
     if left.parent_id is not None:
         left.deleted_at = left.updated_at = ctx.now()
     await ctx.session.flush()
@@ -265,6 +283,10 @@ async def update_subscription(ctx: Context, external_id: str, status: str, inp: 
         scheduled = False
     done = None if sent.overrides is None else await override(ctx, customer, subscription, sent.overrides)
     subscription = done.subscription if done else subscription
+    own = await set_own_thresholds(ctx, subscription, sent.thresholds)
+    others = sent.overrides is not None and sent.overrides.usage_thresholds is not None
+    if own or others or inp.given("progressive_billing_disabled"):
+        await mark_subscription(ctx, subscription.external_id)
     if scheduled:
         await _begin(ctx, customer, subscription)
     else:

@@ -25,6 +25,7 @@ from billwright.billing.invoicing.rows import Row, new_row
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.kernel.statements import fetch
 from billwright.billing.notifications.service import emit
+from billwright.billing.progressive.service import hand_over_lifetime_usage
 from billwright.billing.subscriptions.calendar.due import is_switch_day
 from billwright.billing.subscriptions.calendar.windows import Case
 from billwright.billing.subscriptions.models import Subscription
@@ -162,6 +163,7 @@ async def conclude(
     invoice = await bill(ctx, customer, rows, t, tz)
     await refresh_due(ctx, ended.subscription, ended.plan, tz)
     await refresh_due(ctx, successor, plan, tz)
+    await hand_over_lifetime_usage(ctx, ended.subscription, successor)
     await emit(ctx, "subscription.terminated", "subscription", ended.subscription.id)
     await emit(ctx, "subscription.started", "subscription", successor.id)
     return invoice

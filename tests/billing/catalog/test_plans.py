@@ -63,7 +63,15 @@ async def _create(shop: Shop, body: dict[str, Any]) -> PlanView:
         ({"minimum_commitment": {"amount_cents": 2**63}}, {"amount_cents": ["value_is_out_of_range"]}),
         ({"minimum_commitment": {"amount_cents": "a"}}, {"amount_cents": ["value_is_invalid"]}),
         ({"minimum_commitment": {"invoice_display_name": "x"}}, {"amount_cents": ["value_is_mandatory"]}),
-        ({"usage_thresholds": [{"amount_cents": 1}]}, {"usage_thresholds": ["unsupported_value"]}),
+        ({"usage_thresholds": [{"threshold_display_name": "x"}]}, {"usage_thresholds": ["missing_amount_cents"]}),
+        ({"usage_thresholds": [{"amount_cents": 0}]}, {"amount_cents": ["value_is_out_of_range"]}),
+        ({"usage_thresholds": [{"amount_cents": "a"}]}, {"amount_cents": ["value_is_invalid"]}),
+        ({"usage_thresholds": [{"amount_cents": 5}, {"amount_cents": 5}]}, {"usage_thresholds": ["duplicated_values"]}),
+        (
+            {"usage_thresholds": [{"amount_cents": 5, "recurring": True}, {"amount_cents": 6, "recurring": True}]},
+            {"usage_thresholds": ["multiple_recurring_thresholds"]},
+        ),
+        ({"usage_thresholds": 5}, {"usage_thresholds": ["value_is_invalid"]}),
         ({"charges": ["x"]}, {"charges": ["value_is_invalid"]}),
         ({"charges": {"a": 1}}, {"charges": ["value_is_invalid"]}),
         ({"name": "", "interval": "x"}, {"name": ["value_is_mandatory"], "interval": ["value_is_invalid"]}),
@@ -357,7 +365,7 @@ async def test_list_is_newest_first_without_overrides_in_a_constant_number_of_qu
         return len(statements), [view.plan.code for view in page.items]
 
     few, many = await load(1), await load(100)
-    assert few[0] == many[0] == 8
+    assert few[0] == many[0] == 9
     assert sorted(many[1]) == sorted(f"p{number}" for number in range(12) if number != 1)
     async with shop.context() as ctx:
         found = await list_plans(ctx, PlanFilters(search="PLAN 1"), PageRequest())

@@ -182,8 +182,8 @@ async def test_refused(rest: RestClient) -> None:
             pay_in_advance="value_is_invalid",
         ),
     )
-    answer = await rest.post("plans", {"plan": {**PLAN, "usage_thresholds": [{"amount_cents": 5}]}})
-    assert (answer.status_code, answer.json()) == (422, validation(usage_thresholds="unsupported_value"))
+    answer = await rest.post("plans", {"plan": {**PLAN, "usage_thresholds": [{"recurring": True}]}})
+    assert (answer.status_code, answer.json()) == (422, validation(usage_thresholds="missing_amount_cents"))
 
 
 async def test_permissions_and_other_organizations(rest: RestClient) -> None:

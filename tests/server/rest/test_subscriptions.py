@@ -80,7 +80,8 @@ async def test_03_6_1_fields(sandbox: Sandbox) -> None:
         ({"plan_overrides": {"amount_cents": -1}}, {"amount_cents": "value_is_out_of_range"}),
         ({"plan_overrides": {"amount_currency": "XXQ"}}, {"amount_currency": "value_is_invalid"}),
         ({"plan_overrides": {"trial_period": -1}}, {"trial_period": "value_is_out_of_range"}),
-        ({"usage_thresholds": [{"amount_cents": 1}]}, {"usage_thresholds": "unsupported_value"}),
+        ({"usage_thresholds": [{"amount_cents": 0}]}, {"amount_cents": "value_is_out_of_range"}),
+        ({"plan_overrides": {"usage_thresholds": [{}]}}, {"usage_thresholds": "missing_amount_cents"}),
         (
             {"usage_thresholds": [{"amount_cents": 1}], "plan_overrides": {"usage_thresholds": []}},
             {"usage_thresholds": "incompatible_params", "plan_overrides": "incompatible_params"},
@@ -271,7 +272,7 @@ async def test_03_6_10_credit_note_option_only_in_advance(sandbox: Sandbox) -> N
         ({"plan_overrides": []}, {"plan_overrides": "value_is_invalid"}),
         ({"plan_overrides": {"name": " "}}, {"name": "value_is_mandatory"}),
         ({"plan_overrides": {"amount_currency": "USD"}}, {"currency": "currencies_does_not_match"}),
-        ({"usage_thresholds": [1]}, {"usage_thresholds": "unsupported_value"}),
+        ({"usage_thresholds": [1]}, {"usage_thresholds": "value_is_invalid"}),
     ],
 )
 async def test_03_6_10_refusals(sandbox: Sandbox, attributes: dict[str, Any], details: dict[str, str]) -> None:

@@ -8,6 +8,8 @@ from billwright.billing.catalog.queries import plan_by_id, plan_views
 from billwright.billing.catalog.schemas import PlanOut, plan_object
 from billwright.billing.customers.queries import get_customer
 from billwright.billing.kernel.pagination import Page
+from billwright.billing.progressive.schemas import ApplicableUsageThresholdOut, applicable_threshold_object
+from billwright.billing.progressive.thresholds import applicable_thresholds
 from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.subscriptions.presenting import SubscriptionOut, subscription_objects
 from billwright.billing.subscriptions.queries import (
@@ -31,7 +33,7 @@ class SubscriptionDetailOut(SubscriptionOut):
     """A single subscription with its plan."""
 
     plan: NotRequired[PlanOut]
-    applicable_usage_thresholds: NotRequired[list[Any]]
+    applicable_usage_thresholds: NotRequired[list[ApplicableUsageThresholdOut]]
 
 
 async def _answer(call: Call, subscription: Subscription) -> SubscriptionDetailOut:
@@ -39,7 +41,18 @@ async def _answer(call: Call, subscription: Subscription) -> SubscriptionDetailO
     await ctx.session.flush()
     shown = (await subscription_objects(ctx, [subscription]))[0]
     view = (await plan_views(ctx, [await plan_by_id(ctx, subscription.plan_id)]))[0]
-    return {**shown, "plan": plan_object(view), "applicable_usage_thresholds": []}
+    thresholds = await applicable_thresholds(
+        ctx.session,
+        subscription.id,
+        view.plan.id,
+        view.plan.parent_id,
+        disabled=subscription.progressive_billing_disabled,
+    )
+    return {
+        **shown,
+        "plan": plan_object(view),
+        "applicable_usage_thresholds": [applicable_threshold_object(item) for item in thresholds],
+    }
 
 
 async def start_subscription(call: Call, inp: SubscriptionCreate) -> SubscriptionDetailOut:

@@ -19,7 +19,7 @@ from asyncpg.pgproto.pgproto import UUID  # pyright: ignore
 from uuid_utils import uuid7
 
 from billwright.billing.metering.store.encoding import fifteen_places, json_text, ledger_digest
-from billwright.billing.metering.store.postgres import instant
+from billwright.billing.metering.store.postgres import instant, watching
 from billwright.billing.metering.store.postgres.binary_rows import COLUMNS, copy_data, microseconds, pack, pack_rest
 from billwright.billing.metering.store.postgres.connections import Connection, Pool
 from billwright.billing.metering.store.postgres.locks import SHARE_APPEND
@@ -43,7 +43,10 @@ SELECT CASE WHEN count(*) < cardinality($1) THEN array_agg(key) END AS kept, cou
 """The sort reads all of its input, the lock included, before the first key is entered."""
 
 _NUMBERS = "ARRAY(SELECT nextval('event_seq') FROM generate_series(1, $1::int))"
-_NUMBER = f"SELECT marking_until, {_NUMBERS} AS numbers, {instant.CODES} AS instant FROM rollup_state"
+_NUMBER = (
+    f"SELECT marking_until, {_NUMBERS} AS numbers, {instant.CODES} AS instant, {watching.ORGANIZATIONS} AS watched"
+    " FROM rollup_state"
+)
 
 _MARK_LATE = """
 INSERT INTO usage_dirty (organization_id, external_subscription_id, code, bucket, gen)
@@ -167,6 +170,17 @@ class Writing:
                 [self._numbers[place] for place in at_once],
                 [_described(self._event(place)) for place in at_once],
                 in_advance,
+            )
+        watched = set(state["watched"])
+        if watched:
+            events = map(self._event, self._chosen)
+            await watching.mark(
+                connection,
+                (
+                    (event.organization_id, event.external_subscription_id)
+                    for event in events
+                    if event.external_subscription_id and event.organization_id in watched
+                ),
             )
 
     def results(self) -> list[list[Appended]]:

@@ -1,0 +1,162 @@
+"""Reads of progressive invoices and of lifetime usage, scoped by organization (spec 02 §13.2, §13.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlmodel import col
+
+from billwright.billing.access.context import Context
+from billwright.billing.invoicing.models import Fee, Invoice, InvoiceSubscription
+from billwright.billing.kernel.clock import iso
+from billwright.billing.kernel.errors import NotFound
+from billwright.billing.kernel.statements import fetch
+from billwright.billing.progressive.models import (
+    AppliedUsageThreshold,
+    LifetimeUsage,
+    ProgressiveInvoice,
+    UsageThreshold,
+)
+from billwright.billing.progressive.schemas import AppliedUsageThresholdOut, usage_threshold_object
+from billwright.billing.subscriptions.models import Subscription
+
+BILLED_STATUSES = ("finalized", "pending", "failed")
+"""A progressive invoice that waits for its taxes, or whose taxes failed, has billed its usage all the same."""
+
+INVOICED_STATUSES = ("draft", "pending", "failed", "finalized")
+
+
+async def progressive_invoices(
+    ctx: Context, subscription_id: UUID, opened: datetime, closed: datetime
+) -> list[Invoice]:
+    """The subscription's progressive invoices made from ``opened`` to ``closed`` (both included), newest first."""
+    rows = await ctx.session.scalars(
+        select(Invoice)
+        .join(InvoiceSubscription, col(InvoiceSubscription.invoice_id) == col(Invoice.id))
+        .where(
+            col(Invoice.organization_id) == ctx.organization_id,
+            col(Invoice.invoice_type) == "progressive_billing",
+            col(Invoice.status).in_(BILLED_STATUSES),
+            col(InvoiceSubscription.subscription_id) == subscription_id,
+            col(InvoiceSubscription.timestamp) >= opened,
+            col(InvoiceSubscription.timestamp) <= closed,
+        )
+        .order_by(col(InvoiceSubscription.timestamp).desc(), col(Invoice.created_at).desc(), col(Invoice.id).desc())
+    )
+    return list(rows.all())
+
+
+_ANY_PROGRESSIVE = """
+select 1 from invoice_subscriptions
+where subscription_id = any($1::uuid[]) and invoicing_reason = 'progressive_billing' limit 1
+"""
+"""Asked for every invoice that bills usage, and the answer is nearly always no."""
+
+
+async def any_progressive(ctx: Context, subscription_ids: Sequence[UUID]) -> bool:
+    """Whether one of the subscriptions ever had a progressive invoice."""
+    return bool(await fetch(ctx.session, _ANY_PROGRESSIVE, list(subscription_ids)))
+
+
+async def chain_of(ctx: Context, subscription: Subscription) -> list[UUID]:
+    """Ids of the subscriptions with the same customer, external id and anchor; canceled ones left out."""
+    rows = await ctx.session.scalars(
+        select(col(Subscription.id)).where(
+            col(Subscription.organization_id) == ctx.organization_id,
+            col(Subscription.customer_id) == subscription.customer_id,
+            col(Subscription.external_id) == subscription.external_id,
+            col(Subscription.subscription_at) == subscription.subscription_at,
+            col(Subscription.status) != "canceled",
+        )
+    )
+    return list(rows.all())
+
+
+async def invoiced_usage(ctx: Context, chain: Sequence[UUID]) -> int:
+    """Charge fees in arrears of the chain on subscription invoices, in minor units. Progressive invoices do not count:
+    what they billed is still current, and later on the invoice that closes their period.
+    """
+    total = await ctx.session.scalar(
+        select(func.coalesce(func.sum(col(Fee.amount_cents)), 0))
+        .join(Invoice, col(Invoice.id) == col(Fee.invoice_id))
+        .where(
+            col(Fee.organization_id) == ctx.organization_id,
+            col(Fee.subscription_id).in_(chain),
+            col(Fee.fee_type) == "charge",
+            col(Fee.pay_in_advance).is_(False),
+            col(Fee.deleted_at).is_(None),
+            col(Invoice.invoice_type) == "subscription",
+            col(Invoice.status).in_(INVOICED_STATUSES),
+        )
+    )
+    return int(total or 0)
+
+
+async def lifetime_usage_of(ctx: Context, subscription_id: UUID, *, lock: bool = False) -> LifetimeUsage | None:
+    """The record of the chain that this subscription stands for now."""
+    statement = select(LifetimeUsage).where(
+        col(LifetimeUsage.organization_id) == ctx.organization_id, col(LifetimeUsage.subscription_id) == subscription_id
+    )
+    if lock:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    return (await ctx.session.scalars(statement)).first()
+
+
+async def find_lifetime_usage(ctx: Context, subscription_id: UUID, *, lock: bool = False) -> LifetimeUsage:
+    """The same. Raises ``NotFound("lifetime_usage")``."""
+    found = await lifetime_usage_of(ctx, subscription_id, lock=lock)
+    if found is None:
+        raise NotFound("lifetime_usage")
+    return found
+
+
+async def applications_of_chain(ctx: Context, chain: Sequence[UUID]) -> list[tuple[int, datetime]]:
+    """Lifetime usage and instant of every application of a threshold, oldest first."""
+    rows = await ctx.session.execute(
+        select(col(AppliedUsageThreshold.lifetime_usage_amount_cents), col(AppliedUsageThreshold.created_at))
+        .where(
+            col(AppliedUsageThreshold.organization_id) == ctx.organization_id,
+            col(AppliedUsageThreshold.invoice_id).in_(
+                select(col(InvoiceSubscription.invoice_id)).where(
+                    col(InvoiceSubscription.subscription_id).in_(chain),
+                    col(InvoiceSubscription.invoicing_reason) == "progressive_billing",
+                )
+            ),
+        )
+        .order_by(col(AppliedUsageThreshold.created_at), col(AppliedUsageThreshold.id))
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def applied_threshold_objects(ctx: Context, invoice_id: UUID) -> list[AppliedUsageThresholdOut]:
+    """The thresholds that a progressive invoice was made for: steps ascending, the recurring one last."""
+    rows = await ctx.session.execute(
+        select(AppliedUsageThreshold, UsageThreshold)
+        .join(UsageThreshold, col(UsageThreshold.id) == col(AppliedUsageThreshold.usage_threshold_id))
+        .where(
+            col(AppliedUsageThreshold.organization_id) == ctx.organization_id,
+            col(AppliedUsageThreshold.invoice_id) == invoice_id,
+        )
+        .order_by(col(UsageThreshold.recurring), col(UsageThreshold.amount_cents))
+    )
+    return [
+        {
+            "lifetime_usage_amount_cents": applied.lifetime_usage_amount_cents,
+            "created_at": iso(applied.created_at) or "",
+            "usage_threshold": usage_threshold_object(threshold),
+        }
+        for applied, threshold in rows
+    ]
+
+
+async def reason_of(ctx: Context, invoice_id: UUID) -> ProgressiveInvoice | None:
+    """Why a progressive invoice was made."""
+    return await ctx.session.scalar(
+        select(ProgressiveInvoice).where(
+            col(ProgressiveInvoice.organization_id) == ctx.organization_id,
+            col(ProgressiveInvoice.invoice_id) == invoice_id,
+        )
+    )
