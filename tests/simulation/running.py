@@ -1,0 +1,50 @@
+"""Live one life and compare its books: shared by the tests and the command."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from billwright.billing.background import jobs
+from billwright.billing.background.registration import register_all
+from billwright.billing.kernel.db import Database
+from tests.simulation.checker.actions import Books
+from tests.simulation.compare import differences
+from tests.simulation.driver import Driver, as_text
+from tests.simulation.plan import FEATURES, plan_life
+from tests.support.sandbox import sandbox_on
+
+PREFIX = "SIM"
+_PAPERS = ("invoice.document", "credit_note.document")
+
+
+@contextmanager
+def without_papers() -> Iterator[None]:
+    """PDFs are not what is checked here, and take most of the time."""
+
+    async def no_paper(call: jobs.JobCall) -> None:
+        del call
+
+    register_all()
+    kept = {name: jobs._HANDLERS[name] for name in _PAPERS}
+    jobs._HANDLERS.update(dict.fromkeys(_PAPERS, no_paper))
+    try:
+        yield
+    finally:
+        jobs._HANDLERS.update(kept)
+
+
+async def simulate(database: Database, seed: int, features: Collection[str] = FEATURES) -> tuple[int, list[str], str]:
+    """How many invoices there are, what differs, and the history as text."""
+    life = plan_life(seed, features)
+    clock = datetime.fromisoformat(life.start)
+    async with sandbox_on(database, clock=clock, name=f"Simulation {seed}") as sandbox:
+        driver = Driver(sandbox, seed)
+        with without_papers():
+            await driver.live(life.steps, life.end)
+        found = await driver.found()
+    books = Books(life.start, PREFIX)
+    for entry in driver.history:
+        books.take(*entry)
+    return len(found["invoices"]), differences(books.close(life.end), found), as_text(driver.history)
