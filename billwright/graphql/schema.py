@@ -26,6 +26,7 @@ from billwright.graphql.queries.catalog import CatalogQueries
 from billwright.graphql.queries.customers import CustomerQueries
 from billwright.graphql.queries.developers import DeveloperQueries
 from billwright.graphql.queries.invoices import InvoiceQueries
+from billwright.graphql.queries.explanations import ExplanationQueries
 from billwright.graphql.queries.members import MemberQueries
 from billwright.graphql.queries.payments import PaymentQueries
 from billwright.graphql.queries.search import SearchQueries
@@ -40,6 +41,7 @@ Query = merge_types(
         CustomerQueries,
         DeveloperQueries,
         InvoiceQueries,
+        ExplanationQueries,
         MemberQueries,
         PaymentQueries,
         SearchQueries,

@@ -299,12 +299,13 @@ def usage() -> list[Data]:
                      {"name": "model: keyword", "units": "400000", "amount_cents": 60_000}]},
                  {"name": "Region: US", "units": "600000", "amount_cents": 90_000, "groups": []},
                  {"name": "All other values", "units": "30100", "amount_cents": 3_515, "groups": []}]},
+             "explain_url": f"{BASE}/fee/1/explain",
             {"id": "c2", "name": "Storage", "code": "storage_gb", "model": "Weighted sum · per GB and month", "units": "412.503871",
-             "amount_cents": 61_876, "measure": {"percent": 18, "label": "18% of this period's usage", "over": False}, "filters": []},
+             "amount_cents": 61_876, "measure": {"percent": 18, "label": "18% of this period's usage", "over": False}, "explain_url": f"{BASE}/fee/1/explain", "filters": []},
             {"id": "c3", "name": "Seats", "code": "seats", "model": "Package · 5 per package", "units": "11", "amount_cents": 12_212,
-             "measure": {"percent": 3.5, "label": "3.5% of this period's usage", "over": False}, "filters": []},
+             "measure": {"percent": 3.5, "label": "3.5% of this period's usage", "over": False}, "explain_url": f"{BASE}/fee/1/explain", "filters": []},
             {"id": "c4", "name": "Support calls", "code": "support", "model": "Percentage", "units": "0", "amount_cents": 0,
-             "measure": {"percent": 0, "label": "Nothing used", "over": False}, "filters": []}],
+             "measure": {"percent": 0, "label": "Nothing used", "over": False}, "explain_url": f"{BASE}/fee/1/explain", "filters": []}],
     }]  # fmt: skip
 
 
@@ -357,7 +358,7 @@ def fee(
     number: int, name: str, units: str, price: str, cents: int, steps: list[Data] | None = None, **more: Any
 ) -> Data:
     return {"id": f"f{number}", "name": name, "notes": [], "units": units, "unit_price": price, "tax_rates": ["20"],
-            "amount_cents": cents, "edited": False, "steps": steps or [], "explain_url": f"{BASE}/fee/{number}/explain",
+            "amount_cents": cents, "edited": False, "editable": True, "steps": steps or [], "explain_url": f"{BASE}/fee/{number}/explain",
             **more}  # fmt: skip
 
 
@@ -436,15 +437,15 @@ def invoice_page(draft: bool = False) -> Data:
 
 EXPLANATION: Data = {
     "matches": True,
-    "steps": [
-        {"label": "Period, 29 days in Asia/Tokyo", "formula": "Feb 1, 2024 00:00 – Feb 29, 2024 23:59:59", "result": "29", "unit": "days"},
-        {"label": "Events with code search_requests, region EU", "formula": "sum(properties.search_requests_volume)",
-         "result": "1,834,200", "unit": "requests"},
-        {"label": "First 10,000", "formula": "10,000 × 0", "result": "0.00", "unit": "USD"},
-        {"label": "Next 990,000", "formula": "990,000 × 0.0015", "result": "1,485.00", "unit": "USD"},
-        {"label": "Rest, with its flat fee", "formula": "834,200 × 0.0011988 + 256.26", "result": "1,256.29896", "unit": "USD"},
-        {"label": "To minor units, half up", "formula": "round(2,741.29896 × 100)", "result": "274,130", "unit": "cents"},
-    ],
+    "notes": [],
+    "parts": [{"name": None, "steps": [
+        {"kind": "window", "label": "Days of the whole period", "formula": "", "detail": "Feb 1, 2024 00:00:00 – Feb 29, 2024 23:59:59 (Asia/Tokyo)", "result": "29", "unit": "days"},
+        {"kind": "aggregation", "label": "Sum of search_requests_volume", "formula": "", "detail": "", "result": "1,834,200", "unit": "units"},
+        {"kind": "pricing", "label": "Tier 1: above 0, up to 10,000", "formula": "(min(1,834,200, 10,000) − 0) × 0 + 0", "detail": "", "result": "0", "unit": "USD"},
+        {"kind": "pricing", "label": "Tier 2: above 10,000, up to 1,000,000", "formula": "(min(1,834,200, 1,000,000) − 10,000) × 0.0015 + 0", "detail": "", "result": "1,485", "unit": "USD"},
+        {"kind": "pricing", "label": "Tier 3: above 1,000,000", "formula": "(1,834,200 − 1,000,000) × 0.0011988 + 256.26", "detail": "", "result": "1,256.29896", "unit": "USD"},
+        {"kind": "conversion-to-minor-units", "label": "Rounded to minor units", "formula": "round(2,741.29896 × 100)", "detail": "", "result": "274,130", "unit": "cents"},
+    ]}],
 }  # fmt: skip
 
 SEARCH: list[Data] = [

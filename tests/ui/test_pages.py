@@ -99,7 +99,7 @@ async def test_customer_page_and_its_tabs(world: World) -> None:
     async with visitor(world) as admin:
         page = words(await admin.page(href))
         assert "€0.60 so far, without taxes" in page, "12 calls of 0.05"
-        assert "API calls Standard 100.0% of this period's usage 12 0.60" in page
+        assert "API calls Standard Explain 100.0% of this period's usage 12 0.60" in page
         assert "Jan 15, 2024 – Jan 31, 2024" in page
         assert "Gross revenue €17.00 1 invoice" in page
         assert page == words(await admin.page(f"{href}/overview"))
@@ -179,7 +179,7 @@ async def test_a_draft_invoice_refreshed_finalized_and_printed(world: World) -> 
         said = words(page)
         assert "This is a draft until" in said
         assert "Download PDF" not in said
-        assert "API calls 12 events 12 €0.05" in said
+        assert "API calls 12 events Explain 12 €0.05" in said
         assert "Fees 31.60 Subtotal, excl. tax €31.60 Tax (0%) 0.00 Subtotal, incl. tax €31.60 Total €31.60" in said
         assert "At present €31.60 become due" in said
         refreshed = await admin.submit(f"{href}/refresh", "invoice")

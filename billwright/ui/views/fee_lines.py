@@ -35,12 +35,12 @@ def groups(invoice: Mapping[str, Any], base: str) -> list[dict[str, Any]]:
                     or subscription["plan"]["invoiceDisplayName"]
                     or subscription["plan"]["name"],
                     "href": f"{base}/subscription/{subscription['id']}",
-                    "periods": _periods(own, subscription["plan"], invoice),
+                    "periods": _periods(own, subscription["plan"], invoice, base),
                 }
             )
     rest = [fee for fee in shown if fee["subscriptionId"] not in known]
     if rest:
-        found.append({"name": "Items", "href": None, "periods": _periods(rest, None, invoice)})
+        found.append({"name": "Items", "href": None, "periods": _periods(rest, None, invoice, base)})
     return found
 
 
@@ -51,7 +51,9 @@ def visible(fees: Iterable[Fee]) -> list[Fee]:
     return [fee for fee in everything if fee["feeType"] != "subscription" or int(fee["amountCents"]) or not others]
 
 
-def _periods(fees: list[Fee], plan: Mapping[str, Any] | None, invoice: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _periods(
+    fees: list[Fee], plan: Mapping[str, Any] | None, invoice: Mapping[str, Any], base: str
+) -> list[dict[str, Any]]:
     by_period: dict[tuple[str, str], list[Fee]] = {}
     for fee in fees:
         by_period.setdefault(_period(fee, invoice["timezone"]), []).append(fee)
@@ -59,7 +61,7 @@ def _periods(fees: list[Fee], plan: Mapping[str, Any] | None, invoice: Mapping[s
         {
             "label": _label(period),
             "fees": [
-                shown_fee(fee, plan, invoice["currency"])
+                {**shown_fee(fee, plan, invoice["currency"]), "explain_url": f"{base}/fee/{fee['id']}/explain"}
                 for fee in sorted(
                     by_period[period], key=lambda fee: (_ORDER[fee["feeType"]], name_of(fee, plan).lower())
                 )
@@ -101,11 +103,16 @@ def name_of(fee: Fee, plan: Mapping[str, Any] | None) -> str:
     return f"{words} - true-up" if fee["trueUpParentFeeId"] else words
 
 
+def is_editable(fee: Fee) -> bool:
+    """Whether the line of a draft can be set by hand: neither a true-up nor a commitment (spec 02 §14)."""
+    return fee["feeType"] in ("charge", "subscription") and not fee["trueUpParentFeeId"]
+
+
 def shown_fee(fee: Fee, plan: Mapping[str, Any] | None, currency: str) -> dict[str, Any]:
     """One line with its steps."""
-    charged = fee["feeType"] in ("charge", "add_on")
+    charged = fee["feeType"] in ("charge", "add_on") or bool(fee["adjustedFeeType"])
     price = fee["preciseUnitAmount"] if charged else str(from_minor_units(int(fee["amountCents"]), currency))
-    count = fee["eventsCount"] if charged else 0
+    count = fee["eventsCount"] or 0
     notes = [f"{count:,} {'event' if count == 1 else 'events'}"] if count else []
     return {
         "id": fee["id"],
@@ -115,7 +122,8 @@ def shown_fee(fee: Fee, plan: Mapping[str, Any] | None, currency: str) -> dict[s
         "unit_price": price,
         "tax_rates": sorted((tax["taxRate"] for tax in fee["appliedTaxes"]), key=Decimal, reverse=True) or ["0"],
         "amount_cents": int(fee["amountCents"]),
-        "edited": False,
+        "edited": fee["adjustedFee"],
+        "editable": is_editable(fee),
         "steps": steps_of(fee["item"].get("charge_model"), fee, currency),
         "explain_url": None,
     }

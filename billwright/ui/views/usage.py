@@ -48,7 +48,9 @@ def shown_usage(subscription: Mapping[str, Any], base: str, now: str) -> dict[st
         "total_cents": total,
         "projected_cents": _projected(total, usage["fromDatetime"], usage["toDatetime"], now),
         "measure": None,
-        "charges": [_charge(item, total) for item in usage["chargesUsage"]],
+        "charges": [
+            _charge(item, total, f"{base}/subscription/{subscription['id']}") for item in usage["chargesUsage"]
+        ],
     }
 
 
@@ -69,7 +71,7 @@ def _projected(total: int, start: str, end: str, now: str) -> int | None:
     return int(Decimal(total) * int(whole) / max(1, int(passed)))
 
 
-def _charge(item: Mapping[str, Any], total: int) -> dict[str, Any]:
+def _charge(item: Mapping[str, Any], total: int, href: str) -> dict[str, Any]:
     amount = int(item["amountCents"])
     percent = formatting.share(amount, total)
     charge, metric = item["charge"], item["billableMetric"]
@@ -86,6 +88,7 @@ def _charge(item: Mapping[str, Any], total: int) -> dict[str, Any]:
             "over": False,
         },
         "filters": _parts(item),
+        "explain_url": f"{href}/charge/{charge['id']}/explain",
     }
 
 
