@@ -10,7 +10,8 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
-from billwright.billing.catalog.snapshot import ChargeSnapshot, TaxRate, plan_snapshots
+from billwright.billing.adjusted_fees.applying import NO_ADJUSTMENTS, Adjustments, adjusted_charge_fees
+from billwright.billing.catalog.snapshot import ChargeSnapshot, FilterSnapshot, TaxRate, plan_snapshots
 from billwright.billing.explaining.lines import charge_facts
 from billwright.billing.in_advance.buckets import unused_is_free
 from billwright.billing.invoicing.charge_usage import PricedBucket, empty_bucket, price_charge, price_charges, window_of
@@ -59,8 +60,10 @@ async def _metrics_of_successor(ctx: Context, row: Row) -> set[UUID]:
     return {charge.metric.id for charge in plans[plan_id].charges if not charge.pay_in_advance}
 
 
-async def charge_fees_of(ctx: Context, row: Row, customer_taxes: tuple[TaxRate, ...]) -> list[FeeDraft]:
-    """Fees of all charges billed by ``row``; empty ones are left out (spec 02 §7)."""
+async def charge_fees_of(
+    ctx: Context, row: Row, customer_taxes: tuple[TaxRate, ...], adjustments: Adjustments = NO_ADJUSTMENTS
+) -> list[FeeDraft]:
+    """Fees of all charges billed by ``row``, as they were set by hand; empty ones are left out (spec 02 §7, §14)."""
     window = window_of(row.subscription.external_id, row.windows)
     billed = await charges_in_arrears(ctx, row)
     priced = await price_charges(ctx, billed, window, row.plan.amount_currency, remember=True)
@@ -69,11 +72,26 @@ async def charge_fees_of(ctx: Context, row: Row, customer_taxes: tuple[TaxRate, 
     for charge in row.plan.charges:
         taxes = charge.taxes or row.plan.taxes or customer_taxes
         if renews(charge, row) and charge.invoiceable:
-            fees.extend(fee for fee in await renewal_fees(ctx, row, charge, taxes) if not fee.is_empty)
+            renewed = await renewal_fees(ctx, row, charge, taxes)
+            fees.extend(fee for fee in _adjusted(adjustments, row, charge, renewed, taxes) if not fee.is_empty)
         if charge.id in measured:
             drafts = [charge_fee(row, bucket, taxes) for bucket in measured[charge.id]]
+            drafts = _adjusted(adjustments, row, charge, drafts, taxes)
             fees.extend(_stored_fees(row, charge, drafts, taxes))
     return fees
+
+
+def _adjusted(
+    adjustments: Adjustments, row: Row, charge: ChargeSnapshot, fees: list[FeeDraft], taxes: tuple[TaxRate, ...]
+) -> list[FeeDraft]:
+    def unused(chosen: FilterSnapshot | None, grouped_by: dict[str, str | None]) -> FeeDraft:
+        bucket = empty_bucket(charge)
+        properties = chosen.properties if chosen else charge.properties
+        return charge_fee(row, replace(bucket, filter=chosen, properties=properties, grouped_by=grouped_by), taxes)
+
+    if not adjustments:
+        return fees
+    return adjusted_charge_fees(adjustments, row.subscription.id, charge, fees, unused, row.plan.amount_currency)
 
 
 def renews(charge: ChargeSnapshot, row: Row) -> bool:

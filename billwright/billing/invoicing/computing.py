@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from billwright.billing.access.context import Context
+from billwright.billing.adjusted_fees.applying import adjusted_subscription_fee, adjustments_of
 from billwright.billing.catalog.snapshot import TaxRate
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.settings import document_locale
@@ -56,12 +57,14 @@ async def compute(
     """
     await ctx.session.flush()
     customer_taxes = await taxes_of_customer(ctx, customer)
+    adjustments = await adjustments_of(ctx, invoice_id)
     fees: list[FeeDraft] = []
     for row in rows:
-        fee = await subscription_fee_of(ctx, row, customer_taxes, invoice_id=invoice_id)
+        computed = await subscription_fee_of(ctx, row, customer_taxes, invoice_id=invoice_id)
+        fee = adjusted_subscription_fee(adjustments, computed, row.plan.amount_currency)
         own = [fee] if fee is not None else []
         if row.windows.bills_charges:
-            own.extend(await charge_fees_of(ctx, row, customer_taxes))
+            own.extend(await charge_fees_of(ctx, row, customer_taxes, adjustments))
         missing = await commitment_fee_of(
             ctx, row, own, customer_taxes, locale=document_locale(customer, ctx.organization), invoice_id=invoice_id
         )

@@ -56,12 +56,14 @@ class FeeDraft:
     discount: Decimal = Decimal(0)
     credit_notes: Decimal = Decimal(0)
     true_up_parent: FeeDraft | None = None
+    adjusted: bool = False
+    """Set by hand (spec 02 §14): stored whatever its units are."""
     id: UUID = field(default_factory=new_id)
 
     @property
     def is_empty(self) -> bool:
         """Nothing to store on an invoice: no units, no amount, no event (spec 02 §7)."""
-        return not self.units and not self.amount_cents and not self.events_count
+        return not self.adjusted and not self.units and not self.amount_cents and not self.events_count
 
 
 def group_key(grouped_by: dict[str, str | None]) -> str:
