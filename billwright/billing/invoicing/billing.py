@@ -15,7 +15,7 @@ from billwright.billing.customers.models import Customer
 from billwright.billing.customers.settings import finalizes_empty_invoices
 from billwright.billing.in_advance.renewals import renew_standalone
 from billwright.billing.invoicing.computing import Computation, compute
-from billwright.billing.invoicing.credits import apply_credits, run_waterfall, store_credits
+from billwright.billing.invoicing.credits import apply_credits, run_waterfall
 from billwright.billing.invoicing.dates import InvoiceDates, dates_at_generation
 from billwright.billing.invoicing.issuing import issue
 from billwright.billing.invoicing.models import Invoice, InvoiceError
@@ -24,11 +24,12 @@ from billwright.billing.invoicing.rows import Row, remember_billed
 from billwright.billing.invoicing.writing import apply_totals, insert_fees, insert_rows
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.ids import new_id
-from billwright.billing.kernel.outbox import enqueue
+from billwright.billing.kernel.outbox import enqueue, gathering, jobs_of
 from billwright.billing.kernel.statements import FlushedInside, savepoint
 from billwright.billing.kernel.transient import is_transient
 from billwright.billing.notifications.service import emit
 from billwright.billing.progressive.consequences import follow_up
+from billwright.billing.subscriptions.terms import refresh_due
 
 log = structlog.get_logger(__name__)
 
@@ -57,8 +58,6 @@ async def bill(
         tz=tz,
     )
     invoice = new_invoice(ctx, customer, dates, currency=rows[0].plan.amount_currency, t=t, tz=tz)
-    for row in rows:
-        remember_billed(row)
     try:
         async with savepoint(ctx.session):
             computed = await compute(ctx, customer, rows)
@@ -67,6 +66,8 @@ async def bill(
         if is_transient(failure) or isinstance(failure, FlushedInside):
             raise
         log.exception("invoice computation failed", customer_id=str(customer.id))
+        for row in rows:
+            remember_billed(row)
         await _keep_generating(ctx, invoice, rows)
         return invoice
     await settle(ctx, customer, invoice, computed, rows=rows)
@@ -125,17 +126,20 @@ async def settle(
     )
     apply_totals(invoice, flow.totals)
     apply_credits(invoice, flow)
-    if drafted:
-        invoice.status = "draft"
-        await emit(ctx, "invoice.drafted", "invoice", invoice.id)
-    elif flow.totals.fees_amount_cents == 0 and not finalizes_empty_invoices(customer, ctx.organization):
-        invoice.status = "closed"
-    else:
-        await issue(ctx, customer, invoice, issued_at or invoice.timestamp)
-    ctx.session.add(invoice)
-    await ctx.session.flush()
-    await insert_fees(ctx, invoice, flow.fees, flow.totals, rows=rows)
-    await store_credits(ctx, flow)
+    with gathering(ctx.session) as jobs:
+        if drafted:
+            invoice.status = "draft"
+            await emit(ctx, "invoice.drafted", "invoice", invoice.id)
+        elif flow.totals.fees_amount_cents == 0 and not finalizes_empty_invoices(customer, ctx.organization):
+            invoice.status = "closed"
+        else:
+            await issue(ctx, customer, invoice, issued_at or invoice.timestamp)
+    for row in rows:
+        remember_billed(row)
+        if row.windows.recurring:  # here, so that each subscription is written once
+            await refresh_due(ctx, row.subscription, row.plan, invoice.timezone)
+    ctx.session.add_all([invoice, *flow.rows])
+    await insert_fees(ctx, invoice, flow.fees, flow.totals, rows=rows, jobs=jobs_of(jobs))
     await follow_up(ctx, customer, flow)
 
 

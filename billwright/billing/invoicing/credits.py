@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
 
 from billwright.billing.access.context import Context
 from billwright.billing.coupons.use import take_coupons
@@ -25,7 +24,7 @@ from billwright.billing.kernel.statements import fetch
 from billwright.billing.progressive.credit import take_progressive_credits
 from billwright.billing.wallets.use import pay_with_wallets
 
-__all__ = ["Waterfall", "apply_credits", "run_waterfall", "store_credits"]
+__all__ = ["Waterfall", "apply_credits", "run_waterfall"]
 
 CREDITED_TYPES = ("subscription", "progressive_billing")
 """Invoices that credits reduce (spec 05, table on top)."""
@@ -92,10 +91,3 @@ def apply_credits(invoice: Invoice, flow: Waterfall) -> None:
     invoice.prepaid_credit_amount_cents = flow.prepaid_cents
     invoice.prepaid_granted_credit_amount_cents = flow.prepaid_granted_cents
     invoice.prepaid_purchased_credit_amount_cents = flow.prepaid_purchased_cents
-
-
-async def store_credits(ctx: Context, flow: Waterfall) -> None:
-    """Store the rows that the steps left behind, in their order; the invoice's row must exist."""
-    for _, rows in groupby(flow.rows, key=type):
-        ctx.session.add_all(list(rows))
-        await ctx.session.flush()

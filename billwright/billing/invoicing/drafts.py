@@ -18,7 +18,7 @@ from billwright.billing.customers.models import Customer
 from billwright.billing.in_advance.renewals import renew_standalone
 from billwright.billing.invoicing.billing import settle
 from billwright.billing.invoicing.computing import compute
-from billwright.billing.invoicing.credits import Waterfall, apply_credits, run_waterfall, store_credits
+from billwright.billing.invoicing.credits import Waterfall, apply_credits, run_waterfall
 from billwright.billing.invoicing.dates import dates_at_generation, finalization_instant
 from billwright.billing.invoicing.issuing import issue
 from billwright.billing.invoicing.models import Invoice, InvoiceSubscription
@@ -86,9 +86,8 @@ async def _recompute(
 
 
 async def _store(ctx: Context, customer: Customer, flow: Waterfall, detached: Sequence[DetachedNote]) -> None:
-    await ctx.session.flush()
+    ctx.session.add_all(flow.rows)
     await insert_fees(ctx, flow.invoice, flow.fees, flow.totals)
-    await store_credits(ctx, flow)
     await attach_notes(ctx, flow.invoice, detached)
     await follow_up(ctx, customer, flow)
 

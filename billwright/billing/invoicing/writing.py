@@ -26,7 +26,8 @@ from billwright.billing.invoicing.rows import Row, row_values
 from billwright.billing.invoicing.totals import Totals
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.kernel.records import Table
-from billwright.billing.kernel.statements import insert_all, insert_many
+from billwright.billing.kernel.statements import Part, Rows, insert_all, insert_many
+from billwright.billing.kernel.writing import insert_of, write_all
 from billwright.billing.taxes.computation import FeeTaxes
 
 
@@ -37,10 +38,16 @@ async def insert_rows(ctx: Context, invoice: Invoice, rows: Sequence[Row], creat
 
 
 async def insert_fees(
-    ctx: Context, invoice: Invoice, fees: Sequence[FeeDraft], totals: Totals, *, rows: Sequence[Row] = ()
+    ctx: Context,
+    invoice: Invoice,
+    fees: Sequence[FeeDraft],
+    totals: Totals,
+    *,
+    rows: Sequence[Row] = (),
+    jobs: tuple[Part, Rows] | None = None,
 ) -> None:
-    """Store fees with their taxes and the invoice's taxes, and ``rows`` with them (see ``insert_rows``), in one
-    statement. Fees keep the invoice's ``created_at`` (spec 04 §8.1).
+    """Store fees with their taxes and the invoice's taxes, ``rows`` (see ``insert_rows``), ``jobs``, and what the
+    session holds, the invoice perhaps, in one statement. Fees keep the invoice's ``created_at`` (spec 04 §8.1).
     """
     owner = FeeOwner(
         organization_id=invoice.organization_id,
@@ -67,12 +74,12 @@ async def insert_fees(
         }
         for applied in totals.taxes.applied
     ]
-    await insert_all(
-        ctx.session,
-        (InvoiceSubscription, [row_values(row, invoice.id, ctx.organization_id, invoice.created_at) for row in rows]),
-        *_fee_tables(owner, fees, totals.fee_taxes, totals.payment_status),
-        (InvoiceTax, taxes),
-    )
+    billed = [row_values(row, invoice.id, ctx.organization_id, invoice.created_at) for row in rows]
+    tables = _fee_tables(owner, fees, totals.fee_taxes, totals.payment_status)
+    inserts = [
+        insert_of(model, values) for model, values in (*tables, (InvoiceTax, taxes), (InvoiceSubscription, billed))
+    ]
+    await write_all(ctx.session, *inserts, *([jobs] if jobs is not None else []))
 
 
 @dataclass(frozen=True, slots=True)

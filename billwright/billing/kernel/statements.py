@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol, cast
 
@@ -56,7 +57,7 @@ async def savepoint(session: Session) -> AsyncGenerator[None]:
     Cheaper than ``session.begin_nested()``, which also puts changed objects back: here nothing may be flushed in the
     block. Raises the block's failure, or ``FlushedInside`` from it.
     """
-    await session.flush()
+    await flush(session)
     await fetch(session, "savepoint block")
     flushes: int = session.info.get(_FLUSHES, 0)
     try:
@@ -71,11 +72,25 @@ async def savepoint(session: Session) -> AsyncGenerator[None]:
 
 
 @event.listens_for(OrmSession, "after_flush")
-def _count_flush(session: OrmSession, _context: Any) -> None:
+def count_flush(session: OrmSession, _context: Any = None) -> None:
+    """Note that objects of the session were written."""
     session.info[_FLUSHES] = session.info.get(_FLUSHES, 0) + 1
 
 
 Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One table's share of a statement: rows to insert, or with ``changes`` new values of rows found by their ``id``.
+
+    ``names`` are the columns given. ``conflict`` ends an insert (``on conflict ... do nothing``).
+    """
+
+    table: Table
+    names: tuple[str, ...]
+    changes: bool = False
+    conflict: str = ""
 
 
 async def insert_many(session: Session, model: Any, rows: Rows) -> None:
@@ -87,38 +102,66 @@ async def insert_many(session: Session, model: Any, rows: Rows) -> None:
 
 async def insert_all(session: Session, *tables: tuple[Any, Rows]) -> None:
     """The same for several tables in one statement; rows may refer to each other in any order."""
-    filled = [(model.__table__, rows) for model, rows in tables if rows]
-    if not filled:
+    parts = [(Part(model.__table__, tuple(rows[0])), rows) for model, rows in tables if rows]
+    if not parts:
         return
-    if session.autoflush and (session.new or session.dirty or session.deleted):
-        await session.flush()
-    statement, encodings = _insertion(tuple((table, tuple(rows[0])) for table, rows in filled))
-    cells = ((name, rows) for _, rows in filled for name in rows[0])
+    if session.autoflush:
+        await flush(session)
+    await run_parts(session, parts)
+
+
+async def run_parts(session: Session, parts: Sequence[tuple[Part, Rows]]) -> list[int]:
+    """Run the parts, each with at least one row, as one statement; no row may be in two of them. Returns how many rows
+    each part that ``changes`` has found, in their order."""
+    statement, encodings = _combined(tuple(part for part, _ in parts))
+    cells = ((name, rows) for part, rows in parts for name in part.names)
     columns = [
         [None if row[name] is None else encoded(row[name]) for row in rows] if is_json else [row[name] for row in rows]
         for (name, rows), is_json in zip(cells, encodings, strict=True)
     ]
-    await fetch(session, statement, *columns)
+    found = await fetch(session, statement, *columns)
+    return list(found[0]) if found else []
 
 
 @lru_cache(maxsize=500)
-def _insertion(tables: tuple[tuple[Table, tuple[str, ...]], ...]) -> tuple[str, tuple[bool, ...]]:
+def _combined(parts: tuple[Part, ...]) -> tuple[str, tuple[bool, ...]]:
     """The statement, and which of its columns are JSON."""
-    inserts: list[str] = []
+    texts: list[str] = []
     columns: list[Any] = []
-    for table, names in tables:
-        own = [table.columns[name] for name in names]
+    for part in parts:
+        own = [part.table.columns[name] for name in part.names]
         if any(isinstance(column.type, ARRAY) for column in own):
-            raise TypeError(f"{table.name}: unnest would flatten a column of arrays")
-        quoted = ", ".join(f'"{name}"' for name in names)
+            raise TypeError(f"{part.table.name}: unnest would flatten a column of arrays")
         sources = ", ".join(
             f"${place}::{column.type.compile(dialect=_DIALECT)}[]" for place, column in enumerate(own, len(columns) + 1)
         )
-        inserts.append(f'insert into "{table.name}" ({quoted}) select * from unnest({sources})')  # noqa: S608 - ours
         columns += own
-    others = ", ".join(f"part{place} as ({text})" for place, text in enumerate(inserts[:-1]))
-    statement = f"with {others} {inserts[-1]}" if others else inserts[-1]
-    return statement, tuple(isinstance(column.type, JSON) for column in columns)
+        texts.append(_change(part, sources) if part.changes else _insert(part, sources))
+    counts = ", ".join(f"(select count(*) from part{place})" for place, part in enumerate(parts) if part.changes)  # noqa: S608 - ours
+    if not counts and len(texts) == 1:
+        return texts[0], tuple(isinstance(column.type, JSON) for column in columns)
+    named = ", ".join(f"part{place} as ({text})" for place, text in enumerate(texts))
+    return f"with {named} select {counts}", tuple(isinstance(column.type, JSON) for column in columns)
+
+
+def _insert(part: Part, sources: str) -> str:
+    quoted = ", ".join(f'"{name}"' for name in part.names)
+    return f'insert into "{part.table.name}" ({quoted}) select * from unnest({sources}) {part.conflict}'  # noqa: S608 - ours
+
+
+def _change(part: Part, sources: str) -> str:
+    quoted = ", ".join(f'"{name}"' for name in part.names)
+    values = ", ".join(f'"{name}" = given."{name}"' for name in part.names if name != "id")
+    return (
+        f'update "{part.table.name}" kept set {values} from unnest({sources}) as given({quoted})'  # noqa: S608 - ours
+        " where kept.id = given.id returning 1"
+    )
+
+
+async def flush(session: Session) -> None:
+    """``session.flush()``, which costs something even when there is nothing to write."""
+    if session.new or session.dirty or session.deleted:
+        await session.flush()
 
 
 async def _driver(session: Session) -> _Driver:
@@ -130,6 +173,6 @@ async def _driver(session: Session) -> _Driver:
     raw = await connection.get_raw_connection()
     driver = cast(_Driver, raw.driver_connection)
     if not driver.is_in_transaction():
-        await session.execute(text("select"))  # SQLAlchemy begins with its first statement
+        await connection.execute(text("select"))  # SQLAlchemy begins with its first statement
     session.info[_DRIVER] = (session.sync_session.get_transaction(), driver)
     return driver

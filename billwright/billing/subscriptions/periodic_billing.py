@@ -16,7 +16,7 @@ from billwright.billing.customers.settings import applicable_timezone
 from billwright.billing.in_advance.regrouping import regroup_paid_fees
 from billwright.billing.invoicing.billing import bill
 from billwright.billing.invoicing.models import Invoice
-from billwright.billing.invoicing.rows import new_row, remember_billed
+from billwright.billing.invoicing.rows import new_row
 from billwright.billing.subscriptions.calendar.due import billing_days, is_due
 from billwright.billing.subscriptions.calendar.timezones import start_of_day
 from billwright.billing.subscriptions.calendar.windows import Case
@@ -58,9 +58,6 @@ async def bill_periodic(
             invoices.append(await switch(ctx, customer, current, successors[current.id], plans[current.plan_id], t))
             continue
         rows = [await new_row(ctx, item, plans[item.plan_id], Case.periodic, t, tz) for item in group]
-        for row in rows:  # both before the first flush, so that each subscription is written once
-            remember_billed(row)
-            await refresh_due(ctx, row.subscription, row.plan, tz)
         invoices.append(await bill(ctx, customer, rows, t, tz))
     for group in groups:
         ending = group[0].id in switching

@@ -92,10 +92,15 @@ async def refresh_due(ctx: Context, subscription: Subscription, plan: PlanTerms,
         )
         if plan.trial_period and subscription.trial_ended_at is None:
             trial = (await trial_of(ctx, subscription, plan)).end
-    subscription.activation_due_at = activation
-    subscription.ending_due_at = ending
-    subscription.next_billing_at = billing
-    subscription.trial_due_at = trial
-    subscription.alert_due_at = alert
     due = [instant for instant in (activation, ending, billing, trial, alert) if instant is not None]
-    subscription.due_at = min(due) if due else None
+    instants = {
+        "activation_due_at": activation,
+        "ending_due_at": ending,
+        "next_billing_at": billing,
+        "trial_due_at": trial,
+        "alert_due_at": alert,
+        "due_at": min(due) if due else None,
+    }
+    for name, instant in instants.items():
+        if getattr(subscription, name) != instant:
+            setattr(subscription, name, instant)
