@@ -12,6 +12,7 @@ from billwright.billing.invoicing.fee_drafts import FeeDraft
 from billwright.billing.invoicing.writing import FeeOwner, store_fees
 from billwright.billing.notifications.service import emit
 from billwright.billing.taxes.computation import TaxableFee, fee_taxes
+from billwright.billing.wallets.marks import mark_wallets
 
 
 async def store_standalone(
@@ -40,3 +41,4 @@ async def store_standalone(
     await store_fees(ctx, owner, fees, taxes, "pending")
     for fee in fees:
         await emit(ctx, "fee.created", "fee", fee.id)
+    await mark_wallets(ctx, customer.id)

@@ -27,6 +27,7 @@ from billwright.billing.subscriptions.periodic_billing import catch_up
 from billwright.billing.subscriptions.successors import cancel, cancel_successor
 from billwright.billing.subscriptions.termination_credits import credit_unused_period
 from billwright.billing.subscriptions.terms import plan_of, refresh_due, terms_of, trial_of
+from billwright.billing.wallets.marks import mark_wallets
 
 
 async def start(
@@ -90,6 +91,8 @@ async def terminate(
     await regroup_paid_fees(ctx, customer, [subscription], at, tz, ending=True)
     await refresh_due(ctx, subscription, plan, tz)
     await emit(ctx, "subscription.terminated", "subscription", subscription.id)
+    if invoice is None:
+        await mark_wallets(ctx, customer.id)
     return invoice
 
 

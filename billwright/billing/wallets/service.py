@@ -86,12 +86,10 @@ async def create_wallet(ctx: Context, inp: WalletInput) -> Wallet:
     rules = read_rules(inp.recurring_transaction_rules, wallet, now, problems, initial=initial)
     if await _active_wallets(ctx, customer) >= MAX_ACTIVE:
         problems.add("customer", "wallet_limit_reached")
-    if await _code_taken(ctx, wallet):
-        if inp.code:
-            problems.add("code", "value_already_exist")
-        wallet.code = f"{wallet.code}_{int(now.timestamp())}"
-        if not inp.code and await _code_taken(ctx, wallet):
-            problems.add("code", "value_already_exist")
+    if inp.code and await _code_taken(ctx, wallet):
+        problems.add("code", "value_already_exist")
+    elif not inp.code:
+        await _make_code_free(ctx, wallet)
     problems.raise_if_any()
     if customer.currency is None:
         customer.currency = currency
@@ -195,6 +193,14 @@ async def _code_taken(ctx: Context, wallet: Wallet) -> bool:
         )
     )
     return bool(found.scalar_one())
+
+
+async def _make_code_free(ctx: Context, wallet: Wallet) -> None:
+    """Append the time to a default code that is taken, and a number where time stands still."""
+    plain, stamp, number = wallet.code, int(wallet.created_at.timestamp()), 1
+    while await _code_taken(ctx, wallet):
+        wallet.code = f"{plain}_{stamp}" if number == 1 else f"{plain}_{stamp}_{number}"
+        number += 1
 
 
 async def _store_scope(ctx: Context, wallet: Wallet, scope: Scope) -> None:
