@@ -94,6 +94,18 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "refunded": Status("Refunded", "circle-check", "positive"),
         "failed": Status("Failed", "triangle-alert", "warning"),
     },
+    "delivery": {
+        "pending": Status("Waiting", "clock"),
+        "retrying": Status("Retrying", "refresh-cw", "warning"),
+        "succeeded": Status("Delivered", "circle-check", "positive"),
+        "failed": Status("Failed", "triangle-alert", "negative"),
+    },
+    "email": {
+        "queued": Status("Waiting", "clock"),
+        "sent": Status("Sent", "circle-check", "positive"),
+        "kept": Status("Kept", "mail"),
+        "failed": Status("Failed", "triangle-alert", "negative"),
+    },
     "job": {
         "queued": Status("Queued", "clock"),
         "running": Status("Running", "loader-circle", "info"),

@@ -16,6 +16,7 @@ from functools import lru_cache
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
+from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.money import exponent, from_minor_units, round_half_up
 
 MINUS = "−"
@@ -167,6 +168,11 @@ def zone_lines(value: str | datetime, organization_zone: str, customer_zone: str
         text = f"{_DAYS[local.weekday()]}, {plain_date(local.date())} {local:%H:%M:%S}"
         lines.append(ZoneLine(label, _offset(local), text))
     return lines
+
+
+def zone_offset(zone: str) -> str:
+    """What a zone's clocks differ from UTC at this moment: ``UTC+01:00``."""
+    return _offset(system_now().astimezone(_zone(zone)))
 
 
 def _offset(local: datetime) -> str:

@@ -15,6 +15,12 @@ API = "https://billing.example.com/api/v1"
 ZONE = "America/New_York"
 PERMISSIONS = {need for _, items in components.NAVIGATION for item in items for need in item.needs}
 
+DEVELOPER_TABS = [
+    {"label": "API keys", "href": "#", "current": False},
+    {"label": "Jobs", "href": "#", "current": True},
+    {"label": "API", "href": "#", "current": False},
+]
+
 
 def frame(active: str | None, clock: Data | None = None, **changes: Any) -> Data:
     return {
@@ -226,7 +232,7 @@ def jobs(url: str) -> Data:
             ("payments.collect", "failed", 3, "1.2 s", "card_declined: the card has insufficient funds"),
             ("usage.rollup", "queued", 0, "—", None)]  # fmt: skip
     return {
-        "title": "Jobs", "frame": frame("developers"), "section": "jobs", "search": "", "running": False, "filtered": False,
+        "title": "Jobs", "frame": frame("developers"), "tabs": DEVELOPER_TABS, "search": "", "running": False, "filtered": False,
         "quick": [{"label": label, "href": f"{BASE}/developers/jobs?status={label.lower()}", "current": label == "All",
                    "count": count} for label, count in (("All", None), ("Running", 1), ("Retrying", 1), ("Failed", 1))],
         "page": page(5, url),
@@ -241,7 +247,7 @@ def api_docs() -> Data:
         "transaction_id": "t-1", "external_subscription_id": "sub_acme", "code": "search_requests",
         "properties": {"search_requests_volume": 120}}})  # fmt: skip
     return {
-        "title": "API", "frame": frame("developers"), "section": "api", "api_url": API, "openapi_url": "/api/v1/openapi.json", "docs_url": "/api/v1/docs",
+        "title": "API", "frame": frame("developers"), "tabs": DEVELOPER_TABS, "api_url": API, "openapi_url": "/api/v1/openapi.json", "docs_url": "/api/v1/docs",
         "graphql_url": "https://billing.example.com/graphql",
         "groups": [
             {"name": "Events", "operations": [
@@ -293,13 +299,13 @@ def usage() -> list[Data]:
         "charges": [
             {"id": "c1", "name": "Search requests", "code": "search_requests", "model": "Graduated · 10,000 free", "units": "1834200",
              "amount_cents": 274_130, "measure": {"percent": 79, "label": "79% of this period's usage", "over": False},
+             "explain_url": f"{BASE}/fee/1/explain",
              "filters": [
                  {"name": "Region: EU", "units": "1204100", "amount_cents": 180_615, "groups": [
                      {"name": "model: neural", "units": "804100", "amount_cents": 120_615},
                      {"name": "model: keyword", "units": "400000", "amount_cents": 60_000}]},
                  {"name": "Region: US", "units": "600000", "amount_cents": 90_000, "groups": []},
                  {"name": "All other values", "units": "30100", "amount_cents": 3_515, "groups": []}]},
-             "explain_url": f"{BASE}/fee/1/explain",
             {"id": "c2", "name": "Storage", "code": "storage_gb", "model": "Weighted sum · per GB and month", "units": "412.503871",
              "amount_cents": 61_876, "measure": {"percent": 18, "label": "18% of this period's usage", "over": False}, "explain_url": f"{BASE}/fee/1/explain", "filters": []},
             {"id": "c3", "name": "Seats", "code": "seats", "model": "Package · 5 per package", "units": "11", "amount_cents": 12_212,

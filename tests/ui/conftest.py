@@ -10,7 +10,10 @@ import redis.asyncio
 
 from billwright.billing.background.runtime import Runtime
 from billwright.billing.kernel.db import Database, asyncpg_url
+from billwright.billing.kernel.encryption import SecretBox
 from billwright.billing.metering.store.postgres.store import PostgresEventStore
+from billwright.billing.notifications.keys import WebhookKeys
+from billwright.billing.notifications.options import WebhookOptions
 from billwright.jobs.registration import register_handlers
 from billwright.server import files
 from billwright.ui import application
@@ -24,7 +27,9 @@ async def world(database: Database, redis_url: str) -> AsyncIterator[World]:
     store = PostgresEventStore(pool)
     client = redis.asyncio.Redis.from_url(redis_url)
     settings = settings_for(database.url, redis_url, "http://billwright.test")
-    yield await make_world(Runtime(database, store), client, settings, files, application)
+    box = SecretBox("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
+    runtime = Runtime(database, store, box=box, webhooks=WebhookOptions(keys=WebhookKeys(box)))
+    yield await make_world(runtime, client, settings, files, application)
     await client.aclose()
     await store.close()
     await pool.close()

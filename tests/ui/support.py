@@ -9,8 +9,13 @@ from typing import Any
 import httpx
 from sqlalchemy import text
 
+from billwright.billing.access.invites import create_invite
+from billwright.billing.kernel.ids import new_id
+from billwright.billing.notifications.endpoints import create_endpoint
+from billwright.billing.notifications.models import Webhook
+from billwright.billing.notifications.schemas import EndpointInput
 from billwright.ui import csrf, sessions
-from tests.graphql.support import World, make_customers, make_plan, send_usage
+from tests.graphql.support import CLOCK, World, make_customers, make_plan, send_usage
 
 BASE = "/acme-search"
 
@@ -78,8 +83,48 @@ async def ids(world: World) -> dict[str, str]:
                 ("plan", "plans"),
                 ("metric", "billable_metrics"),
                 ("job", "jobs"),
+                ("key", "api_keys"),
+                ("endpoint", "webhook_endpoints"),
+                ("delivery", "webhooks"),
+                ("member", "memberships"),
+                ("invite", "invites"),
+                ("charge", "charges"),
+                ("fee", "fees"),
             )
         }
+
+
+async def make_invitation(world: World) -> None:
+    """Somebody who is invited."""
+    async with world.runtime.database.transaction() as session:
+        ctx = await world.fresh(session)
+        await create_invite(ctx, world.runtime.box, "guest@acme.example", ["manager"], granted_by=["admin"])
+
+
+async def make_delivery(world: World) -> None:
+    """A webhook endpoint with one failed delivery."""
+    async with world.runtime.database.transaction() as session:
+        ctx = await world.fresh(session)
+        endpoint = await create_endpoint(ctx, EndpointInput.parse({"webhook_url": "https://hooks.example/in"}))
+        session.add(
+            Webhook(
+                id=new_id(),
+                organization_id=world.organization.id,
+                endpoint_id=endpoint.id,
+                event_id=new_id(),
+                webhook_type="customer.created",
+                object_type="customer",
+                object_id=new_id(),
+                endpoint=endpoint.webhook_url,
+                payload=b'{"webhook_type":"customer.created","customer":{"name":"Hooli"}}',
+                status="failed",
+                retries=3,
+                http_status=503,
+                response="busy",
+                created_at=CLOCK,
+                updated_at=CLOCK,
+            )
+        )
 
 
 async def company(world: World, customers: int = 2, *, grace_days: int = 0) -> dict[str, str]:
@@ -90,6 +135,8 @@ async def company(world: World, customers: int = 2, *, grace_days: int = 0) -> d
                 text("update organizations set invoice_grace_period = :days where id = :id"),
                 {"days": grace_days, "id": world.organization.id},
             )
+    await make_invitation(world)
+    await make_delivery(world)
     await make_customers(world, await make_plan(world), customers)
     await send_usage(world, "sub_c0", 12)
     return await ids(world)

@@ -158,6 +158,29 @@
   };
   on("input", (event) => event.target.matches("[data-palette-input]") && palette.filter(event.target.value));
 
+  // --- Ticking many boxes at once ------------------------------------------------------------------------------------
+  on("click", (event) => {
+    const button = event.target.closest?.("[data-check]");
+    if (!button) return;
+    const wanted = button.dataset.check;
+    $$("[data-mode]", button.form).forEach((box) => { box.checked = wanted === "all" || box.dataset.mode === wanted; });
+  });
+
+  // --- Rules of a new password ---------------------------------------------------------------------------------------
+  const RULES = {
+    length: (text) => text.length >= 8 && text.length <= 128,
+    lower: (text) => /\p{Ll}/u.test(text),
+    upper: (text) => /\p{Lu}/u.test(text),
+    digit: (text) => /\p{Nd}/u.test(text),
+    special: (text) => /[^\p{L}\p{N}\s]/u.test(text),
+  };
+  on("input", (event) => {
+    if (!event.target.matches("[data-password-rules]")) return;
+    $$("[data-rule]", event.target.form).forEach((item) => {
+      item.classList.toggle("met", RULES[item.dataset.rule](event.target.value));
+    });
+  });
+
   // --- Keyboard ------------------------------------------------------------------------------------------------
   function walkRows(step) {
     const rows = $$("table[data-rows] tbody tr[data-href]");

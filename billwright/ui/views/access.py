@@ -148,8 +148,8 @@ def _form(
         "email": email,
         "error": error,
         "methods": {"google": False, "okta": False, "password": True},
-        "sign_up": False,
-        "can_reset": False,
+        "sign_up": settings.signup_enabled,
+        "can_reset": True,
     }
     response = render(request, "login.html", content, status_code=status)
     csrf.set_visitor(response, settings, visitor)

@@ -30,6 +30,25 @@ _SUBJECTS = (
 """Key of a job's arguments -> what it names, and the address of that."""
 
 
+TABS = (
+    ("keys", "API keys", "developers:keys:manage"),
+    ("webhooks", "Webhooks", "developers:manage"),
+    ("jobs", "Jobs", "developers:manage"),
+    ("emails", "E-mails", "developers:manage"),
+    ("api", "API", "developers:manage"),
+    ("graphql", "GraphQL", "developers:manage"),
+)
+
+
+def tabs(view: View, current: str) -> list[dict[str, Any]]:
+    """The Developers pages that the member may see."""
+    return [
+        {"label": label, "href": f"{view.base}/developers/{key}", "current": key == current}
+        for key, label, need in TABS
+        if view.may(need)
+    ]
+
+
 async def job_list(view: View) -> Response:
     """``GET /{slug}/developers/jobs``."""
     return await _jobs(view)
@@ -56,7 +75,7 @@ async def _jobs(view: View, toast: tuple[str, str] | None = None) -> Response:
     content = {
         "title": "Jobs",
         "url": view.url,
-        "section": "jobs",
+        "tabs": tabs(view, "jobs"),
         "search": view.query("search"),
         "quick": [
             {
@@ -115,7 +134,7 @@ async def api_page(view: View) -> Response:
     content = {
         "title": "API",
         "url": view.url,
-        "section": "api",
+        "tabs": tabs(view, "api"),
         "api_url": api_url,
         "openapi_url": f"{view.settings.api_url}{PREFIX}/openapi.json",
         "docs_url": f"{view.settings.api_url}{PREFIX}/docs",

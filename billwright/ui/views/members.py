@@ -1,0 +1,116 @@
+"""Members and invitations (spec 07 §7.10)."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from billwright.ui.views.public import ROLES
+from billwright.ui.views.settings import tabs
+from billwright.ui.views.support import Outcome, View
+from billwright.ui.views.words import toast_words
+
+
+async def members(view: View) -> Response:
+    """``GET /{slug}/settings/members``."""
+    return await _members(view)
+
+
+async def _members(view: View) -> Response:
+    role = view.query("role") if view.query("role") in ROLES else None
+    data = await view.ask("MemberList", **view.paging(), searchTerm=view.search or None, role=role)
+    found, me = data["memberships"], view.frame_data
+    metadata = found["metadata"]
+    own = (me or await view.ask("Frame"))["currentUser"]["email"]
+    counts = {"admin": metadata["adminCount"], "manager": metadata["managerCount"], "finance": metadata["financeCount"]}
+    content = {
+        "title": "Members · Settings",
+        "url": view.url,
+        "tabs": tabs(view, "members"),
+        "search": view.query("search"),
+        "quick": [
+            {"label": "All", "href": f"{view.base}/settings/members", "current": role is None, "count": None},
+            *(
+                {
+                    "label": label,
+                    "href": f"{view.base}/settings/members?role={key}",
+                    "current": role == key,
+                    "count": counts[key],
+                }
+                for key, label in ROLES.items()
+            ),
+        ],
+        "members": [
+            {
+                "id": item["id"],
+                "email": item["user"]["email"],
+                "roles": item["roles"],
+                "shown": ", ".join(ROLES[each] for each in item["roles"]),
+                "since": item["createdAt"],
+                "me": item["user"]["email"] == own,
+                "last_admin": "admin" in item["roles"] and counts["admin"] == 1,
+            }
+            for item in found["collection"]
+        ],
+        "invites": [
+            {
+                "id": item["id"],
+                "email": item["email"],
+                "roles": item["roles"],
+                "shown": ", ".join(ROLES[each] for each in item["roles"]),
+                "since": item["createdAt"],
+                "link": item["url"],
+            }
+            for item in data["invites"]["collection"]
+        ],
+        "page": view.pager(metadata),
+        "filtered": bool(view.search or role),
+        "roles": ROLES,
+        "can": {
+            "invite": view.may("organization:members:create"),
+            "edit": view.may("organization:members:update"),
+            "remove": view.may("organization:members:delete"),
+        },
+    }
+    return await view.page("settings/members.html", "settings", content)
+
+
+async def invite(view: View) -> Response:
+    """``POST /{slug}/settings/members/invite``: the link is shown to be copied."""
+    outcome = await view.change("CreateInvite", email=view.posted("email"), roles=_roles(view))
+    if not outcome.ok:
+        return _back(view, ("negative", toast_words(outcome.code, outcome.fields)))
+    made = outcome.data["createInvite"]
+    return _back(view, ("positive", f"{made['email']} is invited. Copy the link below and share it."))
+
+
+async def change_invite(view: View) -> Response:
+    """``POST /{slug}/settings/invites/{id}``."""
+    return _done(view, await view.change("UpdateInvite", id=view.path("invite"), roles=_roles(view)), "Saved")
+
+
+async def withdraw_invite(view: View) -> Response:
+    """``POST /{slug}/settings/invites/{id}/revoke``."""
+    return _done(view, await view.change("RevokeInvite", id=view.path("invite")), "Invitation withdrawn")
+
+
+async def change_member(view: View) -> Response:
+    """``POST /{slug}/settings/members/{id}``."""
+    return _done(view, await view.change("UpdateMembership", id=view.path("member"), roles=_roles(view)), "Saved")
+
+
+async def remove_member(view: View) -> Response:
+    """``POST /{slug}/settings/members/{id}/revoke``."""
+    return _done(view, await view.change("RevokeMembership", id=view.path("member")), "Member removed")
+
+
+def _roles(view: View) -> list[str]:
+    sent = {str(value) for value in view.form.getlist("roles")}
+    return [role for role in ROLES if role in sent]
+
+
+def _done(view: View, outcome: Outcome, words: str) -> Response:
+    return _back(view, ("positive", words) if outcome.ok else ("negative", toast_words(outcome.code, outcome.fields)))
+
+
+def _back(view: View, toast: tuple[str, str]) -> Response:
+    return view.redirect(f"{view.base}/settings/members", toast)

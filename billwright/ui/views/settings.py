@@ -1,0 +1,275 @@
+"""Settings: general, invoices, e-mails, authentication (spec 07 §7.10). Members are in ``members``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from zoneinfo import available_timezones
+
+from babel import Locale
+from starlette.responses import Response
+
+from billwright.billing.kernel.money import CURRENCIES
+from billwright.billing.kernel.validators import DOCUMENT_LOCALES
+from billwright.ui import formatting
+from billwright.ui.views.support import Refused, View
+from billwright.ui.views.words import field_errors, in_words, toast_words
+
+TABS = (
+    ("general", "General", "general", ("organization:view",)),
+    ("invoices", "Invoices", "invoices", ("organization:invoices:view",)),
+    ("emails", "E-mails", "emails", ("organization:emails:view",)),
+    ("members", "Members", "members", ("organization:members:view",)),
+    ("authentication", "Authentication", "authentication", ("authentication_methods:view",)),
+)
+"""Key, words, address below settings, and the permissions that show it."""
+
+GENERAL = {
+    "name": "name",
+    "slug": "slug",
+    "legalName": "legal_name",
+    "legalNumber": "legal_number",
+    "taxIdentificationNumber": "tax_identification_number",
+    "email": "email",
+    "addressLine1": "address_line1",
+    "addressLine2": "address_line2",
+    "zipcode": "zipcode",
+    "city": "city",
+    "state": "state",
+    "country": "country",
+    "timezone": "timezone",
+}
+EMAILS = (
+    ("invoice.finalized", "Invoice", "To the customer, as soon as an invoice is finalized, with its PDF."),
+    ("credit_note.created", "Credit note", "To the customer, when a credit note is made, with its PDF."),
+)
+METHODS = (
+    ("email_password", "E-mail and password", "Members log in with a password of their own."),
+    ("google_oauth", "Google", "Members log in with the Google account of their e-mail address."),
+)
+
+
+def tabs(view: View, current: str) -> list[dict[str, Any]]:
+    """The settings that the member may see."""
+    return [
+        {"label": label, "href": f"{view.base}/settings/{path}", "current": key == current}
+        for key, label, path, needs in TABS
+        if view.permissions.intersection(needs)
+    ]
+
+
+async def home(view: View) -> Response:
+    """``GET /{slug}/settings``: the first page that the member may see."""
+    found = tabs(view, "")
+    if not found:
+        raise Refused(403, "forbidden")
+    return view.redirect(found[0]["href"])
+
+
+async def _settings(view: View) -> dict[str, Any]:
+    return (await view.ask("OrganizationSettings"))["organization"]
+
+
+# --- general -------------------------------------------------------------------------------------------------------
+
+
+async def general(view: View) -> Response:
+    """``GET /{slug}/settings/general``."""
+    found = await _settings(view)
+    return await _general(view, {form: found[name] or "" for name, form in GENERAL.items()}, {})
+
+
+async def save_general(view: View) -> Response:
+    """``POST /{slug}/settings/general``."""
+    values = {form: view.posted(form) for form in GENERAL.values()}
+    changes = {name: values[form] or None for name, form in GENERAL.items()}
+    changes["name"], changes["slug"] = values["name"], values["slug"]
+    outcome = await view.change("UpdateOrganization", **changes)
+    if not outcome.ok:
+        return await _general(view, values, outcome.fields, outcome.code)
+    slug = outcome.data["updateOrganization"]["slug"]
+    return view.redirect(f"/{slug}/settings/general", ("positive", "Saved"))
+
+
+async def _general(
+    view: View, values: Mapping[str, str], fields: Mapping[str, list[str]], code: str | None = None
+) -> Response:
+    zones = sorted(zone for zone in available_timezones() if "/" in zone or zone == "UTC")
+    names: Mapping[str, str] = dict(Locale("en").territories)  # type: ignore[arg-type]
+    codes = {code for code in names if len(code) == 2 and code.isalpha()} - _NO_COUNTRIES
+    countries = sorted((names[code], code) for code in codes)
+    content = {
+        **_content(view, "general", "General", fields, code, GENERAL),
+        "values": values,
+        "timezones": [{"value": zone, "label": f"{zone} ({formatting.zone_offset(zone)})"} for zone in zones],
+        "countries": [{"value": "", "label": "None"}, *({"value": c, "label": n} for n, c in countries)],
+        "may_change": view.may("organization:update"),
+    }
+    return await view.page("settings/general.html", "settings", content, status_code=422 if code else 200)
+
+
+_NO_COUNTRIES = frozenset({"EU", "EZ", "UN", "XA", "XB", "ZZ", "QO"})
+
+
+# --- invoices ------------------------------------------------------------------------------------------------------
+
+INVOICES = {
+    "defaultCurrency": "currency",
+    "documentLocale": "locale",
+    "finalizeZeroAmountInvoice": "empty_invoices",
+    "invoiceGracePeriod": "grace_period",
+    "invoiceFooter": "footer",
+    "documentNumbering": "numbering",
+    "documentNumberPrefix": "prefix",
+    "netPaymentTerm": "term",
+}
+
+
+async def invoices(view: View) -> Response:
+    """``GET /{slug}/settings/invoices``."""
+    found = await _settings(view)
+    documents = found["billingConfiguration"] or {}
+    values = {
+        "currency": found["defaultCurrency"],
+        "locale": documents.get("documentLocale", "en"),
+        "empty_invoices": "yes" if found["finalizeZeroAmountInvoice"] else "no",
+        "grace_period": str(documents.get("invoiceGracePeriod", 0)),
+        "footer": documents.get("invoiceFooter") or "",
+        "numbering": found["documentNumbering"],
+        "prefix": found["documentNumberPrefix"],
+        "term": str(found["netPaymentTerm"]),
+    }
+    return await _invoices(view, values, {})
+
+
+async def save_invoices(view: View) -> Response:
+    """``POST /{slug}/settings/invoices``."""
+    values = {form: view.posted(form) for form in INVOICES.values()}
+    problems = {
+        name: ["value_is_invalid"]
+        for name, form in (("invoiceGracePeriod", "grace_period"), ("netPaymentTerm", "term"))
+        if not (values[form].isascii() and values[form].isdigit() and len(values[form]) < 7)
+    }
+    if problems:
+        return await _invoices(view, values, problems, "value_is_invalid")
+    outcome = await view.change(
+        "UpdateOrganization",
+        defaultCurrency=values["currency"],
+        finalizeZeroAmountInvoice=values["empty_invoices"] == "yes",
+        documentNumbering=values["numbering"],
+        documentNumberPrefix=values["prefix"],
+        netPaymentTerm=int(values["term"]),
+        billingConfiguration={
+            "documentLocale": values["locale"],
+            "invoiceGracePeriod": int(values["grace_period"]),
+            "invoiceFooter": values["footer"] or None,
+        },
+    )
+    if not outcome.ok:
+        return await _invoices(view, values, outcome.fields, outcome.code)
+    return view.redirect(f"{view.base}/settings/invoices", ("positive", "Saved"))
+
+
+async def _invoices(
+    view: View, values: Mapping[str, str], fields: Mapping[str, list[str]], code: str | None = None
+) -> Response:
+    english = Locale("en")
+    per_customer = values["numbering"] == "per_customer"
+    content = {
+        **_content(view, "invoices", "Invoices", fields, code, INVOICES),
+        "values": values,
+        "currencies": [
+            {"value": code, "label": f"{code} · {english.currencies.get(code, code)}"} for code in sorted(CURRENCIES)
+        ],
+        "locales": [
+            {"value": name, "label": Locale.parse(name, sep="-").get_display_name("en") or name}
+            for name in DOCUMENT_LOCALES
+        ],
+        "numbering": [
+            {"value": "per_customer", "label": "Each customer has numbers of its own"},
+            {"value": "per_organization", "label": "One sequence for the whole organization"},
+        ],
+        "yes_no": [{"value": "yes", "label": "Issue them"}, {"value": "no", "label": "Leave them out"}],
+        "preview": f"{values['prefix']}-001-001" if per_customer else f"{values['prefix']}-202401-001",
+        "may_change": view.may("organization:invoices:update"),
+    }
+    return await view.page("settings/invoices.html", "settings", content, status_code=422 if code else 200)
+
+
+# --- e-mails and authentication ------------------------------------------------------------------------------------
+
+
+async def emails(view: View) -> Response:
+    """``GET /{slug}/settings/emails``."""
+    found = await _settings(view)
+    content = {
+        **_content(view, "emails", "E-mails"),
+        "intro": "What customers get by e-mail. Nothing is sent before your organization has an e-mail address of its "
+        "own, and never to a customer without one.",
+        "choices": _choices(EMAILS, found["emailSettings"] or []),
+        "action": f"{view.base}/settings/emails",
+        "may_change": view.may("organization:emails:update"),
+        "warning": None if found["email"] else "Your organization has no e-mail address yet: set it under General.",
+    }
+    return await view.page("settings/choices.html", "settings", content)
+
+
+async def save_emails(view: View) -> Response:
+    """``POST /{slug}/settings/emails``."""
+    return await _save_choices(view, "emails", emailSettings=_chosen(view, EMAILS))
+
+
+async def authentication(view: View) -> Response:
+    """``GET /{slug}/settings/authentication``."""
+    found = await _settings(view)
+    content = {
+        **_content(view, "authentication", "Authentication"),
+        "intro": "How members may log in. At least one way stays enabled. All admins are told about changes by e-mail.",
+        "choices": _choices(METHODS, found["authenticationMethods"]),
+        "action": f"{view.base}/settings/authentication",
+        "may_change": view.may("authentication_methods:update"),
+        "warning": "Who logged in by a way that you disable loses this organization at once, you included.",
+    }
+    return await view.page("settings/choices.html", "settings", content)
+
+
+async def save_authentication(view: View) -> Response:
+    """``POST /{slug}/settings/authentication``. Okta, which has a page of its own, stays as it is."""
+    found = await _settings(view)
+    kept = [name for name in found["authenticationMethods"] if name not in {key for key, *_ in METHODS}]
+    return await _save_choices(view, "authentication", authenticationMethods=[*_chosen(view, METHODS), *kept])
+
+
+async def _save_choices(view: View, page: str, **changes: Any) -> Response:
+    outcome = await view.change("UpdateOrganization", **changes)
+    toast = ("positive", "Saved") if outcome.ok else ("negative", toast_words(outcome.code, outcome.fields))
+    return view.redirect(f"{view.base}/settings/{page}", toast)
+
+
+def _chosen(view: View, known: Sequence[tuple[str, str, str]]) -> list[str]:
+    sent = {str(value) for value in view.form.getlist("choice")}
+    return [key for key, *_ in known if key in sent]
+
+
+def _choices(known: Sequence[tuple[str, str, str]], chosen: Sequence[str]) -> list[dict[str, Any]]:
+    return [{"value": key, "label": label, "hint": hint, "on": key in chosen} for key, label, hint in known]
+
+
+def _content(
+    view: View,
+    key: str,
+    title: str,
+    fields: Mapping[str, list[str]] | None = None,
+    code: str | None = None,
+    names: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    errors = field_errors(fields or {})
+    known = names or {}
+    return {
+        "title": f"{title} · Settings",
+        "url": view.url,
+        "tabs": tabs(view, key),
+        "errors": {form: errors.get(name) for name, form in known.items()},
+        "error": next((text for name, text in errors.items() if name not in known), None)
+        or (in_words(code) if code and not errors else None),
+    }

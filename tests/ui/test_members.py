@@ -1,0 +1,217 @@
+"""Sign-up, invitations, passwords, API keys, webhooks, settings as pages (spec 07 §7.2, §7.9, §7.10)."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from sqlalchemy import text
+
+from billwright.billing.background.jobs import due_jobs, run_job
+from billwright.billing.background.registration import register_all
+from billwright.ui import csrf, sessions
+from tests.graphql.support import PASSWORD, World
+from tests.ui.support import BASE, company, field, ids, make_delivery, make_invitation, visitor, words
+
+
+async def run_jobs(world: World) -> None:
+    register_all()
+    for job_id in await due_jobs(world.runtime.database):
+        await run_job(world.runtime, job_id)
+
+
+async def test_signing_up(world: World) -> None:
+    async with visitor(world, None) as nobody:
+        assert 'href="/sign-up"' in await nobody.page("/login")
+        nobody.token = field(await nobody.page("/sign-up"), csrf.FIELD)
+        weak = await nobody.submit("/sign-up", organization="Hooli", email="gavin@hooli.test", password="weak")
+        assert weak.status_code == 422
+        assert "8 characters or more" in words(weak.text)
+        assert field(weak.text, "email") == "gavin@hooli.test"
+        assert field(weak.text, "password") == ""
+        taken = await nobody.submit("/sign-up", organization="X", email="admin@acme.example", password=PASSWORD)
+        assert "has an account already" in words(taken.text)
+        made = await nobody.submit("/sign-up", organization="Hooli", email="gavin@hooli.test", password=PASSWORD)
+        assert made.status_code == 303
+        assert "Hooli" in await nobody.page("/hooli/customers")
+        refused = await nobody.post("/sign-up", data={"organization": "Hooli 2"})
+        assert refused.status_code == 403
+
+
+async def test_signing_up_can_be_closed(world: World) -> None:
+    world.app.state.settings = world.settings.model_copy(update={"signup_enabled": False})
+    async with visitor(world, None) as nobody:
+        assert "/sign-up" not in await nobody.page("/login")
+        assert "Signing up is closed" in await nobody.page("/sign-up", 404)
+
+
+async def test_an_invitation_from_link_to_page(world: World) -> None:
+    async with visitor(world) as admin:
+        answer = await admin.submit(f"{BASE}/settings/members/invite", email="ann@acme.example", roles="manager")
+        assert answer.headers["location"] == f"{BASE}/settings/members"
+        page = await admin.page(f"{BASE}/settings/members")
+        assert "ann@acme.example is invited" in words(page)
+        link = re.search(r'data-copy="([^"]+/invitation/[0-9a-f]{40})"', page)
+        assert link is not None
+    path = urlsplit(link[1]).path
+    async with visitor(world, None) as ann:
+        form = await ann.page(path)
+        assert "Join Acme Search" in form
+        assert "Account manager" in form
+        ann.token = field(form, csrf.FIELD)
+        weak = await ann.submit(path, password="weak")
+        assert weak.status_code == 422
+        assert (await ann.submit(path, password=PASSWORD)).status_code == 303
+        assert "Acme Search" in await ann.page(f"{BASE}/customers")
+        assert "This invitation no longer works" in await ann.page(path, 404)
+
+
+async def test_members_are_changed_and_removed(world: World) -> None:
+    known = await company(world, 1)
+    async with visitor(world) as admin:
+        page = await admin.page(f"{BASE}/settings/members")
+        assert "The only admin stays admin" in page
+        async with world.runtime.database.reading() as session:
+            rows = await session.execute(
+                text("select email, m.id from memberships m join users u on u.id = user_id where organization_id = :o"),
+                {"o": world.organization.id},
+            )
+            by_email = {row[0]: str(row[1]) for row in rows}
+        await admin.submit(f"{BASE}/settings/members/{by_email['admin@acme.example']}", roles="manager")
+        assert "stays admin" in words(await admin.page(f"{BASE}/settings/members"))
+        await admin.submit(f"{BASE}/settings/members/{by_email['finance@acme.example']}/revoke")
+        assert "finance@acme.example" not in words(await admin.page(f"{BASE}/settings/members"))
+        await admin.submit(f"{BASE}/settings/invites/{known['invite']}/revoke")
+        assert "guest@acme.example" not in await admin.page(f"{BASE}/settings/members")
+    async with visitor(world, "finance") as gone:
+        assert "Nothing lives" in await gone.page(f"{BASE}/customers", 404)
+
+
+async def test_a_forgotten_password(world: World) -> None:
+    async with visitor(world, None) as nobody:
+        nobody.token = field(await nobody.page("/forgot-password"), csrf.FIELD)
+        for address in ("manager@acme.example", "nobody@acme.example"):
+            done = await nobody.submit("/forgot-password", email=address)
+            assert f"If {address} has an account here" in words(done.text)
+        await run_jobs(world)
+        async with visitor(world) as admin:
+            outbox = await admin.page(f"{BASE}/developers/emails")
+        link = re.search(r"/reset-password/[0-9a-f]{40}", outbox)
+        assert link is not None
+        form = await nobody.page(link[0])
+        assert field(form, "email") == "manager@acme.example"
+        weak = await nobody.submit(link[0], password="weak")
+        assert weak.status_code == 422
+        answer = await nobody.submit(link[0], password="Brand-new-pass-1")
+        assert answer.status_code == 303
+        assert await nobody.page(f"{BASE}/customers")
+        assert "This link no longer works" in await nobody.page(link[0], 404)
+    async with visitor(world, "manager") as old:
+        assert (await old.get(f"{BASE}/customers")).headers["location"].startswith("/login")
+
+
+async def test_a_key_is_shown_once(world: World) -> None:
+    async with visitor(world) as admin:
+        made = await admin.submit(f"{BASE}/developers/keys", name="CI", permission="event:write")
+        value = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=</pre>)", made.text)
+        assert value is not None
+        listed = await admin.page(f"{BASE}/developers/keys")
+        assert value[0] not in listed
+        assert value[0][-3:] in listed
+        assert "1 resource" in words(listed)
+        nothing = await admin.submit(f"{BASE}/developers/keys", name="Nothing")
+        assert nothing.status_code == 422
+        assert "Allow at least one thing." in words(nothing.text)
+        known = await ids(world)
+        rotated = await admin.submit(f"{BASE}/developers/keys/{known['key']}/rotate", overlap="24h")
+        assert "It is not shown again" in words(rotated.text)
+        changed = await admin.submit(f"{BASE}/developers/keys/{known['key']}", name="Old", permission="plan:read")
+        assert changed.status_code == 303
+        assert "Reads 1 resource" in words(await admin.page(f"{BASE}/developers/keys"))
+        await admin.submit(f"{BASE}/developers/keys/{known['key']}/delete")
+        assert "Key deleted" in words(await admin.page(f"{BASE}/developers/keys"))
+
+
+async def test_webhooks_are_made_changed_and_read(world: World) -> None:
+    await make_delivery(world)
+    async with visitor(world) as admin:
+        bad = await admin.submit(f"{BASE}/developers/webhooks", url="nowhere", all="yes")
+        assert bad.status_code == 422
+        made = await admin.submit(f"{BASE}/developers/webhooks", url="https://b.example/h", type="invoice.created")
+        page = await admin.page(made.headers["location"])
+        assert "1 type" in words(page)
+        assert "Nothing was sent yet" in words(page)
+        known = await ids(world)
+        log = f"{BASE}/developers/webhooks/{known['endpoint']}"
+        assert "customer.created" in await admin.page(f"{log}?status=failed")
+        assert "No deliveries match" in words(await admin.page(f"{log}?status=succeeded"))
+        delivery = await admin.page(f"{log}/log/{known['delivery']}")
+        assert "&#34;name&#34;: &#34;Hooli&#34;" in delivery
+        assert "busy" in delivery
+        await admin.submit(f"{log}/log/{known['delivery']}/retry")
+        assert "It is sent again" in words(await admin.page(f"{log}/log/{known['delivery']}"))
+        await admin.submit(f"{log}/delete")
+        assert "hooks.example" not in await admin.page(f"{BASE}/developers/webhooks")
+
+
+async def test_settings_are_saved(world: World) -> None:
+    async with visitor(world) as admin:
+        form = await admin.page(f"{BASE}/settings/general")
+        assert field(form, "slug") == "acme-search"
+        bad = await admin.submit(f"{BASE}/settings/general", name="", slug="login", timezone="UTC")
+        assert bad.status_code == 422
+        assert "This cannot be empty." in words(bad.text)
+        saved = await admin.submit(
+            f"{BASE}/settings/general", name="Acme", slug="acme", timezone="UTC", country="FR", city="Paris"
+        )
+        assert saved.headers["location"] == "/acme/settings/general"
+        page = await admin.page("/acme/settings/general")
+        assert 'value="FR" selected' in page
+        assert field(page, "city") == "Paris"
+        invoices = {
+            "currency": "EUR",
+            "locale": "fr",
+            "grace_period": "3",
+            "term": "30",
+            "numbering": "per_organization",
+            "prefix": "ACM",
+            "empty_invoices": "no",
+            "footer": "Merci",
+        }
+        assert (await admin.submit("/acme/settings/invoices", **{**invoices, "term": "soon"})).status_code == 422
+        await admin.submit("/acme/settings/invoices", **invoices)
+        page = await admin.page("/acme/settings/invoices")
+        assert "ACM-202401-001" in page
+        assert "Merci" in page
+        assert field(page, "term") == "30"
+        await admin.submit("/acme/settings/emails", choice="invoice.finalized")
+        assert 'value="invoice.finalized" checked' in await admin.page("/acme/settings/emails")
+        await admin.submit("/acme/settings/authentication")
+        assert "At least one way" in words(await admin.page("/acme/settings/authentication"))
+        await admin.submit("/acme/settings/authentication", choice="google_oauth")
+        assert "You cannot open this organization" in words(await admin.page("/acme/customers", 403))
+    async with world.runtime.database.reading() as session:
+        kept = await session.scalar(text("select authentication_methods from organizations where slug = 'acme'"))
+    assert kept == ["google_oauth"]
+
+
+async def test_finance_sees_its_settings_only(world: World) -> None:
+    await make_invitation(world)
+    async with visitor(world, "finance") as finance:
+        page = await finance.page(f"{BASE}/settings/general")
+        assert "Members" not in words(page)
+        assert "Authentication" not in words(page)
+        await finance.page(f"{BASE}/settings/members", 403)
+        await finance.page(f"{BASE}/developers/keys", 403)
+    async with visitor(world, "manager") as manager:
+        await manager.page(f"{BASE}/settings", 403)
+        assert "/settings" not in await manager.page(f"{BASE}/customers")
+
+
+async def test_sessions_of_cookies_are_not_given_to_forms_of_others(world: World) -> None:
+    """A visitor's token does not open a member's forms, nor the other way round."""
+    async with visitor(world) as admin:
+        admin.token = csrf.token_for(world.settings, "x")
+        assert (await admin.submit(f"{BASE}/developers/keys", name="x")).status_code == 403
+        assert sessions.COOKIE in admin.cookies
+        assert (await admin.submit("/forgot-password", email="a@b.c")).status_code == 403
