@@ -13,6 +13,8 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
+from billwright.billing.adjusted_fees.models import AdjustedFee
+from billwright.billing.adjusted_fees.queries import adjusted_by_fee
 from billwright.billing.catalog.models import BillableMetric, BillableMetricFilter, Charge, Plan, PlanTax
 from billwright.billing.catalog.queries import PlanView, metric_views, plan_views
 from billwright.billing.customers.models import Customer, CustomerMetadata, CustomerTax
@@ -235,6 +237,12 @@ async def taxes_of_fee(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[Fee
         .order_by(col(FeeTax.id))
     )
     return grouped(rows, "fee_id")
+
+
+async def adjustment_of_fee(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, AdjustedFee]:
+    """What was set by hand, for fees that were."""
+    found = await _by_id(ctx, Fee, ids)
+    return await adjusted_by_fee(ctx, list(found.values()))
 
 
 async def taxes_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[InvoiceTax]]:

@@ -185,6 +185,14 @@ class RequestContext:
         found = await loader.load((principal.organization.id, key))
         return default if found is None else found
 
+    async def prime(self, batch: Batch[V], key: UUID, value: V) -> None:
+        """Make ``load`` answer with ``value``, for an object that is stored nowhere."""
+        await self.load(batch, key)
+        principal = await self.principal()
+        loader = self._loaders[batch]
+        loader.clear((principal.organization.id, key))
+        loader.prime((principal.organization.id, key), value)
+
     def _loading(self, batch: Batch[Any]) -> Callable[[list[tuple[UUID, UUID]]], Awaitable[list[Any]]]:
         async def load(keys: list[tuple[UUID, UUID]]) -> list[Any]:
             async with self.reading() as ctx:

@@ -37,6 +37,12 @@ class PaymentTypeEnum(Enum):
     provider = "provider"
 
 
+@strawberry.enum(description="What of a fee was set by hand: its units, or its units and its price.")
+class AdjustedFeeTypeEnum(Enum):
+    adjusted_units = "adjusted_units"
+    adjusted_amount = "adjusted_amount"
+
+
 @strawberry.enum(description="What an invoice bills.")
 class InvoiceTypeEnum(Enum):
     subscription = "subscription"

@@ -13,6 +13,7 @@ from strawberry.types import ExecutionContext
 
 from billwright.graphql.limits import MAX_TOKENS, WithinLimits
 from billwright.graphql.mutations.access import AccessMutations
+from billwright.graphql.mutations.adjusted_fees import AdjustedFeeMutations
 from billwright.graphql.mutations.catalog import CatalogMutations
 from billwright.graphql.mutations.customers import CustomerMutations
 from billwright.graphql.mutations.developers import DeveloperMutations
@@ -25,8 +26,8 @@ from billwright.graphql.queries.access import AccessQueries
 from billwright.graphql.queries.catalog import CatalogQueries
 from billwright.graphql.queries.customers import CustomerQueries
 from billwright.graphql.queries.developers import DeveloperQueries
-from billwright.graphql.queries.invoices import InvoiceQueries
 from billwright.graphql.queries.explanations import ExplanationQueries
+from billwright.graphql.queries.invoices import InvoiceQueries
 from billwright.graphql.queries.members import MemberQueries
 from billwright.graphql.queries.payments import PaymentQueries
 from billwright.graphql.queries.search import SearchQueries
@@ -40,8 +41,8 @@ Query = merge_types(
         CatalogQueries,
         CustomerQueries,
         DeveloperQueries,
-        InvoiceQueries,
         ExplanationQueries,
+        InvoiceQueries,
         MemberQueries,
         PaymentQueries,
         SearchQueries,
@@ -52,6 +53,7 @@ Mutation = merge_types(
     "Mutation",
     (
         AccessMutations,
+        AdjustedFeeMutations,
         CatalogMutations,
         CustomerMutations,
         DeveloperMutations,

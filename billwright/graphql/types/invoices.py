@@ -9,6 +9,7 @@ import strawberry
 from billwright.billing.invoicing import models
 from billwright.graphql import batches
 from billwright.graphql.enums import (
+    AdjustedFeeTypeEnum,
     FeeTypeEnum,
     InvoicePaymentStatusEnum,
     InvoiceStatusEnum,
@@ -63,6 +64,7 @@ class Fee:
     description: str | None = f("Description of the line.")
     subscription_id: strawberry.ID | None = f("Subscription that it bills.")
     charge_id: strawberry.ID | None = f("Charge that it bills.")
+    charge_filter_id: strawberry.ID | None = f("Filter of the charge that it bills; null for the charge's default.")
     true_up_parent_fee_id: strawberry.ID | None = f("Fee that this one fills up to the minimum.")
     from_datetime: ISO8601DateTime | None = f("Start of the subscription period that it bills.")
     to_datetime: ISO8601DateTime | None = f("End of the subscription period that it bills.")
@@ -81,6 +83,15 @@ class Fee:
     @strawberry.field(description="What was billed and its price, as they were then.")
     def item(self, root: FeeRow) -> JsonObject:
         return JsonObject(root.item)
+
+    @strawberry.field(description="Whether it was set by hand on the draft.")
+    async def adjusted_fee(self, root: FeeRow, info: Inf) -> bool:
+        return await info.context.load(batches.adjustment_of_fee, root.id) is not None
+
+    @strawberry.field(description="What was set by hand; null for nothing, and for the name alone.")
+    async def adjusted_fee_type(self, root: FeeRow, info: Inf) -> AdjustedFeeTypeEnum | None:
+        adjusted = await info.context.load(batches.adjustment_of_fee, root.id)
+        return AdjustedFeeTypeEnum(adjusted.kind) if adjusted is not None and adjusted.kind else None
 
     @strawberry.field(description="Taxes applied.")
     async def applied_taxes(self, root: FeeRow, info: Inf) -> list[FeeAppliedTax]:

@@ -110,7 +110,7 @@ def is_editable(fee: Fee) -> bool:
 
 def shown_fee(fee: Fee, plan: Mapping[str, Any] | None, currency: str) -> dict[str, Any]:
     """One line with its steps."""
-    charged = fee["feeType"] in ("charge", "add_on") or bool(fee["adjustedFeeType"])
+    charged = fee["feeType"] in ("charge", "add_on") or bool(fee.get("adjustedFeeType"))
     price = fee["preciseUnitAmount"] if charged else str(from_minor_units(int(fee["amountCents"]), currency))
     count = fee["eventsCount"] or 0
     notes = [f"{count:,} {'event' if count == 1 else 'events'}"] if count else []
@@ -122,7 +122,7 @@ def shown_fee(fee: Fee, plan: Mapping[str, Any] | None, currency: str) -> dict[s
         "unit_price": price,
         "tax_rates": sorted((tax["taxRate"] for tax in fee["appliedTaxes"]), key=Decimal, reverse=True) or ["0"],
         "amount_cents": int(fee["amountCents"]),
-        "edited": fee["adjustedFee"],
+        "edited": fee.get("adjustedFee", False),
         "editable": is_editable(fee),
         "steps": steps_of(fee["item"].get("charge_model"), fee, currency),
         "explain_url": None,

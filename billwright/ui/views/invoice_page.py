@@ -52,10 +52,9 @@ async def show_invoice(view: View, toast: tuple[str, str] | None = None) -> Resp
             ],
         },
         "can": {
-            **dict.fromkeys(
-                ("edit", "send", "collect", "credit_note", "dispute", "void", "delete"), False
-            ),
+            **dict.fromkeys(("send", "collect", "credit_note", "dispute", "void", "delete"), False),
             "record_payment": may_record(view, invoice),
+            "edit": may_update,
             "download": invoice["status"] in PRINTED,
             "finalize": may_update,
             "refresh": may_update,
