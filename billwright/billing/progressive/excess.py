@@ -12,6 +12,8 @@ from fractions import Fraction
 from uuid import UUID
 
 import structlog
+from sqlalchemy import select
+from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.credit_notes.amounts import CreditedFee, NoteItem, amounts_of
@@ -19,25 +21,88 @@ from billwright.billing.credit_notes.balances import Balance, balance_of
 from billwright.billing.credit_notes.issuing import Parts, make_note
 from billwright.billing.credit_notes.models import CreditNote
 from billwright.billing.customers.models import Customer
+from billwright.billing.invoicing.models import Invoice, InvoiceSubscription
 from billwright.billing.invoicing.queries import find_invoice
 from billwright.billing.invoicing.waterfall import Excess, Waterfall
 from billwright.billing.kernel.money import round_half_up
+from billwright.billing.progressive.credit import open_credit
 from billwright.billing.progressive.models import ExcessNote
+from billwright.billing.progressive.queries import CLOSING_REASONS, progressive_invoices
 
 log = structlog.get_logger(__name__)
 PLACES = 5
+_DECIDED = ("finalized", "closed")
 
 
 async def give_excess_back(ctx: Context, customer: Customer, flow: Waterfall) -> None:
     """Make the credit notes of a stored, final invoice. The customer must be locked. Never makes the billing fail for
-    want of something to credit."""
-    if not flow.final:
-        return
-    for excess in flow.excesses:
+    want of something to credit. An invoice that waits for its taxes gives nothing back yet."""
+    if flow.final and flow.invoice.status in _DECIDED:
+        await _give_back(ctx, customer, flow.invoice.id, flow.excesses)
+
+
+async def give_late_excess_back(ctx: Context, customer: Customer, invoice: Invoice) -> None:
+    """The same for an invoice that waited for its taxes and is final now: what follows for its periods, and, if it is a
+    progressive one, for itself. Call it once everything of ``invoice`` is stored."""
+    rows = await ctx.session.scalars(
+        select(InvoiceSubscription).where(
+            col(InvoiceSubscription.organization_id) == ctx.organization_id,
+            col(InvoiceSubscription.invoice_id) == invoice.id,
+        )
+    )
+    excesses: list[Excess] = []
+    for row in rows.all():
+        if row.invoicing_reason in CLOSING_REASONS or invoice.invoice_type == "progressive_billing":
+            made = await progressive_invoices(
+                ctx, row.subscription_id, row.charges_from_datetime, row.charges_to_datetime
+            )
+            excesses += await _open_excesses(ctx, invoice, row, made)
+    await _give_back(ctx, customer, invoice.id, excesses)
+
+
+async def _open_excesses(
+    ctx: Context, invoice: Invoice, row: InvoiceSubscription, made: Sequence[Invoice]
+) -> list[Excess]:
+    """What is left of the progressive invoice that ``invoice`` credited, and of ``invoice`` itself where a later one
+    has credited it already."""
+    ids = [item.id for item in made]
+    place = ids.index(invoice.id) if invoice.id in ids else -1
+    chosen = made[place + 1 : place + 2]
+    if place > 0 or (place == 0 and await _is_closed(ctx, row)):
+        chosen = [*chosen, made[place]]
+    return [
+        Excess(item.id, ids[ids.index(item.id) + 1 :], left)
+        for item in chosen
+        if (left := await open_credit(ctx, item)) > 0
+    ]
+
+
+async def _is_closed(ctx: Context, row: InvoiceSubscription) -> bool:
+    """Whether the window in which a progressive invoice was made has a final invoice."""
+    found = await ctx.session.scalars(
+        select(col(InvoiceSubscription.id))
+        .join(Invoice, col(Invoice.id) == col(InvoiceSubscription.invoice_id))
+        .where(
+            col(InvoiceSubscription.subscription_id) == row.subscription_id,
+            col(InvoiceSubscription.invoicing_reason).in_(CLOSING_REASONS),
+            col(InvoiceSubscription.charges_from_datetime) <= row.timestamp,
+            col(InvoiceSubscription.charges_to_datetime) >= row.timestamp,
+            col(Invoice.status).in_(_DECIDED),
+        )
+        .limit(1)
+    )
+    return found.first() is not None
+
+
+async def _give_back(ctx: Context, customer: Customer, closing_id: UUID, excesses: Sequence[Excess]) -> None:
+    for excess in excesses:
+        source = await find_invoice(ctx, excess.invoice_id, lock=True)
+        if source.status != "finalized":
+            continue  # given back when it is
         left = excess.amount_cents
         for invoice_id in (excess.invoice_id, *excess.earlier):
             if left > 0:
-                left -= await _credit(ctx, customer, flow.invoice.id, excess, invoice_id, left)
+                left -= await _credit(ctx, customer, closing_id, excess, invoice_id, left)
         if left:
             log.warning("progressive excess not credited", invoice_id=str(excess.invoice_id), amount_cents=left)
 
@@ -47,6 +112,8 @@ async def _credit(
 ) -> int:
     """Credit up to ``net_cents`` (before taxes) on one invoice; returns how much of it that was."""
     invoice = await find_invoice(ctx, invoice_id, lock=True)
+    if invoice.status != "finalized":
+        return 0
     balance = await balance_of(ctx, invoice)
     items, net = items_worth(balance, min(net_cents, max(balance.rest.sub_total_cents, 0)))
     if not items or net <= 0:

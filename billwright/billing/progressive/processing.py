@@ -28,7 +28,7 @@ from billwright.billing.progressive.checking import passed
 from billwright.billing.progressive.invoicing import bill_usage
 from billwright.billing.progressive.measuring import measure
 from billwright.billing.progressive.models import UsageThreshold
-from billwright.billing.progressive.queries import lifetime_usage_of
+from billwright.billing.progressive.queries import CLOSING_REASONS, lifetime_usage_of
 from billwright.billing.progressive.thresholds import applicable_thresholds, grid_of
 from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.subscriptions.terms import plan_of
@@ -36,7 +36,6 @@ from billwright.billing.subscriptions.terms import plan_of
 log = structlog.get_logger(__name__)
 AT_ONCE = 200
 ONCE = "uq_progressive_invoices"
-_CLOSING = ("subscription_periodic", "subscription_terminating")
 
 _MARKED = text(
     "select external_subscription_id from lifetime_usage_marks"
@@ -161,7 +160,7 @@ async def _is_closed(ctx: Context, subscription: Subscription, t: datetime) -> b
         .where(
             col(InvoiceSubscription.organization_id) == ctx.organization_id,
             col(InvoiceSubscription.subscription_id) == subscription.id,
-            col(InvoiceSubscription.invoicing_reason).in_(_CLOSING),
+            col(InvoiceSubscription.invoicing_reason).in_(CLOSING_REASONS),
             col(InvoiceSubscription.charges_from_datetime) <= t,
             col(InvoiceSubscription.charges_to_datetime) >= t,
             col(InvoiceSubscription.replaced_at).is_(None),

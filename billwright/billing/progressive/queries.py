@@ -26,6 +26,9 @@ from billwright.billing.subscriptions.models import Subscription
 BILLED_STATUSES = ("finalized", "pending", "failed")
 """A progressive invoice that waits for its taxes, or whose taxes failed, has billed its usage all the same."""
 
+CLOSING_REASONS = ("subscription_periodic", "subscription_terminating")
+"""Rows that bill the charges in arrears of their window."""
+
 INVOICED_STATUSES = ("draft", "pending", "failed", "finalized")
 
 
