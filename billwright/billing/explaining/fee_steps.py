@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
-from billwright.billing.explaining.lines import window_inputs
-from billwright.billing.explaining.pricing_steps import convert
+from billwright.billing.explaining.lines import ChargeLine, tier_path, window_inputs
+from billwright.billing.explaining.pricing_steps import convert, price_steps
 from billwright.billing.explaining.steps import CONVERSION, Explanation
 from billwright.billing.invoicing.models import Fee, FeeTax
 from billwright.billing.kernel.money import exponent, from_minor_units
@@ -97,8 +99,8 @@ def credit_steps(x: Explanation, fee: Fee) -> None:
     convert(x, x.add("pricing", "Price of a credit", "credits * rate", fee.currency, credits=fee.units, rate=rate))
 
 
-def adjusted_steps(x: Explanation, fee: Fee) -> None:
-    """An amount that was set by hand on a draft (spec 02 §14): units at a price, both as stored."""
+def adjusted_amount_steps(x: Explanation, fee: Fee) -> None:
+    """Units and price that were set by hand on the draft (spec 02 §14)."""
     amount = x.add(
         "adjustment",
         "Units and price set by hand",
@@ -108,6 +110,29 @@ def adjusted_steps(x: Explanation, fee: Fee) -> None:
         unit_amount=fee.precise_unit_amount,
     )
     convert(x, amount)
+
+
+def adjusted_units_steps(x: Explanation, fee: Fee) -> None:
+    """Units that were set by hand: priced by the charge's model without any event, or times the subscription fee."""
+    charged = fee.fee_type == "charge"
+    window_step(x, fee, charges=charged)
+    units = x.add("adjustment", "Units set by hand", "units", "units", units=fee.units)
+    if not charged:
+        amount = x.add(
+            "pricing",
+            "Subscription fee of the window",
+            "units * unit_amount",
+            fee.currency,
+            units=units,
+            unit_amount=fee.precise_unit_amount,
+        )
+        convert(x, amount)
+        return
+    line = ChargeLine.of_fee(fee)
+    facts: dict[str, Any] = {"figures": {"units": units, "shown": units, "amount": "0"}, "window": {"days": 1}}
+    if line.prorated and line.charge_model == "graduated":
+        facts["path"] = tier_path(line.properties, (), 1)
+    price_steps(x, replace(line, facts=facts, event=None, renewed=False, priced_units=fee.units))
 
 
 def _stored(x: Explanation, fee: Fee) -> None:

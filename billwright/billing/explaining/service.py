@@ -39,8 +39,11 @@ async def explain_fee(ctx: Context, fee_id: str) -> ExplanationOut:
     """How a fee's amount came about, from what was stored with it. Raises ``NotFound("fee")``."""
     fee = await find_fee(ctx, parse_id(fee_id) or UUID(int=0))
     x = Explanation(currency=fee.currency, amount_cents=fee.amount_cents, fee_id=str(fee.id))
-    if is_adjusted(fee):
-        fee_steps.adjusted_steps(x, fee)
+    adjusted = fee.explanation.get("adjusted")
+    if adjusted == "adjusted_amount":
+        fee_steps.adjusted_amount_steps(x, fee)
+    elif adjusted == "adjusted_units":
+        fee_steps.adjusted_units_steps(x, fee)
     elif fee.fee_type != "charge":
         _BY_TYPE[fee.fee_type](x, fee)
     elif fee.true_up_parent_fee_id is not None:
@@ -50,11 +53,6 @@ async def explain_fee(ctx: Context, fee_id: str) -> ExplanationOut:
     share_steps(x, fee.explanation.get("shares", ()), fee.precise_coupons_amount_cents)
     fee_steps.tax_steps(x, fee, await _taxes(ctx, fee))
     return x.wire()
-
-
-def is_adjusted(fee: Fee) -> bool:
-    """Whether the fee's amount was set by hand."""
-    return bool(fee.explanation.get("adjusted"))
 
 
 async def _taxes(ctx: Context, fee: Fee) -> Sequence[FeeTax]:

@@ -21,6 +21,7 @@ from billwright.billing.access.context import Context
 from billwright.billing.catalog.models import Charge
 from billwright.billing.credit_notes.models import CreditNote
 from billwright.billing.customers.models import Customer
+from billwright.billing.explaining.shares import note_progressive_shares
 from billwright.billing.invoicing.fee_drafts import FeeDraft, group_key
 from billwright.billing.invoicing.models import Credit, Fee, Invoice
 from billwright.billing.invoicing.rows import Row
@@ -87,8 +88,10 @@ async def _take(ctx: Context, flow: Waterfall, row: Row) -> None:
     if taken <= 0:
         return
     bearers = [Bearer(fee.amount_cents, _billed_before(fee, billed, parents)) for fee in bearing]
-    for fee, share in zip(bearing, shares(bearers, taken), strict=True):
+    given = shares(bearers, taken)
+    for fee, share in zip(bearing, given, strict=True):
         fee.discount = PRECISE.add(fee.discount, share)
+    note_progressive_shares(bearing, [bearer.weight for bearer in bearers], given, latest.number, taken)
     flow.progressive_cents += taken
     flow.credit(taken, before_taxes=True, progressive_billing_invoice_id=latest.id)
 
