@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,6 +32,7 @@ from billwright.jobs.resources import Resources
 from billwright.jobs.singleton import alone
 from billwright.jobs.sweep import sweep
 from billwright.server.rest.authentication import store_noted_uses
+from billwright.server.settings import Settings
 
 KEEP_SUCCEEDED_JOBS = timedelta(days=7)
 ROLL_AT_ONCE = 5_000
@@ -170,6 +171,12 @@ TIMETABLE: Sequence[Pass] = (
 )
 """The tick, the sweep, the clocks, the webhooks and the rolling share their work among workers; the single ones are one
 at a time."""
+
+
+def timetable(settings: Settings) -> Sequence[Pass]:
+    """``TIMETABLE`` with the times that an operator may set."""
+    every = {"wallets": float(settings.wallet_refresh_seconds)}
+    return [replace(item, every=every[item.name]) if item.name in every else item for item in TIMETABLE]
 
 
 async def keep_running(item: Pass, resources: Resources) -> None:

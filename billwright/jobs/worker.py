@@ -18,7 +18,7 @@ import uvloop
 from arq.worker import create_worker, func
 
 from billwright.billing.background import jobs
-from billwright.jobs.cron import TIMETABLE, keep_running
+from billwright.jobs.cron import keep_running, timetable
 from billwright.jobs.dispatch import FUNCTION, QUEUE, decode, encode, open_queue
 from billwright.jobs.registration import register_handlers
 from billwright.jobs.resources import Resources, open_resources
@@ -70,7 +70,7 @@ async def work(settings: Settings) -> None:
     stop = _stop_on_signals()
     async with open_resources(settings) as resources:
         log.info("worker_started", jobs=sorted(handlers))
-        passes = [asyncio.create_task(keep_running(item, resources), name=item.name) for item in TIMETABLE]
+        passes = [asyncio.create_task(keep_running(item, resources), name=item.name) for item in timetable(settings)]
         queue = asyncio.create_task(consume(resources, stop), name="queue")
         await stop.wait()
         log.info("worker_stopping")

@@ -143,6 +143,12 @@ class Settings(BaseModel):
         description="Whether each hour's events are checked, and those that cannot be metered are announced to webhook "
         "endpoints (`events.errors`).",
     )
+    wallet_refresh_seconds: int = Field(
+        default=300,
+        ge=5,
+        le=3600,
+        description="How often the ongoing balances of wallets follow usage, and threshold top-ups are looked at.",
+    )
     subscription_termination_alert_days: Annotated[str, AfterValidator(_days)] = Field(
         default="15,45",
         description="On how many days before the end of a subscription `subscription.termination_alert` is sent, "

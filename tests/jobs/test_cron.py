@@ -11,11 +11,12 @@ from sqlalchemy import text
 from billwright.billing.access.service import create_organization
 from billwright.billing.kernel.clock import system_now
 from billwright.jobs import cron
-from billwright.jobs.cron import TIMETABLE, Pass, keep_running, run_once
+from billwright.jobs.cron import TIMETABLE, Pass, keep_running, run_once, timetable
 from billwright.jobs.registration import register_handlers
 from billwright.jobs.resources import Resources
 from billwright.jobs.singleton import alone
 from billwright.server.rest.authentication import LAST_USED
+from billwright.server.settings import Settings
 
 BY_NAME = {item.name: item for item in TIMETABLE}
 
@@ -130,3 +131,13 @@ async def test_partitions_are_made_ahead(resources: Resources) -> None:
 def test_every_job_that_is_queued_has_a_handler() -> None:
     handlers = register_handlers()
     assert {"invoice.document", "invoice.generate", "customer.wind_up"} <= handlers
+
+
+def test_how_often_wallets_follow_usage_can_be_set() -> None:
+    addresses = {"database_url": "postgresql://u@h/d", "redis_url": "redis://h"}
+    settings = Settings.model_validate(
+        {**addresses, "secret_key": "x" * 32, "encryption_key": "A" * 43 + "=", "wallet_refresh_seconds": 20}
+    )
+    chosen = timetable(settings)
+    assert {item.name: item.every for item in chosen}["wallets"] == 20
+    assert [item.name for item in chosen] == [item.name for item in TIMETABLE]

@@ -24,14 +24,18 @@ class RulePaymentMethodOut(TypedDict):
 
 
 class WalletRuleOut(TypedDict):
-    """A ``recurring_transaction_rules`` entry. What belongs to the other trigger or method is null."""
+    """A ``recurring_transaction_rules`` entry.
+
+    The contract has no null for what belongs to the other trigger: a threshold rule shows ``weekly``, an interval rule
+    a threshold of 0; neither means anything there.
+    """
 
     lago_id: Id
     trigger: str
     method: str
-    interval: str | None
+    interval: str
     status: str
-    threshold_credits: DecimalText | None
+    threshold_credits: DecimalText
     paid_credits: DecimalText
     granted_credits: DecimalText
     grants_target_top_up: bool | None
@@ -50,14 +54,14 @@ class WalletRuleOut(TypedDict):
 
 def rule_object(rule: WalletRule) -> WalletRuleOut:
     """A rule on the wire."""
-    threshold, target = rule.threshold_credits, rule.target_ongoing_balance
+    target = rule.target_ongoing_balance
     return {
         "lago_id": rule.id,
         "trigger": rule.trigger,
         "method": rule.method,
-        "interval": rule.interval,
+        "interval": rule.interval or "weekly",
         "status": rule.status,
-        "threshold_credits": None if threshold is None else decimal_string(threshold),
+        "threshold_credits": decimal_string(rule.threshold_credits or 0),
         "paid_credits": decimal_string(rule.paid_credits),
         "granted_credits": decimal_string(rule.granted_credits),
         "grants_target_top_up": rule.grants_target_top_up,

@@ -51,7 +51,7 @@ async def test_05_D7_the_rule_on_the_wire(sandbox: Sandbox) -> None:
         "method": "fixed",
         "interval": "monthly",
         "status": "active",
-        "threshold_credits": None,
+        "threshold_credits": "0.0",
         "paid_credits": "10.0",
         "granted_credits": "0.0",
         "grants_target_top_up": None,
@@ -160,7 +160,7 @@ async def test_05_D7_updates(sandbox: Sandbox) -> None:
     assert rule == {**first, "granted_credits": "5.0", "paid_credits": "0.0"}
     kept = await change(sandbox, made, {"lago_id": first["lago_id"], **BELOW_20, "expiration_at": None})
     [rule] = kept["recurring_transaction_rules"]
-    assert (rule["lago_id"], rule["trigger"], rule["interval"]) == (first["lago_id"], "threshold", None)
+    assert (rule["lago_id"], rule["trigger"], rule["interval"]) == (first["lago_id"], "threshold", "weekly")
     assert (rule["threshold_credits"], rule["expiration_at"]) == ("20.0", None)
     for entry in (MONTHLY, {**MONTHLY, "lago_id": "1a901a90-1a90-1a90-1a90-1a901a901a90"}):
         kept = await change(sandbox, made, entry)

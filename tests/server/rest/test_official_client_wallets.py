@@ -72,13 +72,36 @@ async def test_wallets_and_transactions(sandbox: Sandbox, lago: Client) -> None:
     assert refused.value.response["error_details"] == {"wallet_id": ["wallet_is_terminated"]}
 
 
-async def test_rules_are_refused_until_they_exist(sandbox: Sandbox, lago: Client) -> None:
+async def test_rules(sandbox: Sandbox, lago: Client) -> None:
     await sandbox.customer("c1")
-    rules = RecurringTransactionRuleList(__root__=[RecurringTransactionRule(trigger="interval", interval="monthly")])
+    rule = RecurringTransactionRule(
+        trigger="interval", interval="monthly", paid_credits="10", transaction_name="Top-up"
+    )
+    rules = RecurringTransactionRuleList(__root__=[rule])
     wanted = Wallet(external_customer_id="c1", rate_amount="1", currency="EUR", recurring_transaction_rules=rules)
+    made = await ask(lago.wallets.create, wanted)
+    [first] = made.recurring_transaction_rules.__root__
+    assert (first.trigger, first.interval, first.method, first.paid_credits) == ("interval", "monthly", "fixed", "10.0")
+    changed = RecurringTransactionRule(
+        lago_id=first.lago_id, trigger="threshold", threshold_credits="20", method="target", target_ongoing_balance="50"
+    )
+    update = Wallet(recurring_transaction_rules=RecurringTransactionRuleList(__root__=[changed]))
+    [second] = (await ask(lago.wallets.update, update, made.lago_id)).recurring_transaction_rules.__root__
+    assert (second.lago_id, second.threshold_credits, second.target_ongoing_balance) == (first.lago_id, "20.0", "50.0")
+    kept = await ask(lago.wallets.update, Wallet(name="Other"), made.lago_id)
+    assert [item.lago_id for item in kept.recurring_transaction_rules.__root__] == [first.lago_id]
+    none = Wallet(recurring_transaction_rules=RecurringTransactionRuleList(__root__=[]))
+    assert (await ask(lago.wallets.update, none, made.lago_id)).recurring_transaction_rules.__root__ == []
+    many = Wallet(
+        external_customer_id="c1",
+        rate_amount="1",
+        currency="EUR",
+        recurring_transaction_rules=RecurringTransactionRuleList(__root__=[rule, rule]),
+    )
     with pytest.raises(LagoApiError) as refused:
-        await ask(lago.wallets.create, wanted)
-    assert refused.value.response["error_details"] == {"recurring_transaction_rules": ["unsupported_value"]}
+        await ask(lago.wallets.create, many)
+    codes = refused.value.response["error_details"]
+    assert codes == {"recurring_transaction_rules": ["invalid_number_of_recurring_rules"]}
 
 
 async def test_lists_have_the_contract_s_form(sandbox: Sandbox) -> None:
