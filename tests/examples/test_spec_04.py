@@ -10,11 +10,10 @@ import pytest
 
 from billwright.billing.documents.blocks import Header
 from billwright.billing.documents.layout import lay_out_invoice
-from billwright.billing.invoicing import credits
 from billwright.billing.invoicing.documents import invoice_document
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.kernel.db import Database
-from tests.billing.coupons.test_waterfall import everything_at_once, progressive_credit_of_3000
+from tests.billing.coupons.test_waterfall import everything_at_once
 from tests.billing.invoicing.test_one_off import add_on, sell
 from tests.server.rest.client import validation
 from tests.support.credits import apply, coupon, pay
@@ -312,7 +311,6 @@ async def test_04_3_2_ex_A_with_a_wallet(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, credits_granted: str, prepaid: int, total: int
 ) -> None:
     """Credit notes leave 13 785; the buckets add up to 13 784.98744, a rich wallet still pays all."""
-    monkeypatch.setattr(credits, "BEFORE_TAXES", (progressive_credit_of_3000, *credits.BEFORE_TAXES))
     advance = sandbox.advance
 
     async def advance_with_a_wallet_in_march(to: str) -> Any:
@@ -323,6 +321,10 @@ async def test_04_3_2_ex_A_with_a_wallet(
 
     monkeypatch.setattr(sandbox, "advance", advance_with_a_wallet_in_march)
     invoice = await everything_at_once(sandbox)
+    [source] = await sandbox.invoices(invoice_type="progressive_billing")
+    credited = [(item["amount_cents"], item["item"]["code"]) for item in invoice["credits"][:1]]
+    assert credited == [(3000, source["number"])]
+    assert invoice["progressive_billing_credit_amount_cents"] == source["fees_amount_cents"] == 3000
     names = ("sub_total_including_taxes", "credit_notes", "prepaid_credit", "total")
     assert [invoice[f"{name}_amount_cents"] for name in names] == [15585, 1800, prepaid, total]
     assert invoice["payment_status"] == ("pending" if total else "succeeded")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -21,14 +20,6 @@ from tests.support.credits import JANUARY, apply, coupon, credit, details, fee_i
 from tests.support.sandbox import Sandbox
 
 
-async def progressive_credit_of_3000(ctx: Context, customer: Customer, flow: Waterfall) -> None:
-    """Stands for a progressive invoice that billed 3000 of charge A."""
-    for fee in flow.fees:
-        if fee.item.get("code") == "a":
-            fee.discount += Decimal(3000)
-            flow.progressive_cents += 3000
-
-
 def wallet(balance_cents: int) -> Any:
     async def pay(ctx: Context, customer: Customer, flow: Waterfall) -> None:
         if flow.final:
@@ -38,7 +29,8 @@ def wallet(balance_cents: int) -> Any:
 
 
 async def everything_at_once(sandbox: Sandbox) -> Any:
-    """Fees 10000, 5000 (A) and 2333 (B), a 10 % coupon, VAT 20 % on all, LOCAL 5 % on B, credit notes 1000 and 800."""
+    """Fees 10000, 5000 (A) and 2333 (B), a 10 % coupon, VAT 20 % on all, LOCAL 5 % on B, credit notes 1000 and 800; a
+    progressive invoice has billed 3000 of A."""
     await sandbox.customer("c1")
     await sandbox.plan("source", 1800, pay_in_advance=True)
     await sandbox.subscribe("source", "source", subscription_at=JANUARY, billing_time="anniversary")
@@ -48,6 +40,14 @@ async def everything_at_once(sandbox: Sandbox) -> Any:
     b = await sandbox.charge(plan, "b", properties={"amount": "1"})
     await sandbox.advance("2024-02-01T00:00:00Z")
     source = (await details(sandbox))[-1]
+    await sandbox.subscribe(
+        "s1", "p2", subscription_at="2024-02-01T00:00:00Z", usage_thresholds=[{"amount_cents": 3000}]
+    )
+    await sandbox.advance("2024-02-05T00:00:00Z")
+    await sandbox.send(("2024-02-05T00:00:00+00:00", "30"), code="a")
+    await sandbox.advance("2024-02-06T00:00:00Z")
+    [progressive] = await sandbox.invoices(invoice_type="progressive_billing")
+    assert progressive["sub_total_excluding_taxes_amount_cents"] == 3000
     for cents in (1000, 800):
         await credit(sandbox, source, items((fee_id(source), cents)), credit_amount_cents=cents)
     await sandbox.terminate("source", on_termination_invoice="skip", on_termination_credit_note="skip")
@@ -59,8 +59,7 @@ async def everything_at_once(sandbox: Sandbox) -> Any:
         ctx.organization.catalog_revision += 1
     await coupon(sandbox, coupon_type="percentage", percentage_rate="10", frequency="recurring", frequency_duration=2)
     await apply(sandbox)
-    await sandbox.subscribe("s1", "p2", subscription_at="2024-02-01T00:00:00Z")
-    await sandbox.send(("2024-02-20T00:00:00+00:00", "50"), code="a")
+    await sandbox.send(("2024-02-20T00:00:00+00:00", "20"), code="a")
     await sandbox.send(("2024-02-20T00:00:00+00:00", "23.33"), code="b")
     await sandbox.advance("2024-03-01T00:00:00Z")
     return (await details(sandbox))[-1]
@@ -70,8 +69,7 @@ async def everything_at_once(sandbox: Sandbox) -> Any:
 async def test_04_3_2_A(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, balance: int, prepaid: int, total: int
 ) -> None:
-    before, after = credits.BEFORE_TAXES, credits.AFTER_TAXES
-    monkeypatch.setattr(credits, "BEFORE_TAXES", (progressive_credit_of_3000, *before))
+    after = credits.AFTER_TAXES
     monkeypatch.setattr(credits, "AFTER_TAXES", (*after, wallet(balance)))
     invoice = await everything_at_once(sandbox)
     assert {
@@ -101,11 +99,11 @@ async def test_04_3_2_A(
         "b": "233.25117",
     }
     assert {code: fee["taxes_amount_cents"] for code, fee in fees.items()} == {"p2": 1800, "a": 360, "b": 525}
-    assert [line["amount_cents"] for line in invoice["credits"]] == [1433, 1000, 800]
+    assert [line["amount_cents"] for line in invoice["credits"]] == [3000, 1433, 1000, 800]
 
 
 async def test_a_second_run_on_an_invoice_takes_nothing(sandbox: Sandbox) -> None:
-    """Spec 04 §3.1: whatever runs the steps again, coupons and credit notes are not applied twice."""
+    """Spec 04 §3.1: whatever runs the steps again, no credit is applied twice."""
     invoice = await everything_at_once(sandbox)
     before = await notes(sandbox)
     async with sandbox.context() as ctx:
@@ -113,13 +111,17 @@ async def test_a_second_run_on_an_invoice_takes_nothing(sandbox: Sandbox) -> Non
         await finish_generation(ctx, row.id)
         customer = await ctx.session.get_one(Customer, row.customer_id)
         computed = await compute(ctx, customer, await rows_of(ctx, row), invoice_id=row.id)
-        flow = await credits.run_waterfall(ctx, customer, row, computed.fees, computed.totals, final=True)
-        assert (flow.coupons_cents, flow.credit_notes_cents, flow.rows) == (0, 0, [])
+        flow = await credits.run_waterfall(
+            ctx, customer, row, computed.fees, computed.totals, final=True, rows=computed.rows
+        )
+        assert (flow.progressive_cents, flow.coupons_cents, flow.credit_notes_cents, flow.rows) == (0, 0, 0, [])
         # Even if the status did not tell: what is on the invoice already is not taken again.
         row.status = "generating"
         await ctx.session.flush()
-        flow = await credits.run_waterfall(ctx, customer, row, computed.fees, computed.totals, final=True)
-        assert (flow.coupons_cents, flow.credit_notes_cents, flow.rows) == (0, 0, [])
+        flow = await credits.run_waterfall(
+            ctx, customer, row, computed.fees, computed.totals, final=True, rows=computed.rows
+        )
+        assert (flow.progressive_cents, flow.coupons_cents, flow.credit_notes_cents, flow.rows) == (0, 0, 0, [])
         row.status = "finalized"
     assert await notes(sandbox) == before
     assert await sandbox.invoice(invoice["lago_id"]) == invoice
