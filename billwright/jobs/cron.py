@@ -19,6 +19,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from billwright.billing.background.jobs import discard_finished
 from billwright.billing.in_advance.processing import take_up_forgotten
 from billwright.billing.invoicing.generation import retry_forgotten
+from billwright.billing.invoicing.releasing import release_forgotten
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.metering.event_checks import check_all_events
 from billwright.billing.notifications.delivery import deliver_due
@@ -27,6 +28,8 @@ from billwright.billing.progressive.processing import check_all_marked
 from billwright.billing.scheduling.engine import tick
 from billwright.billing.scheduling.marks import run_all_marked
 from billwright.billing.scheduling.test_clock import resume_advances
+from billwright.billing.taxes.eu_management import refresh_all_rates
+from billwright.billing.taxes.vies_job import queue_due_checks
 from billwright.billing.wallets.refreshing import refresh_all_marked
 from billwright.jobs.resources import Resources
 from billwright.jobs.singleton import alone
@@ -146,6 +149,18 @@ async def _forgotten(resources: Resources) -> int:
     return await retry_forgotten(resources.runtime.database)
 
 
+async def _untaxed(resources: Resources) -> int:
+    return await release_forgotten(resources.runtime)
+
+
+async def _vat_numbers(resources: Resources) -> int:
+    return await queue_due_checks(resources.runtime)
+
+
+async def _eu_rates(resources: Resources) -> int:
+    return await refresh_all_rates(resources.runtime)
+
+
 async def _clocks(resources: Resources) -> int:
     return await resume_advances(resources.runtime)
 
@@ -167,6 +182,9 @@ TIMETABLE: Sequence[Pass] = (
     Pass("events", _events, at={"minute": 5}, single=True, at_start=False),
     Pass("webhook_log", _webhook_log, at={"hour": 1, "minute": 0}, single=True, at_start=False),
     Pass("forgotten", _forgotten, at={"minute": 30}, single=True, at_start=False),
+    Pass("vat_numbers", _vat_numbers, at={"second": 20}, single=True),
+    Pass("untaxed", _untaxed, at={"minute": {0, 15, 30, 45}}, single=True, at_start=False),
+    Pass("eu_rates", _eu_rates, at={"hour": 0, "minute": 0}, single=True),
     Pass("last_use", _last_use, at={"minute": 15}, single=True, at_start=False),
 )
 """The tick, the sweep, the clocks, the webhooks and the rolling share their work among workers; the single ones are one

@@ -33,6 +33,7 @@ from billwright.billing.kernel.ids import new_id
 from billwright.billing.metering.store.postgres.store import PostgresEventStore
 from billwright.billing.metering.store.protocol import EventIn
 from billwright.billing.notifications.options import WebhookOptions
+from billwright.billing.taxes.vat_checks import VatChecker
 from tests.server.rest.client import RestClient, rest_client
 
 START = datetime(2024, 1, 15, 10, tzinfo=UTC)
@@ -194,13 +195,25 @@ class Sandbox:
 
 @asynccontextmanager
 async def sandbox_on(
-    database: Database, *, clock: datetime = START, name: str = "Hooli", webhooks: WebhookOptions | None = None
+    database: Database,
+    *,
+    clock: datetime = START,
+    name: str = "Hooli",
+    webhooks: WebhookOptions | None = None,
+    vat_checker: VatChecker | None = None,
 ) -> AsyncIterator[Sandbox]:
     """A new sandbox organization on ``database`` with its clock at ``clock``. Webhooks may go to private addresses."""
     register_all()
     pool = await asyncpg.create_pool(asyncpg_url(database.url), min_size=1, max_size=4)
     store = PostgresEventStore(pool)
-    runtime = Runtime(database, store, api_url=API_URL, app_url=APP_URL, webhooks=webhooks or WebhookOptions())
+    runtime = Runtime(
+        database,
+        store,
+        api_url=API_URL,
+        app_url=APP_URL,
+        webhooks=webhooks or WebhookOptions(),
+        vat_checker=vat_checker,
+    )
     settings = SimpleNamespace(api_url=API_URL, app_url=APP_URL, webhook_allow_private_networks=True)
     try:
         async with rest_client(

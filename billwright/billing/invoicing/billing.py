@@ -44,10 +44,11 @@ async def bill(
 ) -> Invoice:
     """Make one subscription invoice for ``rows`` at billing instant ``t`` and return it.
 
-    Becomes a draft when a grace period applies, ``closed`` when it is empty and such invoices are skipped, else
-    finalized. If computing fails, the invoice is stored ``generating`` with its rows and retried by a job that reuses
-    them; the life-cycle change of the caller is kept (spec 03 §8.4 point 6). A database that fails (``is_transient``)
-    fails the whole transaction instead: what is due stays due.
+    Becomes a draft when a grace period applies, ``closed`` when it is empty and such invoices are skipped, ``pending``
+    while the customer's taxes are not known (spec 05 A7), else finalized. If computing fails, the invoice is stored
+    ``generating`` with its rows and retried by a job that reuses them; the life-cycle change of the caller is kept
+    (spec 03 §8.4 point 6). A database that fails (``is_transient``) fails the whole transaction instead: what is due
+    stays due.
     """
     dates = dates_at_generation(
         customer,
@@ -132,6 +133,10 @@ async def settle(
             await emit(ctx, "invoice.drafted", "invoice", invoice.id)
         elif flow.totals.fees_amount_cents == 0 and not finalizes_empty_invoices(customer, ctx.organization):
             invoice.status = "closed"
+            if flow.totals.untaxed:
+                invoice.tax_status, invoice.payment_status = None, "succeeded"
+        elif flow.totals.untaxed:
+            invoice.status = "pending"
         else:
             await issue(ctx, customer, invoice, issued_at or invoice.timestamp)
     for row in rows:

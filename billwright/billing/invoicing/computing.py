@@ -13,7 +13,7 @@ from billwright.billing.customers.models import Customer
 from billwright.billing.customers.settings import document_locale
 from billwright.billing.invoicing.charge_fees import charge_fees_of
 from billwright.billing.invoicing.commitment_fees import commitment_fee_of
-from billwright.billing.invoicing.fee_drafts import FeeDraft
+from billwright.billing.invoicing.fee_drafts import CustomerTaxes, FeeDraft
 from billwright.billing.invoicing.rows import Row
 from billwright.billing.invoicing.subscription_fees import subscription_fee_of
 from billwright.billing.invoicing.totals import Totals, totals_of
@@ -41,7 +41,7 @@ async def taxes_of_customer(ctx: Context, customer: Customer) -> tuple[TaxRate, 
     """The customer's own taxes, else the organization's defaults (spec 05 A2, the last two levels)."""
     rows = await fetch(ctx.session, _TAXES, ctx.organization_id, customer.id)
     own = any(row["own"] for row in rows)
-    return tuple(
+    return CustomerTaxes(
         TaxRate(row["id"], row["code"], row["name"], row["description"], row["rate"])
         for row in rows
         if row["own"] or not own

@@ -22,6 +22,7 @@ from billwright.billing.invoicing.totals import Totals, totals_of
 from billwright.billing.invoicing.waterfall import Held, Step, Waterfall
 from billwright.billing.kernel.statements import fetch
 from billwright.billing.progressive.credit import take_progressive_credits
+from billwright.billing.taxes.eu_waiting import check_in_progress
 from billwright.billing.wallets.use import pay_with_wallets
 
 __all__ = ["Waterfall", "apply_credits", "run_waterfall"]
@@ -65,6 +66,8 @@ async def run_waterfall(
     same invoice changes nothing; unique indexes on the stored rows are the last guard.
     """
     flow = Waterfall(invoice, fees, totals, final, ctx.now(), Held(), rows_billed=rows)
+    if await check_in_progress(ctx, customer.id):
+        flow.totals = totals_of(fees, untaxed=True)
     if invoice.invoice_type not in CREDITED_TYPES or invoice.status not in UNSETTLED:
         return flow
     if final and totals.sub_total_including_taxes_amount_cents > 0:
@@ -72,11 +75,34 @@ async def run_waterfall(
     for step in BEFORE_TAXES:
         await step(ctx, customer, flow)
     if flow.progressive_cents or flow.coupons_cents:
-        flow.totals = totals_of(fees, progressive_credit_cents=flow.progressive_cents, coupons_cents=flow.coupons_cents)
+        flow.totals = totals_of(
+            fees,
+            progressive_credit_cents=flow.progressive_cents,
+            coupons_cents=flow.coupons_cents,
+            untaxed=flow.totals.untaxed,
+        )
+    if not flow.totals.untaxed:
+        await _reduce_total(ctx, customer, flow)
+    return flow
+
+
+async def resume_waterfall(ctx: Context, customer: Customer, invoice: Invoice, fees: Sequence[FeeDraft]) -> Waterfall:
+    """The steps from the taxes on, for a stored invoice that waited for them. ``fees`` hold their discounts; the
+    customer must be locked."""
+    progressive, coupons = invoice.progressive_billing_credit_amount_cents, invoice.coupons_amount_cents
+    totals = totals_of(fees, progressive_credit_cents=progressive, coupons_cents=coupons)
+    flow = Waterfall(invoice, fees, totals, True, ctx.now(), Held())
+    flow.progressive_cents, flow.coupons_cents = progressive, coupons
+    if invoice.invoice_type in CREDITED_TYPES and totals.sub_total_including_taxes_amount_cents > 0:
+        flow.held = await _held_by(ctx, customer, invoice)
+        await _reduce_total(ctx, customer, flow)
+    return flow
+
+
+async def _reduce_total(ctx: Context, customer: Customer, flow: Waterfall) -> None:
     for step in AFTER_TAXES:
         await step(ctx, customer, flow)
     flow.totals = replace(flow.totals, total_amount_cents=flow.due_cents)
-    return flow
 
 
 async def _held_by(ctx: Context, customer: Customer, invoice: Invoice) -> Held:

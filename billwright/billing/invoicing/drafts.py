@@ -29,6 +29,7 @@ from billwright.billing.kernel.errors import Forbidden, NotFound
 from billwright.billing.progressive.consequences import follow_up
 from billwright.billing.subscriptions.calendar.timezones import local_date
 from billwright.billing.subscriptions.models import Subscription
+from billwright.billing.taxes.eu_waiting import check_in_progress
 
 
 async def locked_invoice(ctx: Context, invoice_id: UUID) -> tuple[Invoice, Customer]:
@@ -107,16 +108,26 @@ async def refresh_invoice(ctx: Context, invoice_id: UUID) -> Invoice:
 
 
 async def finalize_invoice(ctx: Context, invoice_id: UUID) -> Invoice:
-    """Issue a draft now (spec 04 §8.2). Raises ``NotFound("invoice")`` when unknown or not a draft."""
+    """Issue a draft now (spec 04 §8.2). Raises ``NotFound("invoice")`` when unknown or not a draft, and
+    ``Forbidden("cannot_finalize_with_pending_taxes")`` while the customer's taxes are not known."""
     invoice, customer = await locked_invoice(ctx, invoice_id)
     if invoice.status != "draft":
         raise NotFound("invoice")
+    if await check_in_progress(ctx, customer.id):
+        raise Forbidden("cannot_finalize_with_pending_taxes")
     await finalize_draft(ctx, customer, invoice)
     return invoice
 
 
 async def finalize_draft(ctx: Context, customer: Customer, invoice: Invoice) -> None:
-    """Recompute a locked draft, date it with today, number and issue it, or close it when empty and skipped."""
+    """Recompute a locked draft, date it with today, number and issue it, or close it when empty and skipped.
+
+    While the customer's taxes are not known it stays a draft, due again when they are (spec 05 A7).
+    """
+    if await check_in_progress(ctx, customer.id):
+        invoice.finalization_due_at = None
+        await ctx.session.flush()
+        return
     now = ctx.now()
     flow, detached = await _recompute(ctx, customer, invoice, final=True)
     if settings.issuing_date_adjustment(customer, ctx.organization) != "keep_anchor":

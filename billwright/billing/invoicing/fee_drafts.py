@@ -16,6 +16,12 @@ from billwright.billing.kernel.ids import new_id
 from billwright.billing.subscriptions.models import Subscription
 
 
+class CustomerTaxes(tuple[TaxRate, ...]):
+    """Taxes of the customer or the organization (spec 05 A2): a fee that has them has none of its own levels."""
+
+    __slots__ = ()
+
+
 @dataclass(slots=True)
 class FeeDraft:
     """One fee (spec 02 §7). ``amount_cents``, ``precise_amount_cents`` and ``discount`` in minor units.

@@ -17,7 +17,9 @@ from billwright.billing.taxes.computation import (
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Amounts of an invoice in minor units. ``fee_taxes`` is aligned with the fees given."""
+    """Amounts of an invoice in minor units. ``fee_taxes`` is aligned with the fees given. ``untaxed``: the taxes are
+    not known yet, so there is no total either (spec 05 A7).
+    """
 
     fees_amount_cents: int
     progressive_billing_credit_amount_cents: int
@@ -28,14 +30,21 @@ class Totals:
     total_amount_cents: int
     taxes: InvoiceTaxes
     fee_taxes: list[FeeTaxes] = field(default_factory=list[FeeTaxes])
+    untaxed: bool = False
 
     @property
     def payment_status(self) -> str:
         """``succeeded`` when nothing is owed, else ``pending`` (spec 04 §2.3)."""
-        return "succeeded" if self.total_amount_cents == 0 else "pending"
+        return "succeeded" if self.total_amount_cents == 0 and not self.untaxed else "pending"
 
 
-def totals_of(fees: Sequence[FeeDraft], *, progressive_credit_cents: int = 0, coupons_cents: int = 0) -> Totals:
+def totals_of(
+    fees: Sequence[FeeDraft],
+    *,
+    progressive_credit_cents: int = 0,
+    coupons_cents: int = 0,
+    untaxed: bool = False,
+) -> Totals:
     """Sum fees, discounts and taxes. Each fee's ``discount`` already holds its share of both credits."""
     amount = sum(fee.amount_cents for fee in fees)
     sub_total = amount - progressive_credit_cents - coupons_cents
@@ -44,12 +53,12 @@ def totals_of(fees: Sequence[FeeDraft], *, progressive_credit_cents: int = 0, co
             amount_cents=fee.amount_cents,
             precise_amount_cents=fee.precise_amount_cents,
             discount_cents=fee.discount,
-            taxes=fee.taxes,
+            taxes=() if untaxed else fee.taxes,
         )
         for fee in fees
     ]
     taxes = invoice_taxes(taxable, sub_total)
-    including = sub_total + taxes.taxes_amount_cents
+    including = 0 if untaxed else sub_total + taxes.taxes_amount_cents
     return Totals(
         fees_amount_cents=amount,
         progressive_billing_credit_amount_cents=progressive_credit_cents,
@@ -60,4 +69,5 @@ def totals_of(fees: Sequence[FeeDraft], *, progressive_credit_cents: int = 0, co
         total_amount_cents=including,
         taxes=taxes,
         fee_taxes=[fee_taxes(fee) for fee in taxable],
+        untaxed=untaxed,
     )

@@ -39,7 +39,7 @@ async def update_invoice(ctx: Context, invoice_id: UUID, inp: InvoiceUpdate) -> 
     if inp.given("payment_status"):
         if inp.payment_status not in PAYMENT_STATUSES:
             raise ValidationFailed(payment_status="value_is_invalid")
-        if invoice.status == "draft" and inp.payment_status != invoice.payment_status:
+        if invoice.status in ("draft", "pending", "failed") and inp.payment_status != invoice.payment_status:
             raise NotAllowed("payment_status_update_on_draft_invoice")
     if inp.given("metadata"):
         await _replace_metadata(ctx, invoice, inp.metadata or [])

@@ -12,7 +12,7 @@ from sqlalchemy import delete, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
-from billwright.billing.invoicing.fee_drafts import FeeDraft, group_key, wire_groups
+from billwright.billing.invoicing.fee_drafts import CustomerTaxes, FeeDraft, group_key, wire_groups
 from billwright.billing.invoicing.models import (
     Credit,
     Fee,
@@ -56,8 +56,20 @@ async def insert_fees(
         currency=invoice.currency,
         created_at=invoice.created_at,
         updated_at=invoice.updated_at,
+        untaxed=totals.untaxed,
     )
-    taxes = [
+    taxes = invoice_tax_values(invoice, totals)
+    billed = [row_values(row, invoice.id, ctx.organization_id, invoice.created_at) for row in rows]
+    tables = _fee_tables(owner, fees, totals.fee_taxes, totals.payment_status)
+    inserts = [
+        insert_of(model, values) for model, values in (*tables, (InvoiceTax, taxes), (InvoiceSubscription, billed))
+    ]
+    await write_all(ctx.session, *inserts, *([jobs] if jobs is not None else []))
+
+
+def invoice_tax_values(invoice: Invoice, totals: Totals) -> list[dict[str, Any]]:
+    """Column values of the invoice's taxes."""
+    return [
         {
             "id": new_id(),
             "organization_id": invoice.organization_id,
@@ -74,12 +86,6 @@ async def insert_fees(
         }
         for applied in totals.taxes.applied
     ]
-    billed = [row_values(row, invoice.id, ctx.organization_id, invoice.created_at) for row in rows]
-    tables = _fee_tables(owner, fees, totals.fee_taxes, totals.payment_status)
-    inserts = [
-        insert_of(model, values) for model, values in (*tables, (InvoiceTax, taxes), (InvoiceSubscription, billed))
-    ]
-    await write_all(ctx.session, *inserts, *([jobs] if jobs is not None else []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,7 @@ class FeeOwner:
     currency: str
     created_at: datetime
     updated_at: datetime
+    untaxed: bool = False
 
 
 async def store_fees(
@@ -104,24 +111,7 @@ async def store_fees(
 def _fee_tables(
     owner: FeeOwner, fees: Sequence[FeeDraft], taxes: Sequence[FeeTaxes], payment_status: str
 ) -> list[tuple[type[Table], list[dict[str, Any]]]]:
-    rows = [
-        {
-            "id": new_id(),
-            "organization_id": owner.organization_id,
-            "fee_id": fee.id,
-            "tax_id": applied.tax.id,
-            "tax_code": applied.tax.code,
-            "tax_name": applied.tax.name,
-            "tax_description": applied.tax.description,
-            "tax_rate": applied.tax.rate,
-            "amount_cents": applied.amount_cents,
-            "precise_amount_cents": applied.precise_amount_cents,
-            "currency": owner.currency,
-            "created_at": owner.created_at,
-        }
-        for fee, taxed in zip(fees, taxes, strict=True)
-        for applied in taxed.applied
-    ]
+    rows = [row for fee, taxed in zip(fees, taxes, strict=True) for row in fee_tax_values(owner, fee.id, taxed)]
     values = [
         fee_values(owner, fee, position, taxed, payment_status)
         for position, (fee, taxed) in enumerate(zip(fees, taxes, strict=True))
@@ -154,6 +144,36 @@ def apply_totals(invoice: Invoice, totals: Totals) -> None:
     invoice.sub_total_including_taxes_amount_cents = totals.sub_total_including_taxes_amount_cents
     invoice.total_amount_cents = totals.total_amount_cents
     invoice.payment_status = totals.payment_status
+    if totals.untaxed:
+        invoice.tax_status = "pending"
+    elif invoice.tax_status is not None:
+        invoice.tax_status = "succeeded"
+
+
+def fee_tax_values(owner: FeeOwner, fee_id: UUID, taxed: FeeTaxes) -> list[dict[str, Any]]:
+    """Column values of one fee's taxes."""
+    return [
+        {
+            "id": new_id(),
+            "organization_id": owner.organization_id,
+            "fee_id": fee_id,
+            "tax_id": applied.tax.id,
+            "tax_code": applied.tax.code,
+            "tax_name": applied.tax.name,
+            "tax_description": applied.tax.description,
+            "tax_rate": applied.tax.rate,
+            "amount_cents": applied.amount_cents,
+            "precise_amount_cents": applied.precise_amount_cents,
+            "currency": owner.currency,
+            "created_at": owner.created_at,
+        }
+        for applied in taxed.applied
+    ]
+
+
+def _deferred(fee: FeeDraft) -> list[str]:
+    """The taxes of the fee's own levels; empty when it has the customer's."""
+    return [] if isinstance(fee.taxes, CustomerTaxes) else [str(tax.id) for tax in fee.taxes]
 
 
 def fee_values(owner: FeeOwner, fee: FeeDraft, position: int, taxed: FeeTaxes, payment_status: str) -> dict[str, Any]:
@@ -201,6 +221,7 @@ def fee_values(owner: FeeOwner, fee: FeeDraft, position: int, taxed: FeeTaxes, p
         "description": fee.description,
         "item": fee.item,
         "explanation": fee.explanation,
+        "deferred_tax_ids": _deferred(fee) if owner.untaxed else None,
         "payment_status": payment_status,
         "succeeded_at": owner.created_at if payment_status == "succeeded" else None,
     }

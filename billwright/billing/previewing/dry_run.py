@@ -22,6 +22,7 @@ async def dry_run(ctx: Context) -> AsyncGenerator[Context]:
     copied = Organization(**ctx.organization.model_dump())
     copied.webhook_event_types = []
     copied.document_numbering = "per_customer"
+    copied.eu_tax_management = False  # taxes are those the customer has, also while they are being checked
     queued = list(ctx.session.info.get("queued_jobs", ()))
     savepoint = await ctx.session.begin_nested()
     try:

@@ -19,6 +19,7 @@ from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.transient import retrying
 from billwright.billing.scheduling.expirations import expire_in, expire_live
 from billwright.billing.scheduling.passes import next_pass
+from billwright.billing.taxes.eu_management import refresh_due_rates
 
 log = structlog.get_logger(__name__)
 CHUNK = 500
@@ -70,6 +71,7 @@ _NEXT_DUE = text(
           and organization_id = :org and overdue_due_at is not null and customer_id <> all(cast(:skip as uuid[]))),
       (select min(due_at) from wallet_rules
         where organization_id = :org and due_at is not null and customer_id <> all(cast(:skip as uuid[]))),
+      (select eu_rates_due_at from organizations where id = :org and not cast(:announced as boolean)),
       (select min(expiration_due_at) from coupons where organization_id = :org and expiration_due_at is not null),
       (select min(expiration_due_at) from wallets where organization_id = :org and expiration_due_at is not null))
     """
@@ -93,6 +95,7 @@ async def tick(runtime: Runtime, *, concurrency: int = 4) -> int:
     Several workers may tick at once: each customer is taken by one of them, the others skip it and go on elsewhere.
     """
     now = system_now()
+    await refresh_due_rates(runtime, now)
     done = await expire_live(runtime, now)
     tried: set[UUID] = set()
     contended = False
@@ -114,6 +117,7 @@ async def run_due_in(
     """Run everything due in one organization up to ``until``; returns the errors by customer, ``skip`` left out."""
     tried: set[UUID] = set(skip)
     errors: dict[UUID, str] = {}
+    await refresh_due_rates(runtime, until, organization_id)
     while True:
         async with runtime.database.reading() as session:
             rows = (

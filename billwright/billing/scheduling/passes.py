@@ -28,7 +28,8 @@ from billwright.billing.subscriptions.calendar.starts import StartDay
 from billwright.billing.subscriptions.life_cycle import start, terminate
 from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.subscriptions.periodic_billing import bill_periodic
-from billwright.billing.subscriptions.terms import plan_of, refresh_due
+from billwright.billing.subscriptions.termination_credits import taxes_are_unknown
+from billwright.billing.subscriptions.terms import plan_of, put_ending_off, refresh_due
 from billwright.billing.subscriptions.trials import end_trial
 from billwright.billing.wallets.top_ups import run_rules
 
@@ -71,6 +72,9 @@ async def _activate(ctx: Context, customer: Customer, t: datetime) -> None:
 
 async def _end(ctx: Context, customer: Customer, t: datetime) -> None:
     for subscription in await _due(ctx, customer, "ending_due_at", t):
+        if await taxes_are_unknown(ctx, subscription, await plan_of(ctx, subscription)):
+            put_ending_off(subscription)
+            continue
         await terminate(ctx, customer, subscription, t, generate_invoice=subscription.on_termination_invoice != "skip")
 
 

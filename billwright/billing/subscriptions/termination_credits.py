@@ -19,6 +19,7 @@ from billwright.billing.credit_notes.unused import credit_unused
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.settings import applicable_timezone
 from billwright.billing.invoicing.models import Fee, Invoice, InvoiceSubscription
+from billwright.billing.kernel.errors import NotAllowed
 from billwright.billing.subscriptions.calendar.termination import (
     UnusedDays,
     credit_note_base,
@@ -29,7 +30,7 @@ from billwright.billing.subscriptions.calendar.termination import (
 )
 from billwright.billing.subscriptions.calendar.terms import Terms
 from billwright.billing.subscriptions.models import Subscription
-from billwright.billing.subscriptions.terms import terms_of, trial_of
+from billwright.billing.subscriptions.terms import PlanTerms, terms_of, trial_of
 
 _STEP = Decimal("0.00001")
 
@@ -127,6 +128,12 @@ async def _is_billed(ctx: Context, subscription: Subscription, terms: Terms, t: 
     return rows.first() is not None
 
 
+async def taxes_are_unknown(ctx: Context, subscription: Subscription, plan: PlanTerms) -> bool:
+    """Whether ``subscription`` cannot end yet: the invoice of its last fee in advance waits for its taxes."""
+    found = await _last_fee(ctx, subscription) if plan.pay_in_advance else None
+    return found is not None and found[1].tax_status == "pending"
+
+
 async def credit_unused_period(
     ctx: Context,
     customer: Customer,
@@ -144,7 +151,12 @@ async def credit_unused_period(
     ``upgrade``: the day of ``t`` belongs to the new plan and is given back too. The credit note has ``reason``, is
     attached to the invoice of the last subscription fee, is a draft while that invoice is one, and exists before the
     final invoice, which may use it (spec 05 C4). Returns what is unused, ``None`` if there is nothing to credit.
+
+    Raises ``NotAllowed("cannot_terminate_with_pending_taxes")`` while the taxes of that fee are not known: nothing may
+    have been changed for good (spec 03 §6.7, 05 A7).
     """
+    if await taxes_are_unknown(ctx, subscription, plan):
+        raise NotAllowed("cannot_terminate_with_pending_taxes")
     if option == "skip":
         return None
     tz = applicable_timezone(customer, ctx.organization)

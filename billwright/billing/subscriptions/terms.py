@@ -75,6 +75,18 @@ async def trial_of(ctx: Context, subscription: Subscription, plan: PlanTerms) ->
     return Trial(trial_end(min(starts), plan.trial_period), subscription.trial_ended_at)
 
 
+def put_ending_off(subscription: Subscription) -> None:
+    """Let a due ending wait until ``refresh_due`` is called: the taxes of the period paid in advance are not known."""
+    subscription.ending_due_at = None
+    others = (
+        subscription.activation_due_at,
+        subscription.next_billing_at,
+        subscription.trial_due_at,
+        subscription.alert_due_at,
+    )
+    subscription.due_at = min((instant for instant in others if instant is not None), default=None)
+
+
 async def refresh_due(ctx: Context, subscription: Subscription, plan: PlanTerms, tz: str) -> None:
     """Recompute the instants at which the scheduler must act on ``subscription`` (spec 03 §8.1, §8.2)."""
     activation = ending = billing = trial = alert = None

@@ -125,7 +125,7 @@ class EuRates:
         if not wanted:
             return None
         period = self._period(country, instant)
-        return next((item.slug for item in period.exceptions if re.fullmatch(item.postal_code, wanted)), None)
+        return next((item.slug for item in period.exceptions if re.fullmatch(item.postal_code, wanted, re.ASCII)), None)
 
     def next_change(self, after: datetime) -> datetime | None:
         """The first instant later than ``after`` at which some rate changes."""

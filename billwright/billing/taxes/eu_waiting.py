@@ -19,6 +19,7 @@ from billwright.billing.taxes.models import ViesCheck
 
 CHECK_JOB = "customer.vies_check"
 RELEASE_JOB = "customer.taxes_known"
+RELEASE_ATTEMPTS = 5
 WAITS = (5, 5, 10, 20, 40)
 """Minutes after the first failures; then always ``LONGEST_WAIT``."""
 LONGEST_WAIT = 60
@@ -73,7 +74,8 @@ async def end_check(ctx: Context, customer_id: UUID) -> None:
 
 async def release_customer(ctx: Context, customer_id: UUID) -> None:
     """Queue what waited for the customer's taxes. Not unique: a job that runs already may have looked too early."""
-    await enqueue(ctx.session, ctx.organization_id, RELEASE_JOB, {"customer_id": str(customer_id)})
+    arguments = {"customer_id": str(customer_id)}
+    await enqueue(ctx.session, ctx.organization_id, RELEASE_JOB, arguments, max_attempts=RELEASE_ATTEMPTS)
 
 
 def next_attempt(failures: int, now: datetime) -> datetime:

@@ -11,8 +11,8 @@ T = TypeVar("T", bound=TaxRate)
 
 
 def first_level(*levels: Sequence[T]) -> tuple[T, ...]:
-    """The taxes of the first level that is not empty; levels never add up."""
-    return next((tuple(level) for level in levels if level), ())
+    """The taxes of the first level that is not empty, as they are given; levels never add up."""
+    return next((level if isinstance(level, tuple) else tuple(level) for level in levels if level), ())
 
 
 def taxes_of_fee(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 _FILLERS = re.compile(r"[\s.\-\u00ad\u2010-\u2015]+")
 
 _SYNTAX = {
-    country: re.compile(pattern)
+    country: re.compile(pattern, re.ASCII)
     for country, pattern in {
         "AT": r"U\d{8}",
         "BE": r"[01]\d{9}",

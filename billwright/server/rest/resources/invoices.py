@@ -13,12 +13,12 @@ from billwright.billing.invoicing.drafts import finalize_invoice, refresh_invoic
 from billwright.billing.invoicing.models import VISIBLE_STATUSES, Invoice
 from billwright.billing.invoicing.one_off import create_one_off_invoice
 from billwright.billing.invoicing.one_off_schemas import OneOffInvoiceCreate
+from billwright.billing.invoicing.pending import retry_invoice as retry_taxes
 from billwright.billing.invoicing.presenting import invoice_detail, invoice_list_objects
 from billwright.billing.invoicing.queries import PAYMENT_STATUSES, InvoiceFilters, find_invoice, list_invoices
 from billwright.billing.invoicing.schemas import InvoiceOut, InvoiceUpdate
 from billwright.billing.invoicing.updates import update_invoice
 from billwright.billing.invoicing.voiding import VoidOptions, void_invoice
-from billwright.billing.kernel.errors import NotAllowed
 from billwright.billing.kernel.ids import parse_id
 from billwright.billing.kernel.pagination import Page
 from billwright.billing.previewing.schemas import PreviewInput
@@ -134,9 +134,7 @@ async def invoice_payment_url(call: Call, lago_id: str) -> PaymentLinkOut:
 
 
 async def retry_invoice(call: Call, lago_id: str) -> InvoiceOut:
-    """Invoices that a tax provider refused may be retried; without providers there are none."""
-    await find_invoice(call.context, _id(lago_id))
-    raise NotAllowed("invalid_status")
+    return await _answer(call, await retry_taxes(call.context, _id(lago_id)))
 
 
 _ONE = one("invoice", InvoiceOut)
