@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 from typing import Annotated, Any, NotRequired
 
 from pydantic import WithJsonSchema
@@ -10,6 +11,7 @@ from typing_extensions import TypedDict
 
 from billwright.billing.kernel.clock import iso
 from billwright.billing.kernel.inputs import Input, Integer, Text
+from billwright.billing.kernel.money import decimal_string, round_half_up
 from billwright.billing.kernel.outputs import Id, Instant, JsonNumber
 from billwright.billing.progressive.models import UsageThreshold
 
@@ -105,6 +107,6 @@ def applicable_threshold_object(row: UsageThreshold) -> ApplicableUsageThreshold
     }
 
 
-def ratio(value: Any) -> Decimal:
-    """A part of the way as a JSON number, 10 decimals at most."""
-    return Decimal(round(value * 10**10)).scaleb(-10)
+def ratio(value: Fraction) -> Decimal:
+    """A part of the way as a JSON number, from one decimal to ten."""
+    return Decimal(decimal_string(round_half_up(value, 10)))
