@@ -174,6 +174,18 @@ class Settings(BaseModel):
     mail_from: Annotated[str, AfterValidator(_mailbox)] = Field(
         default="Billwright <billing@localhost>", description="Sender of e-mails: an address, or `Name <address>`."
     )
+    google_client_id: str = Field(
+        default="", description="Client id of this installation at Google, for signing in with Google."
+    )
+    google_client_secret: SecretStr = Field(default=SecretStr(""), description="Secret of `GOOGLE_CLIENT_ID`.")
+    google_discovery_url: WebUrl = Field(
+        default="https://accounts.google.com/.well-known/openid-configuration",
+        description="Google's OpenID Connect discovery document.",
+    )
+    sso_allow_loopback: bool = Field(
+        default=False,
+        description="For tests: identity providers may live at loopback and private addresses, without TLS.",
+    )
     signup_enabled: bool = Field(default=True, description="Whether strangers may register organizations.")
     vies_url: WebUrl = Field(
         default="https://ec.europa.eu/taxation_customs/vies/services",

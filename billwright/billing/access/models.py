@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from billwright.billing.kernel.records import Record, blob, instant, jsonb, key
@@ -116,6 +116,27 @@ class Invite(Record, table=True):
     accepted_at: datetime | None = instant(nullable=True)
     revoked_at: datetime | None = instant(nullable=True)
     membership_id: uuid.UUID | None = key("memberships.id", nullable=True)
+
+
+class OktaConnection(Record, table=True):
+    """How members sign in by Okta (spec 07 §4.2). ``domain`` is their e-mail domain, unique over all organizations."""
+
+    __tablename__ = "okta_connections"
+    __table_args__ = (UniqueConstraint("organization_id"),)
+
+    organization_id: uuid.UUID = key("organizations.id")
+    domain: str = Field(unique=True)
+    client_id: str
+    sealed_secret: bytes = blob()
+    secret_hint: str
+    organization_name: str
+    host: str | None = None
+    default_role: str | None = None
+
+    @property
+    def effective_host(self) -> str:
+        """Host of the provider, bare."""
+        return self.host or f"{self.organization_name.lower()}.okta.com"
 
 
 class UserSession(Record, table=True):
