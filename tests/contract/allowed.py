@@ -38,6 +38,8 @@ DECIDED: dict[str, str] = {
     r"\.graduated_ranges\[\d+\]\.(from|to)_value: .* is not integer": "ranges may have decimals (spec 02 §5)",
     r"\.grouped_by\.\w+: None is not string$": "the null group of usage (spec 00, point 35)",
     r"usage\[\d+\]\.filters\[\d+\]\.(values|invoice_display_name): None": "what matches no filter (spec 01 §10.2)",
+    r"/projected_usage 200\..*\.groups is missing$": "required without a type; it is `grouped_usage` (spec 01 §10.7)",
+    r"/projected_usage 200\..*\.charge\.invoice_display_name: None": "null = none, as in current usage",
     r"\.charge_model: 'custom' is none of": "custom aggregations (spec 02 §3)",
     r"\.minimum_commitment\.invoice_display_name: None": "null = none (spec 02 §12)",
 }

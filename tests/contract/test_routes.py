@@ -26,7 +26,6 @@ NOT_SERVED: dict[str, str] = {
     r"^GET /analytics/(invoice_collection|invoiced_usage|mrr|usage)$": "of the figures, gross revenue and overdue "
     "balance are there (spec 07 §8)",
     r"^\w+ /billing_entities": "one entity per organization: /organizations shows and changes it (spec 04 §23)",
-    r"^GET /customers/\{\}/projected_usage$": "projections are not there yet (spec 01 §10.7)",
     r"^\w+ /subscriptions/\{\}/lifetime_usage$": "progressive billing is not there yet (docs/concepts/not-yet.md)",
 }
 

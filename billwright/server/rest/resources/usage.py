@@ -8,6 +8,7 @@ from typing import Any
 from billwright.billing.explaining.service import explain_usage
 from billwright.billing.kernel.pagination import Page
 from billwright.billing.metering.past_usage import PastUsageRequest, past_usage
+from billwright.billing.metering.projected_usage import CustomerProjectedUsageOut, projected_usage
 from billwright.billing.metering.usage import UsageRequest, current_usage
 from billwright.billing.metering.usage_schemas import CustomerUsageOut
 from billwright.server.rest.envelope import many, one
@@ -54,6 +55,12 @@ async def show_current_usage(call: Call, external_customer_id: str) -> CustomerU
     return shown
 
 
+async def show_projected_usage(call: Call, external_customer_id: str) -> CustomerProjectedUsageOut:
+    return await projected_usage(
+        call.context, external_customer_id, call.query.text("external_subscription_id"), usage_request(call.query)
+    )
+
+
 async def index_past_usage(call: Call, external_customer_id: str) -> Page[CustomerUsageOut]:
     request = PastUsageRequest(
         external_subscription_id=call.query.text("external_subscription_id"),
@@ -64,6 +71,15 @@ async def index_past_usage(call: Call, external_customer_id: str) -> Page[Custom
 
 
 _SUBSCRIPTION = Parameter("external_subscription_id", "The subscription's external id", required=True)
+_SELECTORS = (
+    Parameter("apply_taxes", "Default true", "boolean"),
+    Parameter("charge_id", "Only this charge", "uuid"),
+    Parameter("charge_code", "Only the charge with this code"),
+    Parameter("billable_metric_code", "Only charges on this metric"),
+    Parameter("group", "Only events with these property values", "object"),
+    Parameter("skip_grouping", "Do not split by pricing group keys", "boolean"),
+    Parameter("full_usage", "From the subscription's start instead of the period's", "boolean"),
+)
 
 OPERATIONS = [
     operation(
@@ -75,16 +91,20 @@ OPERATIONS = [
         summary="Usage of the running charge period, priced",
         parameters=(
             _SUBSCRIPTION,
-            Parameter("apply_taxes", "Default true", "boolean"),
-            Parameter("charge_id", "Only this charge", "uuid"),
-            Parameter("charge_code", "Only the charge with this code"),
-            Parameter("billable_metric_code", "Only charges on this metric"),
-            Parameter("group", "Only events with these property values", "object"),
-            Parameter("skip_grouping", "Do not split by pricing group keys", "boolean"),
+            *_SELECTORS,
             Parameter("explain", "Add to each charge how its amount comes about", "boolean"),
-            Parameter("full_usage", "From the subscription's start instead of the period's", "boolean"),
         ),
     )(show_current_usage),
+    operation(
+        "GET",
+        "/customers/{external_customer_id}/projected_usage",
+        permission="customer_usage:read",
+        answer=one("customer_projected_usage", CustomerProjectedUsageOut),
+        rate_class="usage",
+        summary="Usage of the running charge period, and what it comes to by its end",
+        description="As if usage went on evenly over the days that are left. Recurring metrics stay as they are.",
+        parameters=(_SUBSCRIPTION, *_SELECTORS),
+    )(show_projected_usage),
     operation(
         "GET",
         "/customers/{external_customer_id}/past_usage",
