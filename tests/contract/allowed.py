@@ -20,6 +20,7 @@ OUR_KEYS: dict[str, str] = {
     r"\.credit_notes?(\[\])?\.items\[\]\.precise_amount_cents$": "spec 05 C2",
     r"\.credit_notes?(\[\])?\.customer\.integration_customers$": "one form of a customer (spec 03 §1.4)",
     r"\.credits\[\]\.item\.description$": "spec 04 §1.3",
+    r"^\.payment$": "the root key: the official client looks for it where the contract forgets it (spec 06 §12)",
     r"\.properties\.custom_properties$": "custom aggregations (spec 02 §3)",
 }
 """Expressions for the ends of paths like ``.fees[].id``: keys beyond the contract's schema."""
@@ -38,6 +39,7 @@ DECIDED: dict[str, str] = {
     r"\.graduated_ranges\[\d+\]\.(from|to)_value: .* is not integer": "ranges may have decimals (spec 02 §5)",
     r"\.grouped_by\.\w+: None is not string$": "the null group of usage (spec 00, point 35)",
     r"usage\[\d+\]\.filters\[\d+\]\.(values|invoice_display_name): None": "what matches no filter (spec 01 §10.2)",
+    r"^GET /payments/\{lago_id\} 200\.\w+ is missing$": "it is below the root key `payment` (spec 06 §12)",
     r"/projected_usage 200\..*\.groups is missing$": "required without a type; it is `grouped_usage` (spec 01 §10.7)",
     r"/projected_usage 200\..*\.charge\.invoice_display_name: None": "null = none, as in current usage",
     r"\.charge_model: 'custom' is none of": "custom aggregations (spec 02 §3)",

@@ -15,7 +15,6 @@ SAME_AS = {
     "PUT /invoices/{}/lose_dispute": "POST /invoices/{}/lose_dispute",
     "POST /invoices/{}/download_pdf": "POST /invoices/{}/download",
     "POST /credit_notes/{}/download_pdf": "POST /credit_notes/{}/download",
-    "GET /payments/{}": "POST /payments",  # the official client looks for the root key that the contract forgets here
 }
 """Operations beyond the contract's list that answer with an object of the contract (spec 07 §1.7 and older clients)."""
 OWN = {
