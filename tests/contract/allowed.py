@@ -20,7 +20,6 @@ OUR_KEYS: dict[str, str] = {
     r"\.credit_notes?(\[\])?\.items\[\]\.precise_amount_cents$": "spec 05 C2",
     r"\.credit_notes?(\[\])?\.customer\.integration_customers$": "one form of a customer (spec 03 §1.4)",
     r"\.credits\[\]\.item\.description$": "spec 04 §1.3",
-    r"^\.payment$": "the root key: the official client looks for it where the contract forgets it (spec 06 §12)",
     r"\.properties\.custom_properties$": "custom aggregations (spec 02 §3)",
 }
 """Expressions for the ends of paths like ``.fees[].id``: keys beyond the contract's schema."""
@@ -31,7 +30,7 @@ DECIDED: dict[str, str] = {
     r"/events.* 200\.events?(\[\d+\])?\.properties\.\w+: .* is not string": "values: any JSON (spec 01 §2.2)",
     r"/events/\w*estimate\w* 200\.fees\[\d+\]\.\w*precise\w*: .* is not number$": "wire strings (spec 01 §11.2)",
     r"\.amount_details\.(paid|free)_events: '\d+\.\d+' is not integer$": "decimal text in advance (spec 02 §10, row 6)",
-    r"^POST /invoices/preview 200\.invoice\.credits\[\d+\]\.lago_id: None": "stored nowhere (spec 04 §15)",
+    r"^POST /invoices/preview 200\.invoice\.[\w.\[\]]*\.lago_\w*id: None": "nothing is stored (spec 04 §15)",
     r"\.balance is missing$": "required without a type or a meaning; spec 05 D1 lists what a wallet shows",
     r" 429\.code is not in the contract$": "`rate_limited` (spec 07 §1.4)",
     r"422\.error_details: .* is not object$": "an expression's failure is bare text (spec 01 §3.5)",
@@ -39,10 +38,12 @@ DECIDED: dict[str, str] = {
     r"\.graduated_ranges\[\d+\]\.(from|to)_value: .* is not integer": "ranges may have decimals (spec 02 §5)",
     r"\.grouped_by\.\w+: None is not string$": "the null group of usage (spec 00, point 35)",
     r"usage\[\d+\]\.filters\[\d+\]\.(values|invoice_display_name): None": "what matches no filter (spec 01 §10.2)",
-    r"^GET /payments/\{lago_id\} 200\.\w+ is missing$": "it is below the root key `payment` (spec 06 §12)",
     r"/projected_usage 200\..*\.groups is missing$": "required without a type; it is `grouped_usage` (spec 01 §10.7)",
     r"/projected_usage 200\..*\.charge\.invoice_display_name: None": "null = none, as in current usage",
     r"\.charge_model: 'custom' is none of": "custom aggregations (spec 02 §3)",
+    r"\.aggregation_type: 'custom_agg' is none of": "custom aggregations (spec 01 §1.1)",
+    r"usage\[\d+\]\.charge\.charge_model: '(dynamic|graduated_percentage)' is none": "spec 02 §3",
+    r"\.invoice_type: 'advance_charges' is none of": "regrouped paid fees (spec 04 §1.1)",
     r"\.minimum_commitment\.invoice_display_name: None": "null = none (spec 02 §12)",
 }
 """Expressions for whole complaints that a chapter of the specification has decided."""

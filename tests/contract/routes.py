@@ -17,9 +17,17 @@ SAME_AS = {
     "POST /credit_notes/{}/download_pdf": "POST /credit_notes/{}/download",
 }
 """Operations beyond the contract's list that answer with an object of the contract (spec 07 §1.7 and older clients)."""
+ENVELOPES = {
+    "GET /payments/{}": "payment",
+    "GET /payment_requests/{}": "payment_request",
+    "GET /wallet_transactions/{}": "wallet_transaction",
+    "POST /billing_entities": "billing_entity",
+    "PUT /billing_entities/{}": "billing_entity",
+}
+"""Answers that the contract shows bare and the official client reads below their root, as all others (spec 07 §1.1)."""
 OWN = {
-    "GET /test_clock": "sandbox clocks are our own (spec 09 §1)",
-    "PUT /test_clock": "sandbox clocks are our own (spec 09 §1)",
+    r" /test_clock$": "sandbox clocks are our own (spec 09 §1)",
+    r"/explain$": "explanations are our own (spec 09 §2)",
 }
 """Operations that the contract has nothing like."""
 ERRORS = {
@@ -49,6 +57,10 @@ def served_as(operation: str) -> str:
     return SAME_AS.get(route, route)
 
 
+def is_own(operation: str) -> bool:
+    return any(re.search(known, erased(operation)) for known in OWN)
+
+
 def schema_of(operation: str, status: int) -> dict[str, Any] | None:
     """The schema of an answer, ``None`` for one without a body; ``KeyError`` when the contract has no such answer.
 
@@ -57,4 +69,7 @@ def schema_of(operation: str, status: int) -> dict[str, Any] | None:
     """
     if status >= 400:
         return {"$ref": ERRORS.get(status, "ApiErrorUnauthorized")}
-    return routes()[served_as(operation)][str(status)]
+    route = served_as(operation)
+    schema = routes()[route][str(status)]
+    root = ENVELOPES.get(route)
+    return {"type": "object", "required": [root], "properties": {root: schema}} if root else schema

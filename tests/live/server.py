@@ -50,16 +50,25 @@ class LiveServer:
         finally:
             await database.close()
 
+    def answered(self, status: int = 200) -> set[str]:
+        """Operations that have answered with ``status``: ``GET /taxes/{code:path}``."""
+        lines = _report(self.log).with_name(_report(self.log).name + ".answered").read_text().splitlines()
+        return {line.removeprefix(f"{status} ") for line in lines if line.startswith(f"{status} ")}
+
     def check_health(self) -> None:
         """Still the same process, and it answers."""
         assert self.process.poll() is None, self.log.read_text()[-4000:]
         assert httpx.get(f"{self.url}/health", timeout=20).status_code == 200
 
 
+def _report(log: Path) -> Path:
+    return log.with_name(log.name + ".contract")
+
+
 @contextmanager
 def live_server(database_url: str, redis_url: str, log: Path) -> Iterator[LiveServer]:
     """Start the process, wait until it serves, and end it by its id. Raises for answers against the contract."""
-    report = log.with_name(log.name + ".contract")
+    report = _report(log)
     environment = {
         **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")},
         "DATABASE_URL": database_url,
