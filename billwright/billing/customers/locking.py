@@ -1,4 +1,8 @@
-"""The customer row lock: serialises everything that changes one customer's subscriptions or invoices (00 rule 18)."""
+"""The customer row lock: serialises everything that changes one customer's subscriptions or invoices (00 rule 18).
+
+It is ``for no key update``: rows that refer to the customer can be written meanwhile. ``for update`` would make their
+foreign keys wait for it, also those of a wallet's second update in one transaction that holds the wallets' lock.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,7 @@ async def lock_customer(ctx: Context, customer_id: UUID, *, skip_locked: bool = 
     statement = (
         select(Customer)
         .where(col(Customer.id) == customer_id, col(Customer.organization_id) == ctx.organization_id)
-        .with_for_update(skip_locked=skip_locked)
+        .with_for_update(key_share=True, skip_locked=skip_locked)
         .execution_options(populate_existing=True)
     )
     return (await ctx.session.scalars(statement)).first()
@@ -36,7 +40,7 @@ _DUE_LOCKS = {
         col(Customer.id) == bindparam("customer"),
         col(Customer.organization_id) == bindparam("organization"),
     )
-    .with_for_update(of=Customer, skip_locked=skip_locked)
+    .with_for_update(of=Customer, key_share=True, skip_locked=skip_locked)
     .execution_options(populate_existing=True)
     for skip_locked in (False, True)
 }
