@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -134,24 +135,40 @@ async def applications_of_chain(ctx: Context, chain: Sequence[UUID]) -> list[tup
     return [(row[0], row[1]) for row in rows]
 
 
-async def applied_threshold_objects(ctx: Context, invoice_id: UUID) -> list[AppliedUsageThresholdOut]:
-    """The thresholds that a progressive invoice was made for: steps ascending, the recurring one last."""
+@dataclass(frozen=True, slots=True)
+class AppliedThreshold:
+    """A threshold with its application to an invoice."""
+
+    applied: AppliedUsageThreshold
+    threshold: UsageThreshold
+
+
+async def applied_thresholds(ctx: Context, invoice_ids: Sequence[UUID]) -> dict[UUID, list[AppliedThreshold]]:
+    """The thresholds that progressive invoices were made for: steps ascending, the recurring one last; one query."""
     rows = await ctx.session.execute(
         select(AppliedUsageThreshold, UsageThreshold)
         .join(UsageThreshold, col(UsageThreshold.id) == col(AppliedUsageThreshold.usage_threshold_id))
         .where(
             col(AppliedUsageThreshold.organization_id) == ctx.organization_id,
-            col(AppliedUsageThreshold.invoice_id) == invoice_id,
+            col(AppliedUsageThreshold.invoice_id).in_(invoice_ids),
         )
         .order_by(col(UsageThreshold.recurring), col(UsageThreshold.amount_cents))
     )
+    found: dict[UUID, list[AppliedThreshold]] = {}
+    for applied, threshold in rows:
+        found.setdefault(applied.invoice_id, []).append(AppliedThreshold(applied, threshold))
+    return found
+
+
+async def applied_threshold_objects(ctx: Context, invoice_id: UUID) -> list[AppliedUsageThresholdOut]:
+    """The same of one invoice, on the wire."""
     return [
         {
-            "lifetime_usage_amount_cents": applied.lifetime_usage_amount_cents,
-            "created_at": iso(applied.created_at) or "",
-            "usage_threshold": usage_threshold_object(threshold),
+            "lifetime_usage_amount_cents": item.applied.lifetime_usage_amount_cents,
+            "created_at": iso(item.applied.created_at) or "",
+            "usage_threshold": usage_threshold_object(item.threshold),
         }
-        for applied, threshold in rows
+        for item in (await applied_thresholds(ctx, [invoice_id])).get(invoice_id, [])
     ]
 
 

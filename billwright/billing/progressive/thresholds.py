@@ -95,14 +95,25 @@ async def thresholds_of_plans(session: Session, plan_ids: Sequence[UUID]) -> dic
     return found
 
 
-async def thresholds_of_subscription(session: Session, subscription_id: UUID) -> list[UsageThreshold]:
-    """The subscription's own live thresholds, in the same order."""
+async def thresholds_of_subscriptions(
+    session: Session, subscription_ids: Sequence[UUID]
+) -> dict[UUID, list[UsageThreshold]]:
+    """The subscriptions' own live thresholds, in the same order: one query."""
     rows = await session.scalars(
         select(UsageThreshold)
-        .where(col(UsageThreshold.subscription_id) == subscription_id, col(UsageThreshold.deleted_at).is_(None))
+        .where(col(UsageThreshold.subscription_id).in_(subscription_ids), col(UsageThreshold.deleted_at).is_(None))
         .order_by(col(UsageThreshold.recurring), col(UsageThreshold.amount_cents))
     )
-    return list(rows.all())
+    found: dict[UUID, list[UsageThreshold]] = {}
+    for row in rows:
+        if row.subscription_id is not None:
+            found.setdefault(row.subscription_id, []).append(row)
+    return found
+
+
+async def thresholds_of_subscription(session: Session, subscription_id: UUID) -> list[UsageThreshold]:
+    """The subscription's own live thresholds."""
+    return (await thresholds_of_subscriptions(session, [subscription_id])).get(subscription_id, [])
 
 
 async def applicable_thresholds(
