@@ -21,7 +21,7 @@ from billwright.integrations.vies import ViesClient
 from tests.fakes.vies import FakeVies, fake_vies
 from tests.support.sandbox import Sandbox, sandbox_on
 
-CLOCK = datetime(2026, 1, 15, 10, tzinfo=UTC)
+CLOCK = datetime(2026, 1, 1, 10, tzinfo=UTC)
 VALID = "FR40303265045"
 
 
@@ -102,7 +102,7 @@ async def seller_on(database: Database) -> AsyncIterator[Seller]:
 
 @pytest.fixture
 async def seller(database: Database) -> AsyncIterator[Seller]:
-    """A sandbox organization on 2026-01-15, not managed yet."""
+    """A sandbox organization on 2026-01-01, not managed yet."""
     async with seller_on(database) as made:
         yield made
 
