@@ -30,6 +30,9 @@ from billwright.billing.invoicing.models import (
 from billwright.billing.invoicing.presenting import file_urls
 from billwright.billing.payments.models import Payment
 from billwright.billing.payments.queries import payments_of_invoices
+from billwright.billing.progressive.models import UsageThreshold
+from billwright.billing.progressive.queries import AppliedThreshold, applied_thresholds
+from billwright.billing.progressive.thresholds import thresholds_of_plans, thresholds_of_subscriptions
 from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.subscriptions.presenting import SubscriptionOut, subscription_objects
 from billwright.billing.taxes.models import Tax
@@ -82,6 +85,28 @@ async def plan_details(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, PlanView
     """Plans with charges, metrics, filters and taxes."""
     found = await plans(ctx, ids)
     return {view.plan.id: view for view in await plan_views(ctx, list(found.values()))}
+
+
+async def thresholds_of_subscription(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[UsageThreshold]]:
+    """The usage thresholds that apply to subscriptions (spec 02 §13.1)."""
+    found = {
+        key: item for key, item in (await subscriptions(ctx, ids)).items() if not item.progressive_billing_disabled
+    }
+    parents = {
+        plan.id: plan.parent_id for plan in (await plans(ctx, [item.plan_id for item in found.values()])).values()
+    }
+    own = await thresholds_of_subscriptions(ctx.session, list(found))
+    of_plans = await thresholds_of_plans(ctx.session, [*parents, *(parent for parent in parents.values() if parent)])
+    chosen: dict[UUID, list[UsageThreshold]] = {}
+    for key, item in found.items():
+        parent = parents.get(item.plan_id)
+        chosen[key] = own.get(key) or of_plans.get(item.plan_id) or (of_plans.get(parent, []) if parent else [])
+    return chosen
+
+
+async def thresholds_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[AppliedThreshold]]:
+    """The usage thresholds that progressive invoices were made for: steps ascending, the recurring one last."""
+    return await applied_thresholds(ctx, ids)
 
 
 async def subscription_wires(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, SubscriptionOut]:

@@ -27,6 +27,7 @@ def plan_page() -> Data:
              "notes": "Graduated, in arrears", "prices": [{"name": None, "rows": tiers}, {"name": "Region: EU", "rows": tiers[:1]}]},
             {"id": uid(2), "name": "Seats", "code": "seats", "metric": {"name": "Seats", "href": f"{BASE}/billable-metric/1"},
              "notes": "Package, in arrears, prorated", "prices": [{"name": None, "rows": [{"label": "Each package of 5", "value": "$49.00"}]}]}],
+        "thresholds": [{"label": "First thousand", "value": "$1,000.00"}, {"label": "Then each time", "value": "every $2,500.00"}],
         "subscriptions_href": f"{BASE}/subscriptions?plan=scale",
         "api": calls("GET", "/plans/scale", OPERATION),
     }  # fmt: skip
@@ -87,6 +88,9 @@ def subscription_page(pending: bool = False) -> Data:
             "plan_code": "scale", "overridden": True, "next_plan": "team", "next_plan_on": "2024-04-01",
             "facts": [{"label": "Plan", "value": "Scale"}, {"label": "Fee", "value": "$990.00, monthly"}]},
         "customer": {"name": "Acme Corporation", "href": f"{BASE}/customer/1", "timezone": "Asia/Tokyo"},
+        "lifetime": None if pending else {
+            "total_cents": 648218, "currency": "USD", "last": "$6,000.00", "next": "$8,500.00", "remaining": "$2,017.82", "percent": 19.3,
+            "label": "19% of the way", "parts": [{"label": "Invoiced", "value": "$3,000.00"}, {"label": "This period", "value": "$3,482.18"}]},
         "usage": [] if pending else usage(), "can": {"terminate": True, "credit": not pending},
         "terminate": "It ends now. The final invoice bills the usage so far, $3,482.18 without taxes. This cannot be undone.",
         "api": calls("GET", "/subscriptions/sub_acme", OPERATION),

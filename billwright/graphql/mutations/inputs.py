@@ -14,7 +14,7 @@ from billwright.graphql.enums import (
     SubscriptionOnTerminationCreditNoteEnum,
     SubscriptionOnTerminationInvoiceEnum,
 )
-from billwright.graphql.scalars import ISO8601DateTime, JsonObject
+from billwright.graphql.scalars import BigInt, ISO8601DateTime, JsonObject
 
 
 def i(description: str) -> Any:
@@ -177,6 +177,13 @@ class UpdateCustomerInput:
     client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
 
 
+@strawberry.input(description="A lifetime usage that makes an invoice when it is reached.")
+class UsageThresholdInput:
+    amount_cents: BigInt = m("Usage before taxes and discounts, in minor units of the plan's currency.")
+    threshold_display_name: str | None = i("Name shown to people.")
+    recurring: bool | None = i("Whether it is reached again each time usage grows by the amount after the last step.")
+
+
 @strawberry.input(description="A customer put on a plan.")
 class CreateSubscriptionInput:
     customer_id: strawberry.ID = m("Internal id of the customer.")
@@ -186,6 +193,7 @@ class CreateSubscriptionInput:
     name: str | None = i("Name shown to people.")
     subscription_at: ISO8601DateTime | None = i("Anchor and start; now when left out.")
     ending_at: ISO8601DateTime | None = i("When it ends by itself.")
+    usage_thresholds: list[UsageThresholdInput] | None = i("Thresholds of its own, in place of the plan's.")
     client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
 
 

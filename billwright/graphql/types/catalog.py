@@ -15,6 +15,7 @@ from billwright.graphql.enums import BillableMetricAggregationTypeEnum, PlanInte
 from billwright.graphql.scalars import BigInt, DecimalText, ISO8601DateTime, JsonObject
 from billwright.graphql.types.common import Inf, f
 from billwright.graphql.types.taxes import Tax
+from billwright.graphql.types.thresholds import UsageThreshold
 
 
 @strawberry.type(description="A property of events that charges may price separately.")
@@ -138,6 +139,20 @@ class Plan:
     @strawberry.field(description="Taxes of the plan itself.")
     async def taxes(self, root: strawberry.Parent[models.Plan], info: Inf) -> list[Tax]:
         return await info.context.load(batches.taxes_of_plan, root.id, [])
+
+    @strawberry.field(description="Usage thresholds of the plan itself, ascending, the recurring one last.")
+    async def usage_thresholds(self, root: strawberry.Parent[models.Plan], info: Inf) -> list[UsageThreshold]:
+        view: PlanView | None = await info.context.load(batches.plan_details, root.id)
+        found: Any = list(view.thresholds) if view else []
+        return found
+
+    @strawberry.field(description="Usage thresholds that apply: its own, else those of the plan that it overrides.")
+    async def applicable_usage_thresholds(
+        self, root: strawberry.Parent[models.Plan], info: Inf
+    ) -> list[UsageThreshold]:
+        view: PlanView | None = await info.context.load(batches.plan_details, root.id)
+        found: Any = list(view.applicable_thresholds) if view else []
+        return found
 
     @strawberry.field(description="Number of charges.")
     async def charges_count(self, root: strawberry.Parent[models.Plan], info: Inf) -> int:

@@ -18,6 +18,7 @@ from billwright.graphql.enums import (
 from billwright.graphql.scalars import BigInt, DecimalText, ISO8601Date, ISO8601DateTime, JsonObject
 from billwright.graphql.types.common import Inf, f
 from billwright.graphql.types.subscriptions import Subscription
+from billwright.graphql.types.thresholds import AppliedUsageThreshold
 
 if TYPE_CHECKING:
     from billwright.graphql.types.customers import Customer
@@ -174,6 +175,10 @@ class Invoice:
     @strawberry.field(description="Subscriptions billed, with their periods.")
     async def invoice_subscriptions(self, root: Row, info: Inf) -> list[InvoiceSubscription]:
         return await info.context.load(batches.periods_of_invoice, root.id, [])
+
+    @strawberry.field(description="Usage thresholds that a progressive invoice was made for; empty on others.")
+    async def applied_usage_thresholds(self, root: Row, info: Inf) -> list[AppliedUsageThreshold]:
+        return await info.context.load(batches.thresholds_of_invoice, root.id, [])
 
     @strawberry.field(description="Why it could not be issued; empty when it could.")
     async def error_details(self, root: Row, info: Inf) -> list[InvoiceErrorDetail]:

@@ -9,12 +9,15 @@ import strawberry
 from billwright.billing.customers.settings import applicable_timezone
 from billwright.billing.kernel.errors import BillingError
 from billwright.billing.metering.usage import usage_of
+from billwright.billing.progressive.queries import lifetime_usage_of
+from billwright.billing.progressive.service import view_of
 from billwright.billing.subscriptions import models
 from billwright.graphql import batches
 from billwright.graphql.enums import SubscriptionBillingTimeEnum, SubscriptionStatusEnum
 from billwright.graphql.scalars import ISO8601Date, ISO8601DateTime
 from billwright.graphql.types.catalog import Plan
 from billwright.graphql.types.common import Inf, f
+from billwright.graphql.types.thresholds import LifetimeUsage, UsageThreshold
 from billwright.graphql.types.usage import CustomerUsage, customer_usage
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ class Subscription:
     created_at: ISO8601DateTime = f("When it was made.")
     on_termination_credit_note: str | None = f("What happens to the unused part of a fee paid in advance.")
     on_termination_invoice: str = f("Whether termination makes an invoice: generate or skip.")
+    progressive_billing_disabled: bool = f("Whether its usage thresholds are turned off.")
 
     @strawberry.field(description="Who is billed.")
     async def customer(self, root: Row, info: Inf) -> LazyCustomer:
@@ -77,6 +81,23 @@ class Subscription:
         async with info.context.reading() as ctx:
             try:
                 return customer_usage((await usage_of(ctx, customer, root)).wire())
+            except BillingError:
+                return None
+
+    @strawberry.field(description="Usage thresholds that apply: its own, else its plan's; none when turned off.")
+    async def applicable_usage_thresholds(self, root: Row, info: Inf) -> list[UsageThreshold]:
+        return await info.context.load(batches.thresholds_of_subscription, root.id, [])
+
+    @strawberry.field(description="Usage since its beginning, live; null before the start or if not permitted.")
+    async def lifetime_usage(self, root: Row, info: Inf) -> LifetimeUsage | None:
+        if not await info.context.may("customers:view"):
+            return None
+        async with info.context.reading() as ctx:
+            record = await lifetime_usage_of(ctx, root.id)
+            if record is None:
+                return None
+            try:
+                return await view_of(ctx, root, record)  # type: ignore[return-value]
             except BillingError:
                 return None
 

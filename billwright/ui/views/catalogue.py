@@ -10,6 +10,7 @@ from starlette.responses import Response
 from billwright.ui import formatting
 from billwright.ui.views.prices import shown_price
 from billwright.ui.views.support import View
+from billwright.ui.views.thresholds import shown_thresholds
 from billwright.ui.views.usage import INTERVALS, MODELS
 
 AGGREGATIONS: Mapping[str, str] = {
@@ -84,6 +85,7 @@ async def plan_page(view: View) -> Response:
             {"label": "Draft invoices", "value": f"{plan['draftInvoicesCount']:,}"},
         ],
         "charges": [_charge(view, charge, currency) for charge in plan["charges"]],
+        "thresholds": shown_thresholds(plan["applicableUsageThresholds"], currency),
         "subscriptions_href": formatting.url_with(f"{view.base}/subscriptions", plan=plan["code"]),
         "api": view.api("PlanPage", "GET", f"/plans/{plan['code']}"),
     }

@@ -18,6 +18,7 @@ from billwright.ui.views.fee_lines import groups
 from billwright.ui.views.invoices import TYPES, invoice_href, payment_status
 from billwright.ui.views.payments import NO_ERRORS, form_of, is_marked, may_record, no_payment_words, shown_payments
 from billwright.ui.views.support import View
+from billwright.ui.views.thresholds import passed_facts
 
 Data = Mapping[str, Any]
 _AT_ONCE = timedelta(minutes=1)
@@ -242,6 +243,7 @@ def _facts(invoice: Data) -> list[dict[str, str]]:
         ("Currency", invoice["currency"]),
         ("Due date", formatting.plain_date(invoice["paymentDueDate"])),
         ("Time zone", invoice["timezone"]),
+        *passed_facts(invoice),
     ]
     return [{"label": label, "value": value} for label, value in facts]
 

@@ -14,6 +14,7 @@ from billwright.ui import formatting
 from billwright.ui.components import status_of
 from billwright.ui.views.customers import customer_href, load_frame, present, shown_name
 from billwright.ui.views.support import Refused, View
+from billwright.ui.views.thresholds import shown_lifetime
 from billwright.ui.views.usage import INTERVALS, shown_usage
 from billwright.ui.views.words import field_errors, in_words, toast_words
 
@@ -130,6 +131,7 @@ async def subscription_page(view: View) -> Response:
             "timezone": item["applicableTimezone"],
         },
         "usage": [{**usage, "name": "Current usage"}] if usage else [],
+        "lifetime": shown_lifetime(item),
         "can": {
             "terminate": view.may("subscriptions:update") and item["status"] in ("active", "pending"),
             "credit": plan["payInAdvance"] and item["status"] == "active",
