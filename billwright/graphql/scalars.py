@@ -10,6 +10,7 @@ import strawberry
 from graphql import GraphQLError
 
 from billwright.billing.kernel.clock import iso_ms, parse_instant
+from billwright.billing.kernel.inputs import whole_number
 from billwright.billing.kernel.money import decimal_string, parse_decimal
 
 BigInt = NewType("BigInt", int)
@@ -24,7 +25,7 @@ def _refused(name: str) -> GraphQLError:
 
 
 def _read_big_int(value: Any) -> int:
-    number = parse_decimal(value) if isinstance(value, str) else value
+    number = whole_number(value) if isinstance(value, str) else value
     if isinstance(number, bool) or not isinstance(number, int | Decimal) or number != int(number):
         raise _refused("BigInt")
     return int(number)

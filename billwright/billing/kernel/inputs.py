@@ -5,6 +5,7 @@ A key that is absent leaves an attribute alone, a key with null clears it: servi
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Annotated, Any, Self, TypeVar
 
@@ -15,6 +16,7 @@ from billwright.billing.kernel.errors import Problems, ValidationFailed
 from billwright.billing.kernel.money import CURRENCIES, parse_decimal
 
 MAX_INT = 2**63 - 1
+_WHOLE = re.compile(r"[+-]?[0-9]{1,30}", re.ASCII)
 
 
 class Input(BaseModel):
@@ -96,15 +98,20 @@ def _currency(value: str) -> str:
     return value.upper()
 
 
+def whole_number(text: str) -> int | None:
+    """Text of an integer: digits and a sign. Text like ``49.00`` is ``None``: who writes so may mean another unit."""
+    stripped = text.strip()
+    return int(stripped) if _WHOLE.fullmatch(stripped) else None
+
+
 def _int(value: Any) -> Any:
-    """Integers, integral floats and numeric strings of integers (spec 07 §1.2); bounded to 64 bits."""
+    """Integers, integral floats and texts of integers (spec 07 §1.2); bounded to 64 bits."""
     if isinstance(value, bool):
         raise refuse("value_is_invalid")
     if isinstance(value, str):
-        number = parse_decimal(value)
-        if number is None or number != number.to_integral_value():
+        value = whole_number(value)
+        if value is None:
             raise refuse("value_is_invalid")
-        value = int(number)
     if isinstance(value, float | Decimal):
         if value != value or value in (float("inf"), float("-inf")) or value != int(value):
             raise refuse("value_is_invalid")

@@ -16,8 +16,7 @@ from billwright.billing.invoicing.updates import set_payment_status
 from billwright.billing.kernel.clock import parse_instant
 from billwright.billing.kernel.errors import Forbidden, NotFound, ValidationFailed
 from billwright.billing.kernel.ids import new_id, parse_id
-from billwright.billing.kernel.inputs import MAX_INT
-from billwright.billing.kernel.money import parse_decimal
+from billwright.billing.kernel.inputs import MAX_INT, whole_number
 from billwright.billing.payments.models import INVOICE, Payment
 from billwright.billing.payments.queries import paid_cents
 from billwright.billing.payments.schemas import PaymentInput
@@ -105,7 +104,7 @@ async def _locked(ctx: Context, invoice_id: UUID | None) -> Invoice:
 
 
 def _amount(value: Any) -> int:
-    number = parse_decimal(value) if isinstance(value, str) else value
+    number = whole_number(value) if isinstance(value, str) else value
     if isinstance(number, bool) or not isinstance(number, int | float | Decimal):
         raise ValidationFailed(amount_cents="invalid_value")
     if not 0 < number <= MAX_INT or number != int(number):  # also refuses NaN, which is in no range
