@@ -7,7 +7,6 @@ from typing import Any
 
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
-from sqlalchemy.exc import DBAPIError
 
 from billwright.billing.kernel.errors import (
     BadRequest,
@@ -20,7 +19,7 @@ from billwright.billing.kernel.errors import (
     Unprocessable,
     ValidationFailed,
 )
-from billwright.server.rest.errors import of_database
+from billwright.server.rest.errors import DATABASE_ERRORS, of_database
 
 log = structlog.get_logger(__name__)
 
@@ -102,7 +101,7 @@ def mapped(error: GraphQLError, request_id: str | None, *, hide_suggestions: boo
     cause = error.original_error
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error
-    if isinstance(cause, DBAPIError):
+    if isinstance(cause, DATABASE_ERRORS):
         cause = of_database(cause) or cause
     if isinstance(cause, BillingError):
         message, extensions = described(cause)

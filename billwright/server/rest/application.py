@@ -12,7 +12,6 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,7 +25,7 @@ from billwright.billing.kernel.ids import new_id, parse_id
 from billwright.server.rest import authentication, openapi, resources
 from billwright.server.rest.body import missing_root, parse_json, read_body, refuse_unstorable, root_of, without_nulls
 from billwright.server.rest.envelope import json_response, wrap
-from billwright.server.rest.errors import may_be_repeated, understood
+from billwright.server.rest.errors import DATABASE_ERRORS, may_be_repeated, understood
 from billwright.server.rest.operations import Call, Operation
 from billwright.server.rest.rate_limits import spend
 from billwright.server.rest.routing import Router
@@ -145,7 +144,7 @@ async def _perform(
                     await _admit(call, state, headers)
                     admitted = True
                 return await _handle(call, parameters)
-        except DBAPIError as failure:
+        except DATABASE_ERRORS as failure:
             if attempt == _ATTEMPTS or not may_be_repeated(failure):
                 raise
     raise AssertionError("unreachable")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import asyncpg  # pyright: ignore[reportMissingTypeStubs] - the driver is not annotated
 import structlog
 from sqlalchemy.exc import DBAPIError
 
@@ -18,6 +19,8 @@ from billwright.billing.kernel.errors import (
 
 log = structlog.get_logger(__name__)
 
+DATABASE_ERRORS = (DBAPIError, asyncpg.PostgresError)
+"""What statements fail with: SQLAlchemy's, and the driver's own (``kernel.statements``)."""
 _CONFLICTS = {"23505", "23503", "40001", "40P01"}
 _LOCK_NOT_AVAILABLE = "55P03"
 _REPEATABLE = {"40001", "40P01"}
@@ -44,7 +47,7 @@ def body_of(failure: BillingError) -> dict[str, Any]:
     return body
 
 
-def of_database(failure: DBAPIError) -> BillingError | None:
+def of_database(failure: BaseException) -> BillingError | None:
     """What a database error means to the caller: a lost race, an unavailable lock, an unusable value; else ``None``."""
     state = _sqlstate(failure)
     if state in _CONFLICTS:
@@ -53,18 +56,19 @@ def of_database(failure: DBAPIError) -> BillingError | None:
         return Unprocessable("lock_acquisition_failed")
     if state is not None and (state.startswith("22") or state in ("23502", "23514")):
         return ValidationFailed(base="value_is_invalid")
-    if state is None and type(failure.orig).__name__ in ("DataError", "UntranslatableCharacterError"):
+    source = failure.orig if isinstance(failure, DBAPIError) else failure
+    if state is None and type(source).__name__ in ("DataError", "UntranslatableCharacterError"):
         return ValidationFailed(base="value_is_invalid")
     return None
 
 
-def may_be_repeated(failure: DBAPIError) -> bool:
+def may_be_repeated(failure: BaseException) -> bool:
     """Whether the rolled back transaction may simply run again: a serialization failure or a deadlock."""
     return _sqlstate(failure) in _REPEATABLE
 
 
-def _sqlstate(failure: DBAPIError) -> str | None:
-    cause: BaseException | None = failure.orig
+def _sqlstate(failure: BaseException) -> str | None:
+    cause: BaseException | None = failure.orig if isinstance(failure, DBAPIError) else failure
     while cause is not None:
         state = getattr(cause, "sqlstate", None)
         if isinstance(state, str):
@@ -77,7 +81,7 @@ def understood(failure: BaseException, request_id: str, where: str) -> tuple[int
     """Status and body of any failure; what is not the caller's doing is logged with the request's id."""
     if isinstance(failure, BillingError):
         return failure.status, body_of(failure)
-    if isinstance(failure, DBAPIError) and (known := of_database(failure)) is not None:
+    if isinstance(failure, DATABASE_ERRORS) and (known := of_database(failure)) is not None:
         log.warning("database_refused", request_id=request_id, operation=where, sqlstate=_sqlstate(failure))
         return known.status, body_of(known)
     log.error("request_failed", request_id=request_id, operation=where, exc_info=failure)

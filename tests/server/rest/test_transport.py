@@ -13,6 +13,7 @@ from sqlalchemy import text
 from billwright.billing.access.api_keys import delete_api_key, rotate_api_key, update_api_key
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.db import Database
+from billwright.billing.kernel.statements import fetch
 from tests.server.rest.client import RestClient, rest_client
 
 UNAUTHORIZED = {"status": 401, "error": "Unauthorized"}
@@ -217,12 +218,17 @@ async def test_database_refusals_are_422(
     async def refused(ctx: object, *_: object) -> None:
         await ctx.session.execute(text(sql))  # type: ignore[attr-defined]
 
-    monkeypatch.setattr("billwright.billing.taxes.service.delete_tax", refused)
-    answer = await rest.delete("taxes/vat")
-    assert (answer.status_code, answer.json()["code"], answer.json().get("error_details")) == (422, code, details)
+    async def refused_plainly(ctx: object, *_: object) -> None:
+        await fetch(ctx.session, sql)  # type: ignore[attr-defined]
+
+    for statement in (refused, refused_plainly):
+        monkeypatch.setattr("billwright.billing.taxes.service.delete_tax", statement)
+        answer = await rest.delete("taxes/vat")
+        assert (answer.status_code, answer.json()["code"], answer.json().get("error_details")) == (422, code, details)
 
 
-async def test_a_deadlock_is_tried_again(rest: RestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("plain", [False, True], ids=["SQLAlchemy's", "the driver's"])
+async def test_a_deadlock_is_tried_again(rest: RestClient, monkeypatch: pytest.MonkeyPatch, plain: bool) -> None:
     from billwright.billing.taxes import service
 
     await rest.post("taxes", {"tax": VAT})
@@ -230,8 +236,11 @@ async def test_a_deadlock_is_tried_again(rest: RestClient, monkeypatch: pytest.M
 
     async def unlucky(ctx: object, code: str) -> object:
         tries.append(code)
+        deadlock = "do $$ begin raise sqlstate '40P01'; end $$"
+        if len(tries) < 3 and plain:
+            await fetch(ctx.session, deadlock)  # type: ignore[attr-defined]
         if len(tries) < 3:
-            await ctx.session.execute(text("do $$ begin raise sqlstate '40P01'; end $$"))  # type: ignore[attr-defined]
+            await ctx.session.execute(text(deadlock))  # type: ignore[attr-defined]
         return await original(ctx, code)  # type: ignore[arg-type]
 
     monkeypatch.setattr(service, "delete_tax", unlucky)
