@@ -39,6 +39,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     services = services_of(app)
     yield
     await services.clocks.close()
+    await services.sso.close()
 
 
 def session_of(request: Request, settings: Settings) -> UUID | None:
@@ -89,7 +90,10 @@ async def _post(request: Request) -> Response:
     finally:
         await context.close()
     throttled = any(error.get("extensions", {}).get("code") == "rate_limited" for error in answer.errors)
-    return JSONResponse(answer.body(), status_code=429 if throttled else 200, headers=headers)
+    response = JSONResponse(answer.body(), status_code=429 if throttled else 200, headers=headers)
+    if context.bound_browser is not None:
+        sessions.bind_browser(response, settings, context.bound_browser)
+    return response
 
 
 def _query(body: Mapping[str, Any]) -> str | None:

@@ -24,6 +24,7 @@ from billwright.billing.kernel.errors import Forbidden, Unauthorized
 from billwright.graphql.clock import ClockAdvances
 from billwright.graphql.errors import ExpiredSession
 from billwright.server.settings import Settings
+from billwright.sso.service import SingleSignOn
 
 V = TypeVar("V")
 Batch = Callable[[Context, Sequence[UUID]], Awaitable[Mapping[UUID, V]]]
@@ -37,6 +38,7 @@ class Services:
     runtime: Runtime
     attempts: AttemptCounter
     clocks: ClockAdvances
+    sso: SingleSignOn
 
 
 class RequestContext:
@@ -51,6 +53,7 @@ class RequestContext:
         organization_id: UUID | None = None,
         slug: str | None = None,
         ip: str = "",
+        browser: str | None = None,
         request_id: str | None = None,
     ) -> None:
         self.services = services
@@ -58,6 +61,10 @@ class RequestContext:
         self.organization_id = organization_id
         self.slug = slug
         self.ip = ip
+        self.browser = browser
+        """What binds a single sign-on under way to its browser: the value of a short-lived cookie."""
+        self.bound_browser: str | None = None
+        """Set by a query that begins a single sign-on: the value for that cookie."""
         self.request_id = request_id
         self.opened_session: UserSession | None = None
         """Set by a mutation that signs somebody in."""

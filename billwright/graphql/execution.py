@@ -19,6 +19,8 @@ from billwright.graphql.limits import MAX_CHARACTERS
 from billwright.graphql.persisted import operations
 from billwright.graphql.schema import schema
 from billwright.server.attempts import RedisAttempts
+from billwright.sso.service import SingleSignOn
+from billwright.ui.sessions import BROWSER_COOKIE
 
 _INTROSPECTION = re.compile(r"\b__(schema|type)\b")
 
@@ -45,6 +47,7 @@ def services_of(app: Any) -> Services:
             runtime=state.runtime,
             attempts=RedisAttempts(state.redis),
             clocks=ClockAdvances(state.runtime, state.redis),
+            sso=SingleSignOn(state.settings, state.runtime.database, state.runtime.box, state.redis),
         )
     return found
 
@@ -59,6 +62,7 @@ def context_of(
         organization_id=parse_id(organization) if organization else None,
         slug=slug,
         ip=request.client.host if request.client else "",
+        browser=request.cookies.get(BROWSER_COOKIE),
         request_id=getattr(request.state, "request_id", None),
     )
 

@@ -21,6 +21,7 @@ from billwright.graphql.mutations.invoices import InvoiceMutations
 from billwright.graphql.mutations.members import MemberMutations
 from billwright.graphql.mutations.organization import OrganizationMutations
 from billwright.graphql.mutations.payments import PaymentMutations
+from billwright.graphql.mutations.single_sign_on import SingleSignOnMutations
 from billwright.graphql.mutations.webhooks import WebhookMutations
 from billwright.graphql.queries.access import AccessQueries
 from billwright.graphql.queries.catalog import CatalogQueries
@@ -31,6 +32,7 @@ from billwright.graphql.queries.invoices import InvoiceQueries
 from billwright.graphql.queries.members import MemberQueries
 from billwright.graphql.queries.payments import PaymentQueries
 from billwright.graphql.queries.search import SearchQueries
+from billwright.graphql.queries.single_sign_on import SingleSignOnQueries
 from billwright.graphql.queries.webhooks import WebhookQueries
 from billwright.graphql.scalars import SCALARS
 
@@ -46,6 +48,7 @@ Query = merge_types(
         MemberQueries,
         PaymentQueries,
         SearchQueries,
+        SingleSignOnQueries,
         WebhookQueries,
     ),
 )
@@ -61,6 +64,7 @@ Mutation = merge_types(
         MemberMutations,
         OrganizationMutations,
         PaymentMutations,
+        SingleSignOnMutations,
         WebhookMutations,
     ),
 )

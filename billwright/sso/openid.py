@@ -15,8 +15,10 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # Authlib warns on import about the HTTP library that it will change to
     from authlib.common.errors import AuthlibBaseError
+    from authlib.deprecate import AuthlibDeprecationWarning
+
+    warnings.simplefilter("ignore", AuthlibDeprecationWarning)  # about the HTTP library that it will change to
     from authlib.integrations.httpx_client import AsyncOAuth2Client
     from authlib.oidc.core import CodeIDToken
 

@@ -11,6 +11,8 @@ from billwright.billing.access.sessions import LIFETIME
 from billwright.server.settings import Settings
 
 COOKIE = "billwright_session"
+BROWSER_COOKIE = "billwright_sign_in"
+"""Binds a single sign-on under way to the browser that began it (spec 07 §4.3)."""
 _SALT = "billwright.session"
 
 
@@ -38,6 +40,12 @@ def set_cookie(response: Response, settings: Settings, token: str) -> None:
         samesite="lax",
         secure=settings.app_url.startswith("https://"),
     )
+
+
+def bind_browser(response: Response, settings: Settings, value: str) -> None:
+    """Ten minutes, for the way to the provider and back: ``Lax``, because the way back is a navigation."""
+    secure = settings.app_url.startswith("https://")
+    response.set_cookie(BROWSER_COOKIE, value, max_age=600, path="/", httponly=True, samesite="lax", secure=secure)
 
 
 def drop_cookie(response: Response) -> None:

@@ -103,7 +103,7 @@ class AccessMutations:
             signed_in = await login(
                 session, input.email, input.password, ip=context.ip, attempts=context.services.attempts
             )
-        return LoginUser(token=_open(context, signed_in), user=CurrentUser(signed_in=signed_in))
+        return LoginUser(token=open_session_of(context, signed_in), user=CurrentUser(signed_in=signed_in))
 
     @strawberry.mutation(description="End the session.", permission_classes=[IsSignedIn])
     async def logout(self, info: Inf, input: LogoutArgument = None) -> Logout | None:
@@ -135,7 +135,7 @@ class AccessMutations:
             assert created.owner is not None
             signed_in = SignedIn(await open_session(session, created.owner, EMAIL_PASSWORD), created.owner)
         organization: Any = created.organization
-        token = _open(context, signed_in)
+        token = open_session_of(context, signed_in)
         return RegisterUser(token=token, user=CurrentUser(signed_in=signed_in), organization=organization)
 
     @strawberry.mutation(description="Join an organization by an invitation.", permission_classes=[IsPublic])
@@ -155,7 +155,7 @@ class AccessMutations:
                 attempts=context.services.attempts,
                 signed_in=present,
             )
-        return LoginUser(token=_open(context, signed_in), user=CurrentUser(signed_in=signed_in))
+        return LoginUser(token=open_session_of(context, signed_in), user=CurrentUser(signed_in=signed_in))
 
     @strawberry.mutation(
         description="Mail a link to set a new password. Unknown addresses get the same answer.",
@@ -186,11 +186,11 @@ class AccessMutations:
         async with context.services.runtime.database.transaction() as session:
             done = await reset_password(session, input.token, input.new_password)
         user: Any = done.user
-        token = _open(context, SignedIn(done.session, done.user)) if done.session is not None else None
+        token = open_session_of(context, SignedIn(done.session, done.user)) if done.session is not None else None
         return ResetPassword(token=token, user=user)
 
 
-def _open(context: RequestContext, signed_in: SignedIn) -> str:
+def open_session_of(context: RequestContext, signed_in: SignedIn) -> str:
     """Go on as ``signed_in``; returns the session's token."""
     context.session_id = signed_in.session.id
     context.opened_session = signed_in.session

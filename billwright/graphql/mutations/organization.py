@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 import strawberry
 
 from billwright.billing.access.authentication import change_authentication_methods
+from billwright.billing.access.okta import connection_of
 from billwright.billing.access.permissions import require_permission
 from billwright.billing.access.schemas import OrganizationUpdate
 from billwright.billing.access.service import rename, rename_slug
@@ -91,7 +92,8 @@ class OrganizationMutations:
             if "slug" in own:
                 await rename_slug(ctx, own["slug"] or "")
             if "authentication_methods" in own:
-                await change_authentication_methods(ctx, own["authentication_methods"], has_okta=False)
+                has_okta = await connection_of(ctx) is not None
+                await change_authentication_methods(ctx, own["authentication_methods"], has_okta=has_okta)
             if given:
                 await change_settings(ctx, OrganizationUpdate.parse(given))
             return ctx.organization  # type: ignore[return-value]

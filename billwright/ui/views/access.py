@@ -13,7 +13,7 @@ from billwright.ui import csrf, sessions
 from billwright.ui.rendering import render
 from billwright.ui.views.frame import navigation
 from billwright.ui.views.support import Refused, View, guarded, outside, to_login
-from billwright.ui.views.words import toast_words
+from billwright.ui.views.words import REFUSALS, in_words, toast_words
 
 
 def safe_next(text: str) -> str:
@@ -38,7 +38,9 @@ async def show_login(request: Request) -> Response:
             await context.close()
         if not answer.errors:
             return guarded(RedirectResponse(safe_next(request.query_params.get("next", "")) or "/", status_code=303))
-    return _form(request, settings, next_path=safe_next(request.query_params.get("next", "")))
+    refused = request.query_params.get("refused", "")
+    error = in_words(refused) if refused in REFUSALS else None
+    return _form(request, settings, next_path=safe_next(request.query_params.get("next", "")), error=error)
 
 
 async def log_in(request: Request) -> Response:
@@ -147,7 +149,7 @@ def _form(
         "next": next_path,
         "email": email,
         "error": error,
-        "methods": {"google": False, "okta": False, "password": True},
+        "methods": {"google": bool(settings.google_client_id), "okta": True, "password": True},
         "sign_up": settings.signup_enabled,
         "can_reset": True,
     }

@@ -80,6 +80,7 @@ def _sign_up(request: Request, values: Mapping[str, str], errors: Mapping[str, s
         "email": values.get("email", ""),
         "errors": errors,
         "error": error,
+        "google": bool(request.app.state.settings.google_client_id),
     }
     return visitor_page(request, "public/sign_up.html", content, status)
 
@@ -191,6 +192,9 @@ async def _invitation(request: Request, errors: Mapping[str, str], error: str | 
         "email": invite["email"],
         "roles": ", ".join(ROLES[role] for role in invite["roles"]),
         "methods": invite["authenticationMethods"],
+        "google": "google_oauth" in invite["authenticationMethods"]
+        and bool(request.app.state.settings.google_client_id),
+        "token": request.path_params["token"],
         "logged_in": me == invite["email"],
         "action": request.url.path,
         "errors": errors,

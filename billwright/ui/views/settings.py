@@ -209,6 +209,7 @@ async def emails(view: View) -> Response:
         "choices": _choices(EMAILS, found["emailSettings"] or []),
         "action": f"{view.base}/settings/emails",
         "may_change": view.may("organization:emails:update"),
+        "further": None,
         "warning": None if found["email"] else "Your organization has no e-mail address yet: set it under General.",
     }
     return await view.page("settings/choices.html", "settings", content)
@@ -228,6 +229,11 @@ async def authentication(view: View) -> Response:
         "choices": _choices(METHODS, found["authenticationMethods"]),
         "action": f"{view.base}/settings/authentication",
         "may_change": view.may("authentication_methods:update"),
+        "further": {
+            "label": "Okta",
+            "href": f"{view.base}/settings/authentication/okta",
+            "state": "connected" if "okta" in found["authenticationMethods"] else "not connected",
+        },
         "warning": "Who logged in by a way that you disable loses this organization at once, you included.",
     }
     return await view.page("settings/choices.html", "settings", content)

@@ -36,7 +36,7 @@ _WORDS: Mapping[str, str] = {
     "invalid_date": "This is not a date that can be used here.",
     "currencies_does_not_match": "The currencies do not match.",
     "incorrect_login_or_password": "The e-mail or the password is wrong.",
-    "login_method_not_authorized": "Your organization does not allow signing in by password.",
+    "login_method_not_authorized": "Your organization does not allow this way to log in.",
     "last_admin": "The only admin stays admin. Make somebody else admin first.",
     "cannot_revoke_own_membership": "Nobody removes themselves. Ask another admin.",
     "cannot_grant_admin": "Only an admin makes somebody admin.",
@@ -45,6 +45,24 @@ _WORDS: Mapping[str, str] = {
     "last_non_expiring_api_key": "This is the last key that does not end. Rotate it instead.",
     "signup_disabled": "Signing up is closed here.",
     "okta_integration_missing": "Connect Okta first.",
+    "google_auth_missing_setup": "This installation is not registered with Google. Log in another way.",
+    "google_auth_unavailable": "Google does not answer at the moment. Try again, or log in another way.",
+    "invalid_google_code": "Google did not confirm this. Try again.",
+    "invalid_google_token": "Google did not confirm this, or its confirmation is too old. Try again.",
+    "user_does_not_exist": "Nobody here has this address. Ask for an invitation, or sign up.",
+    "state_not_found": "This took too long, or began in another browser. Try again.",
+    "code_not_found": "The provider did not confirm this. Try again.",
+    "domain_not_configured": "No organization has connected this address's domain with Okta.",
+    "okta_request_error": "Okta does not answer, or refuses this organization. Try again, or ask an admin.",
+    "invalid_okta_token": "Okta's confirmation cannot be trusted. Ask an admin to check the connection.",
+    "okta_userinfo_error": "Okta says that you are somebody else. Log in with the address that you wrote.",
+    "invite_not_found": "This invitation was withdrawn or used already.",
+    "invite_email_mistmatch": "The invitation is for another address.",
+    "invite_email_mismatch": "The invitation is for another address.",
+    "not_organization_member": "You were removed from this organization. Ask an admin.",
+    "domain_not_unique": "Another organization has connected this domain already.",
+    "host_invalid": "Write the host alone, such as login.example.com.",
+    "enabled_authentication_methods_required": "Allow another way to log in first.",
     "rate_limited": "Too many attempts. Wait fifteen minutes and try again.",
     "clock_is_advancing": "The clock is being advanced already. Wait until it has arrived.",
     "is_not_failed": "Only failed jobs can be retried.",
@@ -54,6 +72,14 @@ _WORDS: Mapping[str, str] = {
     "not_found": "This no longer exists.",
     "feature_unavailable": "This cannot be done with this kind of invoice.",
 }
+
+REFUSALS = frozenset(
+    """google_auth_missing_setup google_auth_unavailable invalid_google_code invalid_google_token user_does_not_exist
+    state_not_found code_not_found domain_not_configured okta_request_error invalid_okta_token okta_userinfo_error
+    invite_not_found invite_email_mistmatch invite_email_mismatch not_organization_member signup_disabled
+    user_already_exists login_method_not_authorized internal_error""".split()
+)
+"""Why a single sign-on may end on the log in page."""
 
 
 def in_words(code: str, field: str = "") -> str:
