@@ -232,3 +232,24 @@ async def test_wallets_and_rules_of_others_stay_alone(sandbox: Sandbox) -> None:
     other = await wallet(sandbox, "c2", granted_credits="10")
     await use(sandbox, 5)
     assert (await figures(sandbox, other))[1] == 0
+
+
+async def test_05_D8_progressive_invoices_have_billed_it_already(sandbox: Sandbox) -> None:
+    """Usage 15.00 passes the threshold of 10.00 and is invoiced; 2.00 more are owed, taxes included."""
+    await sandbox.customer("c1")
+    await sandbox.tax("vat", "20")
+    plan = await sandbox.plan("p", 0)
+    await sandbox.charge(plan)
+    thresholds = [{"amount_cents": 1000, "threshold_display_name": "Ten"}]
+    await sandbox.call("PUT", "plans/p", {"plan": {"usage_thresholds": thresholds}})
+    await sandbox.subscribe(subscription_at=JANUARY)
+    made = await wallet(sandbox, granted_credits="10")
+    await use(sandbox, 15)
+    await sandbox.advance("2024-01-16T00:00:00Z")
+    [invoice] = await sandbox.invoices()
+    assert (invoice["invoice_type"], invoice["total_amount_cents"]) == ("progressive_billing", 800)
+    assert await figures(sandbox, made) == (0, 0, 0, "0.0", "0.0")
+    await use(sandbox, 2)
+    assert await figures(sandbox, made) == (0, 240, -240, "2.4", "-2.4")
+    await sandbox.advance("2024-02-02T00:00:00Z")
+    assert await figures(sandbox, made) == (0, 0, 0, "0.0", "0.0")
