@@ -16,6 +16,7 @@ import structlog
 from arq.cron import next_cron
 from prometheus_client import Counter, Gauge, Histogram
 
+from billwright.billing.auditing.nightly import audit_nightly
 from billwright.billing.background.jobs import discard_finished
 from billwright.billing.in_advance.processing import take_up_forgotten
 from billwright.billing.invoicing.generation import retry_forgotten
@@ -141,6 +142,10 @@ async def _tidy(resources: Resources) -> int:
     return await discard_finished(resources.runtime.database, KEEP_SUCCEEDED_JOBS)
 
 
+async def _audit(resources: Resources) -> int:
+    return await audit_nightly(resources.runtime)
+
+
 async def _last_use(resources: Resources) -> int:
     return await store_noted_uses(resources.redis, resources.runtime.database)
 
@@ -185,6 +190,7 @@ TIMETABLE: Sequence[Pass] = (
     Pass("vat_numbers", _vat_numbers, at={"second": 20}, single=True),
     Pass("untaxed", _untaxed, at={"minute": {0, 15, 30, 45}}, single=True, at_start=False),
     Pass("eu_rates", _eu_rates, at={"hour": 0, "minute": 0}, single=True),
+    Pass("audit", _audit, at={"hour": 2, "minute": 0}, single=True, at_start=False),
     Pass("last_use", _last_use, at={"minute": 15}, single=True, at_start=False),
 )
 """The tick, the sweep, the clocks, the webhooks and the rolling share their work among workers; the single ones are one

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from billwright import __version__
 from billwright.billing.kernel.clock import parse_instant
-from billwright.billing.kernel.errors import ValidationFailed
+from billwright.billing.kernel.errors import NotFound, ValidationFailed
 from billwright.billing.kernel.ids import parse_id
 from billwright.server.settings import Settings, SettingsError, stack_environment
 from billwright.server.stack import DataFolder, StackError
@@ -188,6 +188,34 @@ def usage_verify(
     if differences:
         raise CommandError(f"{len(differences)} rollups differ from a recount: billwright usage rebuild")
     _say("Rollups equal a recount of the stored events")
+
+
+@app.command()
+def audit(
+    organization: Annotated[
+        str | None, typer.Option("--org", callback=_an_id, help="Only this organization (id).")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(callback=_an_instant, help="Only what was made since, such as 2026-01-31 (UTC).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document; each finding is a line of it.")] = False,
+    rollups: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the usage rollups to recount.")] = 0.05,
+    data_dir: DataDir = None,
+) -> None:
+    """Check that the books are in order; reads only. Exit code 1 on findings."""
+    from billwright.server.auditing import run_audit
+
+    settings = Settings.from_environment(_environment(data_dir))
+    wanted = {
+        "organization_id": UUID(organization) if organization else None,
+        "since": parse_instant(since) if since else None,
+    }
+    try:
+        found = _run(run_audit(settings, **wanted, as_json=as_json, rollup_sample=rollups))
+    except NotFound:
+        raise CommandError("there is no such organization") from None
+    if found:
+        sys.exit(1)
 
 
 @app.command()
