@@ -93,6 +93,19 @@ class MetadataEntry(Input):
     display_in_invoice: bool | None = None
 
 
+class IntegrationCustomerInput(Input):
+    """One entry of ``integration_customers`` (spec 08 A3). Entries of unknown integrations are ignored."""
+
+    id: Text | None = None
+    integration_type: Text | None = None
+    integration_code: Text | None = None
+    external_customer_id: Text | None = None
+    sync_with_provider: bool | None = None
+    subsidiary_id: Text | None = None
+    targeted_object: Text | None = None
+    code: Text | None = None
+
+
 class CustomerInput(Input):
     """Body of ``POST /customers``: creates or updates by ``external_id`` (spec 03 §1.1)."""
 
@@ -128,6 +141,7 @@ class CustomerInput(Input):
     skip_invoice_custom_sections: bool | None = None
     invoice_custom_section_codes: list[Text] | None = None
     billing_entity_code: Text | None = None
+    integration_customers: list[IntegrationCustomerInput] | None = None
 
 
 PLAIN_ATTRIBUTES = (

@@ -45,6 +45,9 @@ async def upsert_customer(ctx: Context, inp: CustomerInput) -> Customer:
         problems.add("external_id", "value_is_too_long")
     if inp.skip_invoice_custom_sections and inp.invoice_custom_section_codes:
         problems.add("invoice_custom_sections", "skip_sections_and_selected_ids_sent_together")
+    linked = [entry.integration_type for entry in inp.integration_customers or [] if entry.integration_type]
+    if len(linked) != len(set(linked)):
+        problems.add("integration_customers", "invalid_count_per_integration_type")
     problems.raise_if_any()
     if inp.billing_entity_code is not None and inp.billing_entity_code != billing_entity_code(ctx.organization):
         raise NotFound("billing_entity")

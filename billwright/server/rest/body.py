@@ -94,6 +94,18 @@ def refuse_unstorable(body: bytes, value: Any) -> None:
                 stack.extend(current)
 
 
+def refuse_unstorable_items(body: bytes, items: list[Any]) -> None:
+    """As ``refuse_unstorable``, for a list: the details are keyed by the index as text (spec 01 §2.6)."""
+    details: dict[str, Any] = {}
+    for index, item in enumerate(items):
+        try:
+            refuse_unstorable(body, item)
+        except ValidationFailed as refused:
+            details[str(index)] = refused.details
+    if details:
+        raise ValidationFailed(details)
+
+
 def without_nulls(value: Any, *, deep: bool = False) -> Any:
     """``value`` without the keys that hold null, at the top only or at every depth (spec 00 §33)."""
     if isinstance(value, dict):

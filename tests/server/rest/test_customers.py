@@ -305,3 +305,16 @@ async def test_03_1_4_payment_provider_link(rest: RestClient) -> None:
     removed = await customer(rest, billing_configuration={"payment_provider": None})
     assert removed["billing_configuration"]["payment_provider"] is None
     assert "provider_customer_id" not in removed["billing_configuration"]
+
+
+async def test_08_a3_integration_customers(rest: RestClient) -> None:
+    """At most one per type; no integration can be connected yet, and entries of unknown ones are ignored."""
+    entry = {"integration_type": "netsuite", "integration_code": "ns", "sync_with_provider": True}
+    other = {"integration_type": "hubspot", "integration_code": "hs", "external_customer_id": "7"}
+    body = {"external_id": "linked", "integration_customers": [entry, {**entry, "integration_code": "ns2"}]}
+    answer = await rest.post("customers", {"customer": body})
+    assert answer.json() == validation(integration_customers="invalid_count_per_integration_type")
+    assert (await rest.get("customers/linked")).status_code == 404
+    answer = await rest.post("customers", {"customer": {**body, "integration_customers": "ns"}})
+    assert answer.json() == validation(integration_customers="value_is_invalid")
+    assert (await customer(rest, integration_customers=[entry, other]))["integration_customers"] == []

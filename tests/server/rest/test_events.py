@@ -527,3 +527,27 @@ async def test_01_2_9_late_events_of_a_draft_count_at_finalization(database: Dat
         await company.send((at("2024-06-21"), {}))
         bill = await company.bill("2024-07-06")
         assert bill.amounts == [200]
+
+
+async def test_01_2_6_unstorable_text_names_its_event(company: Company) -> None:
+    """Also a mistake that is seen before the events are read says which event it is in."""
+    good = {"external_subscription_id": "s1", "code": "c"}
+    events = [
+        {**good, "transaction_id": "a"},
+        {**good, "transaction_id": "b", "properties": {"k": "x\x00"}},
+        {**good, "transaction_id": "c\x00"},
+    ]
+    answer = await company.rest.post("events/batch", {"events": events})
+    assert (answer.status_code, answer.json()["error_details"]) == (
+        422,
+        {"1": {"properties": ["value_is_invalid"]}, "2": {"transaction_id": ["value_is_invalid"]}},
+    )
+    assert (await company.rest.get("events/a")).status_code == 404
+
+
+@pytest.mark.parametrize("properties", ["x", 1, [1], None, True])
+async def test_01_2_2_properties_that_are_no_object_are_empty(company: Company, properties: Any) -> None:
+    """ "absent, null or not an object = {}": nothing else about an event is validated."""
+    event = {"transaction_id": "a", "external_subscription_id": "s1", "code": "c", "properties": properties}
+    answer = await company.rest.post("events", {"event": event})
+    assert (answer.status_code, answer.json()["event"]["properties"]) == (200, {})

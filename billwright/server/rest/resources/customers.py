@@ -68,7 +68,8 @@ OPERATIONS = [
         answer=_ONE,
         summary="Create or update a customer",
         description="The customer with this `external_id` is updated, or created if there is none. Absent attributes "
-        "stay as they are, null clears. The currency is fixed by the first subscription or invoice.",
+        "stay as they are, null clears. The currency is fixed by the first subscription or invoice. No integrations "
+        "can be connected yet: entries of `integration_customers` name none and are left out of the answer.",
         example={
             "external_id": "5eb02857-a71e-4ea2-bcf9-57d3a41bc6ba",
             "name": "Gavin Belson",

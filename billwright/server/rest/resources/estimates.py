@@ -7,7 +7,7 @@ from typing import Any
 from billwright.billing.in_advance import estimates
 from billwright.billing.in_advance.schemas import EstimateInput, FeeEstimateOut
 from billwright.billing.invoicing.schemas import FeeOut
-from billwright.server.rest.body import missing_root, refuse_unstorable
+from billwright.server.rest.body import missing_root, refuse_unstorable, refuse_unstorable_items
 from billwright.server.rest.envelope import listing
 from billwright.server.rest.operations import Call, operation
 from billwright.server.rest.resources.events import decoded
@@ -34,7 +34,7 @@ async def event_batch_estimate_instant_fees(call: Call) -> list[FeeEstimateOut]:
     body = decoded(call.body)
     raw = body.get("events") if isinstance(body, dict) else None
     if isinstance(raw, list):
-        refuse_unstorable(call.body, {"events": raw})
+        refuse_unstorable_items(call.body, raw)
     return await estimates.estimate_instant_fees_of_batch(call.context, raw)
 
 

@@ -24,7 +24,13 @@ from billwright.billing.metering.ingestion import (
 from billwright.billing.metering.metric_expressions import cached_expressions, load_expressions
 from billwright.billing.metering.plain_events import read_plain_batch, read_plain_event
 from billwright.billing.wallets.marks import mark_received
-from billwright.server.rest.body import exact_fraction, missing_root, parse_json, refuse_unstorable
+from billwright.server.rest.body import (
+    exact_fraction,
+    missing_root,
+    parse_json,
+    refuse_unstorable,
+    refuse_unstorable_items,
+)
 from billwright.server.rest.envelope import json_response, listing, many, one
 from billwright.server.rest.operations import Call, Parameter, operation
 
@@ -92,7 +98,7 @@ async def create_events(call: Call) -> list[EventOut] | Response:
         raise BadRequest("the body is not an object")
     raw = body.get("events") if body else None
     if isinstance(raw, list):
-        refuse_unstorable(call.body, {"events": raw})
+        refuse_unstorable_items(call.body, raw)
     made = await ingest_batch(store, reception, raw)
     await _follow(call, [item["external_subscription_id"] for item in made])
     return made
