@@ -20,9 +20,10 @@ async def sell(
     plan_cents: int = 0,
     amount: str = "0.01",
     tax: str | None = None,
+    year: int = 2024,
     **customer: Any,
 ) -> Any:
-    """Subscription ``s1`` since 1 February 2024 on plan ``p`` with metric ``calls``; a unit costs a cent."""
+    """Subscription ``s1`` since 1 February of ``year`` on plan ``p`` with metric ``calls``; a unit costs a cent."""
     await sandbox.customer("c1", currency="EUR", **customer)
     if tax is not None:
         await sandbox.tax("vat", tax)
@@ -30,8 +31,9 @@ async def sell(
     await sandbox.charge(plan, properties={"amount": amount})
     if thresholds:
         await set_thresholds(sandbox, *thresholds)
-    await sandbox.advance(STARTED)
-    await sandbox.subscribe("s1", "p", subscription_at=STARTED)
+    started = STARTED.replace("2024", str(year))
+    await sandbox.advance(started)
+    await sandbox.subscribe("s1", "p", subscription_at=started)
     return plan
 
 
@@ -40,9 +42,9 @@ async def set_thresholds(sandbox: Sandbox, *thresholds: dict[str, Any], plan: st
     return (await sandbox.call("PUT", f"plans/{plan}", body))["plan"]
 
 
-async def use(sandbox: Sandbox, when: str, units: Any, **more: Any) -> None:
-    """Advance to the day ``when`` of 2024 (such as ``02-06``), use ``units`` there, and have it checked."""
-    instant = f"2024-{when}T12:00:00+00:00"
+async def use(sandbox: Sandbox, when: str, units: Any, *, year: int = 2024, **more: Any) -> None:
+    """Advance to the day ``when`` (such as ``02-06``), use ``units`` there, and have it checked."""
+    instant = f"{year}-{when}T12:00:00+00:00"
     await sandbox.advance(instant.replace("+00:00", "Z"))
     await sandbox.send((instant, str(units)), **more)
     await settle(sandbox, instant)
