@@ -19,6 +19,11 @@ from tests.simulation.plan import FEATURES
 from tests.simulation.running import simulate
 
 
+def told_first(lines: list[str], most: int = 12) -> list[str]:
+    """What differs in fees says more than the totals that follow from it."""
+    return sorted(lines[: most * 3], key=lambda line: " fee (" not in line)[:most]
+
+
 async def _run(url: str, seeds: range, features: frozenset[str], *, history: bool) -> int:
     database = Database(url)
     wrong = 0
@@ -37,7 +42,7 @@ async def _run(url: str, seeds: range, features: frozenset[str], *, history: boo
             if lines:
                 wrong += 1
                 print(f"seed {seed}: {invoices} invoices, {len(lines)} differences, {spent:.1f} s", flush=True)
-                print("\n".join(f"  {line}" for line in lines[:12]), flush=True)
+                print("\n".join(f"  {line}" for line in told_first(lines)), flush=True)
                 if history:
                     print(told, flush=True)
             elif history or len(seeds) <= 20:

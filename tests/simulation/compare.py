@@ -19,7 +19,7 @@ def differences(ledger: Ledger, found: dict[str, Any]) -> list[str]:
     """Empty when both agree."""
     lines: list[str] = []
     visible = [invoice for invoice in ledger.invoices if invoice.status in ("finalized", "voided", "draft")]
-    _pair(lines, "invoice", visible, found["invoices"], _invoice_key, _invoice_key_of, _compare_invoices)
+    _pair(lines, "invoice", visible, reversed(found["invoices"]), _invoice_key, _invoice_key_of, _compare_invoices)
     _pair(lines, "standalone fee", ledger.standalone, found["standalone"], fee_key, fee_key_of, _compare_fees)
     notes = [note for note in ledger.notes if not note.draft]
     _pair(

@@ -41,7 +41,7 @@ class Driver:
             noted = await handler(step.body)
             if noted is not None:
                 self.history.append((step.at, step.kind, noted))
-                if step.kind in ("events", "wallet", "top_up", "apply_coupon"):
+                if step.kind in ("events", "wallet", "top_up"):
                     await self.sandbox.advance(now)
         await self.sandbox.advance(end)
 

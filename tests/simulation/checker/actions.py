@@ -11,7 +11,7 @@ from tests.simulation.checker import books, coupons, wallets, windows
 from tests.simulation.checker.books import Clock, Ledger
 from tests.simulation.checker.calendar import instant, local_date
 from tests.simulation.checker.model import Charge, Customer, Event, Fee, Filter, Invoice, Metric, Plan, Subscription
-from tests.simulation.checker.money import cents, half_up, number
+from tests.simulation.checker.money import cents, exponent, half_up, number
 from tests.simulation.checker.taxes import applicable
 
 Body = Mapping[str, Any]
@@ -218,7 +218,7 @@ class Books:
             amount = wallets.worth(body["paid_credits"], wallet.rate, wallet.currency)
             invoice = ledger.new_invoice("credit", wallet.customer, wallet.currency, ledger.now)
             invoice.purchase = (wallet, amount)
-            units = half_up(Fraction(amount, 100) / wallet.rate, 5)
+            units = half_up(Fraction(amount, 10 ** exponent(wallet.currency)) / wallet.rate, 5)
             invoice.fees = [Fee("credit", amount, Fraction(amount), units)]
             ledger.invoices.append(invoice)
             ledger.issue(invoice)

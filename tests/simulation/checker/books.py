@@ -24,7 +24,7 @@ from tests.simulation.checker.model import (
     Subscription,
 )
 from tests.simulation.checker.money import ZERO
-from tests.simulation.checker.taxes import applicable, tax_invoice
+from tests.simulation.checker.taxes import applicable, tax_fee, tax_invoice
 from tests.simulation.checker.wallets import Wallet
 
 _DAY = timedelta(days=1)
@@ -99,6 +99,12 @@ class Ledger:
                 local_date(t, customer.zone) if row.reason == "subscription_periodic" else date.min,
             )
         self.invoices.append(invoice)
+        for row in rows:
+            renewals = charge_fees(row, self.events.get(row.subscription.external_id, ()), standalone=True)
+            for fee in renewals:
+                fee.taxes = applicable(fee, customer, self.tax_rates, self.default_taxes)
+                tax_fee(fee)
+            self.standalone += renewals
         self.compute(invoice)
         grace = self.grace if customer.grace is None else customer.grace
         if grace:
@@ -290,8 +296,6 @@ class Ledger:
             fee = event_fee(subscription, charge, event, sent, self.states)
             fee.taxes = applicable(fee, subscription.customer, self.tax_rates, self.default_taxes)
             if not charge.invoiceable:
-                from tests.simulation.checker.taxes import tax_fee
-
                 tax_fee(fee)
                 self.standalone.append(fee)
                 continue

@@ -53,14 +53,15 @@ def billed(charge: Charge, row: Row) -> bool:
     return True
 
 
-def charge_fees(row: Row, events: Iterable[Event]) -> list[Fee]:
+def charge_fees(row: Row, events: Iterable[Event], *, standalone: bool = False) -> list[Fee]:
+    """``standalone``: only the renewals that belong on no invoice, else all the others."""
     window = window_of(row)
     if window is None:
         return []
     found: list[Fee] = []
     events = list(events)
     for charge in row.subscription.plan.charges:
-        if billed(charge, row):
+        if billed(charge, row) and charge.invoiceable != standalone:
             found += _fees_of_charge(charge, row, window, events)
     return found
 
@@ -107,6 +108,8 @@ def _fees_of_charge(charge: Charge, row: Row, window: Window, events: list[Event
         if renewal:
             usage.units = usage.full
         shown, amount = amount_of(charge, properties, usage, plan.currency)
+        if renewal and not shown:
+            amount = ZERO  # flat amounts in advance come with the first unit (spec 02, trap 3)
         if group and not taken:
             # A bucket in groups without any event has no fee (spec 01 §4.5), unless a true-up needs a parent.
             group, shown, amount = (), ZERO, ZERO
@@ -117,7 +120,7 @@ def _fees_of_charge(charge: Charge, row: Row, window: Window, events: list[Event
                 counts_for=counts_for, total_units=usage.total,
             )
         )  # fmt: skip
-    kept = [fee for fee in made if fee.units or fee.amount or fee.events]
+    kept = [fee for fee in made if fee.units or fee.amount or fee.events or not charge.invoiceable]
     if charge.minimum and not renewal:
         length = days_between(*window_days(window), zone)
         less = 1 if window.less_one_day else 0

@@ -41,9 +41,11 @@ def window_at(subscription: Subscription, event: Event) -> Window:
     assert subscription.started_at is not None
     start = max(start_of_day(period.start, zone), subscription.started_at)
     end = end_of_day(period.end, zone)
-    if subscription.terminated_at:
-        end = min(end, subscription.terminated_at)
-    return Window(start, end, period, zone)
+    ended = subscription.terminated_at
+    if ended is None or ended > end:
+        return Window(start, end, period, zone)
+    end = ended - timedelta(microseconds=1) if subscription.replaced_by else ended
+    return Window(start, end, period, zone, less_one_day=subscription.upgraded)
 
 
 def triggers(charge: Charge, event: Event) -> bool:
@@ -84,7 +86,7 @@ def event_fee(
     return Fee(
         "charge", cents(amount * scale), amount * scale, shown, subscription, charge.metric.code,
         bucket.values if bucket else None, dict(group), charge, transaction_id=event.transaction_id, events=1,
-        days=(window.first_day, local_date(end_of_day(window.period.end, zone), zone)),
+        days=(window.first_day, local_date(window.end, zone)),
         counts_for=plan_period(subscription, local_date(event.at, zone)),
     )  # fmt: skip
 
@@ -140,11 +142,20 @@ def _amount(
             for part in (values, values[:-1])
         )
         return whole - less
+    if not billed:
+        return ZERO
     if charge.prorated:
         day = local_date(event.at, window.zone)
         days = max((window.last_day - day + timedelta(days=1)).days, 0)
         return price(charge.model, properties, ceiled(billed * days / window.period.days))
     total = measure(charge, mine, window).units
-    before = total - billed
-    less = ZERO if charge.model.startswith("graduated") and not before else price(charge.model, properties, before)
-    return price(charge.model, properties, total) - less
+    whole, less = (_without_first_flat(charge.model, properties, units) for units in (total, total - billed))
+    return whole - less
+
+
+def _without_first_flat(model: str, properties: dict, units: Fraction) -> Fraction:
+    """Flat amounts of tiers come with the first unit, so none counts at or below zero units (spec 02 §10.3)."""
+    amount = price(model, properties, units)
+    if units > 0 or not model.startswith("graduated"):
+        return amount
+    return amount - price(model, properties, ZERO)
