@@ -122,10 +122,9 @@ def fee_rows(fee: FeeLine, section: SubscriptionSection, currency: str, locale: 
         subtotal = Row(style="subtotal", label=locale.text("subtotal"), cells=((), (), taxes, amount))
         rows = [Row(style="group", label=name, notes=notes, cells=((), (), (), ())), *details, subtotal]
     else:
-        price = fee.precise_unit_amount
-        if fee.kind is not FeeKind.CHARGE:
-            price = from_minor_units(fee.amount_cents, currency)
-        units = fee.units if fee.kind is FeeKind.CHARGE else Decimal(1)
+        by_units = fee.kind is FeeKind.CHARGE or fee.units not in (0, 1)  # a subscription fee whose units were set
+        price = fee.precise_unit_amount if by_units else from_minor_units(fee.amount_cents, currency)
+        units = fee.units if by_units else Decimal(1)
         cells = ((format_units(units),), (format_unit_price(locale, price, currency),), taxes, amount)
         rows = [Row(label=name, notes=notes, cells=cells)]
     return [*rows, _true_up_row(fee.true_up, name, currency, locale)] if fee.true_up else rows

@@ -71,6 +71,7 @@ class Fee:
     to_datetime: ISO8601DateTime | None = f("End of the subscription period that it bills.")
     charges_from_datetime: ISO8601DateTime | None = f("Start of the charge period that it bills.")
     charges_to_datetime: ISO8601DateTime | None = f("End of the charge period that it bills.")
+    charges_duration: int | None = f("Days of the whole charge period, of which a part may be billed.")
     created_at: ISO8601DateTime = f("When it was made.")
 
     @strawberry.field(description="Name of what was billed, as it was then.")

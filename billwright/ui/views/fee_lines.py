@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,8 +20,9 @@ Fee = Mapping[str, Any]
 
 
 def groups(invoice: Mapping[str, Any], base: str) -> list[dict[str, Any]]:
-    """The fees by subscription and period, zero subscription fees hidden beside others (spec 00, rule 9)."""
-    shown = visible(invoice["fees"])
+    """The fees by subscription and period, as documents print them (spec 02 §15)."""
+    progressive = invoice["invoiceType"] == "progressive_billing"
+    shown = visible(invoice["fees"], progressive=progressive)
     found: list[dict[str, Any]] = []
     known: set[str] = set()
     for entry in invoice["invoiceSubscriptions"]:
@@ -44,11 +45,29 @@ def groups(invoice: Mapping[str, Any], base: str) -> list[dict[str, Any]]:
     return found
 
 
-def visible(fees: Iterable[Fee]) -> list[Fee]:
-    """Without subscription fees of zero where any other fee is on the invoice."""
+def visible(fees: Iterable[Fee], *, progressive: bool = False) -> list[Fee]:
+    """The fees that are listed (spec 02 §15): no charge without units and amount, unless a true-up hangs on it; no
+    subscription fee of zero where its subscription has another amount, none at all on progressive invoices. What was
+    set by hand is always there, to be reset.
+    """
     everything = list(fees)
-    others = any(fee["feeType"] != "subscription" for fee in everything)
-    return [fee for fee in everything if fee["feeType"] != "subscription" or int(fee["amountCents"]) or not others]
+    parents = {fee["trueUpParentFeeId"] for fee in everything}
+    others = {fee["subscriptionId"] for fee in everything if fee["feeType"] != "subscription" and _amount(fee)}
+
+    def shown(fee: Fee) -> bool:
+        if fee.get("adjustedFee"):
+            return True
+        if fee["feeType"] == "subscription":
+            return not progressive and (_amount(fee) or fee["subscriptionId"] not in others)
+        if fee["feeType"] == "charge":
+            return _amount(fee) or Decimal(fee["units"]) > 0 or fee["id"] in parents
+        return True
+
+    return [fee for fee in everything if shown(fee)]
+
+
+def _amount(fee: Fee) -> bool:
+    return int(fee["amountCents"]) > 0
 
 
 def _periods(
@@ -61,7 +80,7 @@ def _periods(
         {
             "label": _label(period),
             "fees": [
-                {**shown_fee(fee, plan, invoice["currency"]), "explain_url": f"{base}/fee/{fee['id']}/explain"}
+                _line(fee, plan, invoice, base)
                 for fee in sorted(
                     by_period[period], key=lambda fee: (_ORDER[fee["feeType"]], name_of(fee, plan).lower())
                 )
@@ -71,11 +90,29 @@ def _periods(
     ]
 
 
+def _line(fee: Fee, plan: Mapping[str, Any] | None, invoice: Mapping[str, Any], base: str) -> dict[str, Any]:
+    shown = shown_fee(fee, plan, invoice["currency"])
+    notes = [*shown["notes"], *minimum_note(fee, invoice["timezone"], invoice["currency"])]
+    return {**shown, "notes": notes, "explain_url": f"{base}/fee/{fee['id']}/explain"}
+
+
 def _period(fee: Fee, zone: str) -> tuple[str, str]:
     charged = fee["feeType"] == "charge"
     since = fee["chargesFromDatetime"] if charged else fee["fromDatetime"]
     until = fee["chargesToDatetime"] if charged else fee["toDatetime"]
     return _day(since, zone), _day(until, zone)
+
+
+def minimum_note(fee: Fee, zone: str, currency: str) -> list[str]:
+    """What a true-up fills up to, and whether that was prorated (spec 02 §15)."""
+    minimum = fee["item"].get("min_amount_cents")
+    if not fee["trueUpParentFeeId"] or not minimum:
+        return []
+    since, until = (date.fromisoformat(day) if day else None for day in _period(fee, zone))
+    whole = fee.get("chargesDuration")
+    prorated = since and until and whole and (until - since).days + 1 < whole
+    words = f"Minimum: {formatting.money_with_currency(minimum, currency)}"
+    return [f"{words}, prorated on days of usage" if prorated else words]
 
 
 def _day(instant: str | None, zone: str) -> str:
