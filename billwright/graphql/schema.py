@@ -22,6 +22,7 @@ from billwright.graphql.mutations.members import MemberMutations
 from billwright.graphql.mutations.organization import OrganizationMutations
 from billwright.graphql.mutations.payments import PaymentMutations
 from billwright.graphql.mutations.single_sign_on import SingleSignOnMutations
+from billwright.graphql.mutations.taxes import TaxMutations
 from billwright.graphql.mutations.webhooks import WebhookMutations
 from billwright.graphql.queries.access import AccessQueries
 from billwright.graphql.queries.catalog import CatalogQueries
@@ -33,6 +34,7 @@ from billwright.graphql.queries.members import MemberQueries
 from billwright.graphql.queries.payments import PaymentQueries
 from billwright.graphql.queries.search import SearchQueries
 from billwright.graphql.queries.single_sign_on import SingleSignOnQueries
+from billwright.graphql.queries.taxes import TaxQueries
 from billwright.graphql.queries.webhooks import WebhookQueries
 from billwright.graphql.scalars import SCALARS
 
@@ -49,6 +51,7 @@ Query = merge_types(
         PaymentQueries,
         SearchQueries,
         SingleSignOnQueries,
+        TaxQueries,
         WebhookQueries,
     ),
 )
@@ -65,6 +68,7 @@ Mutation = merge_types(
         OrganizationMutations,
         PaymentMutations,
         SingleSignOnMutations,
+        TaxMutations,
         WebhookMutations,
     ),
 )

@@ -27,16 +27,30 @@ class EntityBillingConfiguration(OrganizationBillingConfiguration):
     )
 
 
-class BillingEntityUpdate(OrganizationUpdate):
+class AdministeredOrganizationUpdate(OrganizationUpdate):
+    """What members may change besides. ``logo``: a data URI of a PNG or JPEG, null removes it."""
+
+    eu_tax_management: bool = False
+    logo: Text | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """The sent values by attribute of ``Organization``. Raises ``ValidationFailed`` for the logo."""
+        sent = super().settings()
+        if "logo" in sent:
+            logo = read_logo(self.logo) if self.logo else None
+            sent["logo"] = logo.content if logo else None
+            sent["logo_content_type"] = logo.content_type if logo else None
+        return sent
+
+
+class BillingEntityUpdate(AdministeredOrganizationUpdate):
     """Changes of the entity's settings; absent ones stay, null clears what may be null. Name and code stay.
 
-    ``logo``: a data URI of a PNG or JPEG. ``tax_codes``: the default taxes, the whole set.
+    ``tax_codes``: the default taxes, the whole set.
     """
 
     document_numbering: Literal["per_customer", "per_billing_entity"] = "per_customer"  # pyright: ignore[reportIncompatibleVariableOverride]
     billing_configuration: EntityBillingConfiguration | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
-    eu_tax_management: bool = False
-    logo: Text | None = None
     tax_codes: list[Text] | None = None
     invoice_custom_section_codes: list[Text] | None = None
 
@@ -55,16 +69,12 @@ class BillingEntityUpdate(OrganizationUpdate):
         return super().parse(flat)
 
     def settings(self) -> dict[str, Any]:
-        """The sent values by attribute of ``Organization``. Raises ``ValidationFailed`` for the logo."""
+        """As above, without what is not stored there."""
         sent = super().settings()
         for name in ("tax_codes", "invoice_custom_section_codes"):
             sent.pop(name, None)
         if "document_numbering" in sent:
             sent["document_numbering"] = _NUMBERING[self.document_numbering]
-        if "logo" in sent:
-            logo = read_logo(self.logo) if self.logo else None
-            sent["logo"] = logo.content if logo else None
-            sent["logo_content_type"] = logo.content_type if logo else None
         return sent
 
 

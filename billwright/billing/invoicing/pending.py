@@ -206,6 +206,16 @@ async def retry_invoice(ctx: Context, invoice_id: UUID) -> Invoice:
     return invoice
 
 
+async def retry_all_invoices(ctx: Context) -> list[Invoice]:
+    """The same for every failed invoice of the organization, oldest first."""
+    failed = await ctx.session.scalars(
+        select(col(Invoice.id))
+        .where(col(Invoice.organization_id) == ctx.organization_id, col(Invoice.status) == "failed")
+        .order_by(col(Invoice.customer_id), col(Invoice.created_at), col(Invoice.id))
+    )
+    return [await retry_invoice(ctx, invoice_id) for invoice_id in failed.all()]
+
+
 async def _discard_errors(ctx: Context, invoice: Invoice) -> None:
     await ctx.session.execute(
         delete(InvoiceError).where(

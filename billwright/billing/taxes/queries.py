@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, or_, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.add_ons.models import AddOn, AddOnTax
 from billwright.billing.catalog.models import Charge, ChargeTax, Plan, PlanTax
 from billwright.billing.customers.models import Customer, CustomerTax
+from billwright.billing.customers.queries import like_pattern
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
 from billwright.billing.taxes.models import Tax
@@ -32,6 +34,38 @@ async def find_tax(ctx: Context, code: str, *, lock: bool = False) -> Tax:
     if tax is None:
         raise NotFound("tax")
     return tax
+
+
+async def tax_by_id(ctx: Context, tax_id: UUID) -> Tax:
+    """The live tax with this internal id; raises ``NotFound("tax")``."""
+    tax: Tax | None = await ctx.session.scalar(_live(ctx).where(col(Tax.id) == tax_id))
+    if tax is None:
+        raise NotFound("tax")
+    return tax
+
+
+@dataclass(frozen=True, slots=True)
+class TaxFilters:
+    """Filters of a list; ``search`` finds parts of name and code, ``by_rate`` orders by rate, then name."""
+
+    search: str | None = None
+    applied_to_organization: bool | None = None
+    auto_generated: bool | None = None
+    by_rate: bool = False
+
+
+def taxes_statement(ctx: Context, filters: TaxFilters) -> Select[Any]:
+    """The filtered list, by name."""
+    statement = _live(ctx)
+    if filters.search:
+        pattern = like_pattern(filters.search)
+        statement = statement.where(or_(col(Tax.name).ilike(pattern), col(Tax.code).ilike(pattern)))
+    if filters.applied_to_organization is not None:
+        statement = statement.where(col(Tax.applied_to_organization).is_(filters.applied_to_organization))
+    if filters.auto_generated is not None:
+        statement = statement.where(col(Tax.auto_generated).is_(filters.auto_generated))
+    order = [col(Tax.rate)] if filters.by_rate else []
+    return statement.order_by(*order, func.lower(col(Tax.name)), col(Tax.id))
 
 
 async def list_taxes(ctx: Context, page: PageRequest) -> Page[Tax]:

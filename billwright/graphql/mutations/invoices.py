@@ -10,10 +10,18 @@ import strawberry
 from billwright.billing.background.jobs import JobCall
 from billwright.billing.invoicing.documents import make_document, request_document
 from billwright.billing.invoicing.drafts import finalize_invoice, refresh_invoice
+from billwright.billing.invoicing.pending import retry_all_invoices, retry_invoice
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.ids import new_id, parse_id
 from billwright.graphql import batches
-from billwright.graphql.mutations.inputs import DownloadInvoiceInput, FinalizeInvoiceInput, RefreshInvoiceInput
+from billwright.graphql.mutations.inputs import (
+    CLIENT_MUTATION_ID,
+    DownloadInvoiceInput,
+    FinalizeInvoiceInput,
+    RefreshInvoiceInput,
+    i,
+    m,
+)
 from billwright.graphql.permissions import HasPermission
 from billwright.graphql.types.common import Inf
 from billwright.graphql.types.invoices import Invoice
@@ -30,8 +38,38 @@ def _id(text: str) -> UUID:
     return invoice_id
 
 
+@strawberry.input(description="Names one object.")
+class RetryInvoiceInput:
+    id: strawberry.ID = m("Internal id of the failed invoice.")
+    client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
+
+
+@strawberry.input(description="Nothing is needed.")
+class RetryAllInvoicesInput:
+    client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
+
+
+Retrying = Annotated[RetryInvoiceInput, strawberry.argument(description="Which failed invoice.")]
+RetryingAll = Annotated[RetryAllInvoicesInput, strawberry.argument(description="Nothing is needed.")]
+
+
 @strawberry.type
 class InvoiceMutations:
+    @strawberry.mutation(
+        description="Determine the taxes of a failed invoice again, in the background.",
+        permission_classes=[HasPermission("invoices:update")],
+    )
+    async def retry_invoice(self, info: Inf, input: Retrying) -> Invoice | None:
+        async with info.context.writing() as ctx:
+            return await retry_invoice(ctx, _id(input.id))  # type: ignore[return-value]
+
+    @strawberry.mutation(
+        description="The same for all failed invoices.", permission_classes=[HasPermission("invoices:update")]
+    )
+    async def retry_all_invoices(self, info: Inf, input: RetryingAll) -> list[Invoice]:
+        async with info.context.writing() as ctx:
+            return await retry_all_invoices(ctx)  # type: ignore[return-value]
+
     @strawberry.mutation(description="Issue a draft now.", permission_classes=[HasPermission("invoices:update")])
     async def finalize_invoice(self, info: Inf, input: Finalizing) -> Invoice | None:
         async with info.context.writing() as ctx:

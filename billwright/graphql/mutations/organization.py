@@ -7,9 +7,9 @@ from typing import Annotated, Any, Final
 import strawberry
 
 from billwright.billing.access.authentication import change_authentication_methods
+from billwright.billing.access.entity_schemas import AdministeredOrganizationUpdate
 from billwright.billing.access.okta import connection_of
 from billwright.billing.access.permissions import require_permission
-from billwright.billing.access.schemas import OrganizationUpdate
 from billwright.billing.access.service import rename, rename_slug
 from billwright.billing.invoicing.settings_changes import change_settings
 from billwright.graphql.mutations.inputs import CLIENT_MUTATION_ID, i, sent
@@ -47,6 +47,7 @@ class UpdateOrganizationInput:
     finalize_zero_amount_invoice: bool | None = i("Whether empty invoices are issued.")
     billing_configuration: OrganizationBillingConfigurationInput | None = i("Settings of documents and drafts.")
     email_settings: list[str] | None = i("Which e-mails are sent.")
+    logo: str | None = i("Data URI of a PNG or JPEG of at most 800 KB; null removes the logo.")
     eu_tax_management: bool | None = i("Whether taxes of customers in the European Union are chosen automatically.")
     authentication_methods: list[str] | None = i("How members may sign in: email_password, google_oauth, okta.")
     webhook_url: str | None = i("URL of the oldest webhook endpoint.")
@@ -95,5 +96,5 @@ class OrganizationMutations:
                 has_okta = await connection_of(ctx) is not None
                 await change_authentication_methods(ctx, own["authentication_methods"], has_okta=has_okta)
             if given:
-                await change_settings(ctx, OrganizationUpdate.parse(given))
+                await change_settings(ctx, AdministeredOrganizationUpdate.parse(given))
             return ctx.organization  # type: ignore[return-value]

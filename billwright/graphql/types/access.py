@@ -78,6 +78,7 @@ class Organization:
     document_numbering: str = f("How invoices are numbered: per_customer or per_organization.")
     document_number_prefix: str = f("Beginning of every number.")
     finalize_zero_amount_invoice: bool = f("Whether empty invoices are issued.")
+    eu_tax_management: bool = f("Whether taxes of customers in the European Union are chosen automatically.")
     authentication_methods: list[str] = f("How members may sign in.")
     created_at: ISO8601DateTime = f("When it was made.")
 
