@@ -23,6 +23,7 @@ from billwright.graphql.mutations.organization import OrganizationMutations
 from billwright.graphql.mutations.payments import PaymentMutations
 from billwright.graphql.mutations.single_sign_on import SingleSignOnMutations
 from billwright.graphql.mutations.taxes import TaxMutations
+from billwright.graphql.mutations.wallets import WalletMutations
 from billwright.graphql.mutations.webhooks import WebhookMutations
 from billwright.graphql.queries.access import AccessQueries
 from billwright.graphql.queries.catalog import CatalogQueries
@@ -35,6 +36,7 @@ from billwright.graphql.queries.payments import PaymentQueries
 from billwright.graphql.queries.search import SearchQueries
 from billwright.graphql.queries.single_sign_on import SingleSignOnQueries
 from billwright.graphql.queries.taxes import TaxQueries
+from billwright.graphql.queries.wallets import WalletQueries
 from billwright.graphql.queries.webhooks import WebhookQueries
 from billwright.graphql.scalars import SCALARS
 
@@ -52,6 +54,7 @@ Query = merge_types(
         SearchQueries,
         SingleSignOnQueries,
         TaxQueries,
+        WalletQueries,
         WebhookQueries,
     ),
 )
@@ -69,6 +72,7 @@ Mutation = merge_types(
         PaymentMutations,
         SingleSignOnMutations,
         TaxMutations,
+        WalletMutations,
         WebhookMutations,
     ),
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import case, select
+from sqlalchemy import case, func, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
@@ -48,7 +48,12 @@ async def find_wallet_by_code(ctx: Context, external_customer_id: str, code: str
 
 
 async def list_wallets(
-    ctx: Context, page: PageRequest, *, external_customer_id: str | None = None, currency: str | None = None
+    ctx: Context,
+    page: PageRequest,
+    *,
+    external_customer_id: str | None = None,
+    currency: str | None = None,
+    status: str | None = None,
 ) -> Page[Wallet]:
     """Wallets, newest first. Raises ``NotFound("customer")`` for a filter by an unknown one."""
     statement = _wallets(ctx)
@@ -57,7 +62,21 @@ async def list_wallets(
         statement = statement.where(col(Wallet.customer_id) == customer.id)
     if currency is not None:
         statement = statement.where(col(Wallet.currency) == currency.upper())
+    if status is not None:
+        statement = statement.where(col(Wallet.status) == status)
     return await paginate(ctx.session, statement.order_by(col(Wallet.created_at).desc(), col(Wallet.id).desc()), page)
+
+
+async def count_active(ctx: Context, customer_id: UUID) -> int:
+    """How many active wallets a customer has."""
+    found = await ctx.session.execute(
+        select(func.count()).where(
+            col(Wallet.organization_id) == ctx.organization_id,
+            col(Wallet.customer_id) == customer_id,
+            col(Wallet.status) == "active",
+        )
+    )
+    return int(found.scalar_one())
 
 
 @dataclass(frozen=True, slots=True)

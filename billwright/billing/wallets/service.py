@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import delete, exists, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
@@ -35,6 +35,7 @@ from billwright.billing.wallets.ledger import locked_wallet
 from billwright.billing.wallets.marks import mark_wallets
 from billwright.billing.wallets.metadata import MAX_PAIRS_OF_TOP_UPS, read_entries, read_name
 from billwright.billing.wallets.models import Wallet, WalletMetric
+from billwright.billing.wallets.queries import count_active
 from billwright.billing.wallets.rule_reading import read_rules
 from billwright.billing.wallets.rules import active_rule, carry_out_request, end_rule
 from billwright.billing.wallets.schemas import WalletInput
@@ -84,7 +85,7 @@ async def create_wallet(ctx: Context, inp: WalletInput) -> Wallet:
     wallet.initial_top_up = _initial_top_up(wallet, inp, problems)
     initial = (inp.paid_credits, inp.granted_credits)
     rules = read_rules(inp.recurring_transaction_rules, wallet, now, problems, initial=initial)
-    if await _active_wallets(ctx, customer) >= MAX_ACTIVE:
+    if await count_active(ctx, customer.id) >= MAX_ACTIVE:
         problems.add("customer", "wallet_limit_reached")
     if inp.code and await _code_taken(ctx, wallet):
         problems.add("code", "value_already_exist")
@@ -167,17 +168,6 @@ async def top_up_initially(call: JobCall) -> None:
         problems.raise_if_any()
         await carry_out(ctx, wallet, order)
         await mark_wallets(ctx, wallet.customer_id)
-
-
-async def _active_wallets(ctx: Context, customer: Customer) -> int:
-    found = await ctx.session.execute(
-        select(func.count()).where(
-            col(Wallet.organization_id) == ctx.organization_id,
-            col(Wallet.customer_id) == customer.id,
-            col(Wallet.status) == "active",
-        )
-    )
-    return int(found.scalar_one())
 
 
 async def _code_taken(ctx: Context, wallet: Wallet) -> bool:
