@@ -51,7 +51,8 @@ class Waterfall:
     clock. ``held``: which steps have anything to take (nothing on drafts). ``prepaid_granted_cents`` and
     ``prepaid_purchased_cents`` split ``prepaid_cents`` by the origin of the credits, null where nothing is. ``rows``:
     what to store once the invoice's row exists, in order. ``rows_billed``: the subscriptions that the fees are for;
-    ``excesses``: what progressive invoices billed too much, to be given back once the invoice is final.
+    ``excesses``: what progressive invoices billed too much, to be given back once the invoice is final;
+    ``has_thresholds``: whether usage thresholds of the organization may be concerned.
     """
 
     invoice: Invoice
@@ -69,6 +70,7 @@ class Waterfall:
     rows: list[Table] = field(default_factory=list[Table])
     rows_billed: Sequence[Row] = ()
     excesses: list[Excess] = field(default_factory=list[Excess])
+    has_thresholds: bool = False
 
     @property
     def sub_total_excluding_taxes_cents(self) -> int:

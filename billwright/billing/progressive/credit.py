@@ -28,7 +28,7 @@ from billwright.billing.invoicing.rows import Row
 from billwright.billing.invoicing.waterfall import Excess, Waterfall
 from billwright.billing.kernel.money import PRECISE, round_half_up
 from billwright.billing.progressive.models import ExcessNote
-from billwright.billing.progressive.queries import any_progressive, progressive_invoices
+from billwright.billing.progressive.queries import concern_of, progressive_invoices
 from billwright.billing.progressive.spreading import Bearer, shares
 from billwright.billing.subscriptions.calendar.windows import Case
 
@@ -52,9 +52,11 @@ class _Billed:
 async def take_progressive_credits(ctx: Context, customer: Customer, flow: Waterfall) -> None:
     """The waterfall's first step; see the module."""
     rows = [row for row in flow.rows_billed if row.windows.bills_charges and row.windows.case in _CASES]
-    if not rows or not await any_progressive(ctx, [row.subscription.id for row in rows]):
+    if not rows:
         return
-    for row in rows:
+    concern = await concern_of(ctx, [row.subscription.id for row in rows])
+    flow.has_thresholds = concern.has_thresholds
+    for row in rows if concern.was_billed else ():
         await _take(ctx, flow, row)
 
 

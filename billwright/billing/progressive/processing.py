@@ -6,6 +6,7 @@ customer's row, where nobody else bills it. What was read is unmarked; marks tha
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -35,6 +36,7 @@ from billwright.billing.subscriptions.terms import plan_of
 
 log = structlog.get_logger(__name__)
 AT_ONCE = 200
+CONCURRENCY = 4
 ONCE = "uq_progressive_invoices"
 
 _MARKED = text(
@@ -53,23 +55,29 @@ _ORGANIZATIONS = text(
 )
 
 
-async def check_marked(runtime: Runtime, organization_id: UUID) -> int:
-    """Check an organization's marked subscriptions, each once; returns how many were done. One that fails keeps its
-    mark for the next pass."""
+async def check_marked(runtime: Runtime, organization_id: UUID, *, concurrency: int = 1) -> int:
+    """Check an organization's marked subscriptions, each once, in the order of their marks unless several at a time;
+    returns how many were done. One that fails keeps its mark for the next pass."""
     seen: list[str] = []
     done = 0
+    gate = asyncio.Semaphore(concurrency)
+
+    async def one(external_id: str) -> bool:
+        async with gate:
+            try:
+                return await check(runtime, organization_id, external_id)
+            except Exception:
+                log.exception("lifetime usage not checked", external_subscription_id=external_id)
+                return False
+
     while True:
         async with runtime.database.reading() as session:
             wanted = {"org": organization_id, "now": system_now(), "seen": seen, "limit": AT_ONCE}
             found = [row[0] for row in await session.execute(_MARKED, wanted)]
         if not found:
             return done
-        for external_id in found:
-            seen.append(external_id)
-            try:
-                done += await check(runtime, organization_id, external_id)
-            except Exception:
-                log.exception("lifetime usage not checked", external_subscription_id=external_id)
+        seen += found
+        done += sum(await asyncio.gather(*(one(external_id) for external_id in found)))
 
 
 async def check_all_marked(runtime: Runtime, *, kind: str) -> int:
@@ -77,7 +85,8 @@ async def check_all_marked(runtime: Runtime, *, kind: str) -> int:
     async with runtime.database.reading() as session:
         rows = await session.execute(_ORGANIZATIONS, {"kind": kind, "now": system_now()})
         organizations = [row[0] for row in rows]
-    return sum([await check_marked(runtime, organization_id) for organization_id in organizations])
+    at_once = CONCURRENCY if kind == "live" else 1
+    return sum([await check_marked(runtime, item, concurrency=at_once) for item in organizations])
 
 
 async def check(runtime: Runtime, organization_id: UUID, external_id: str) -> bool:

@@ -53,16 +53,26 @@ async def progressive_invoices(
     return list(rows.all())
 
 
-_ANY_PROGRESSIVE = """
-select 1 from invoice_subscriptions
-where subscription_id = any($1::uuid[]) and invoicing_reason = 'progressive_billing' limit 1
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """Whether one of the subscriptions ever had a progressive invoice, and whether the organization has thresholds."""
+
+    was_billed: bool
+    has_thresholds: bool
+
+
+_CONCERN = """
+select exists (select from invoice_subscriptions
+    where subscription_id = any($2::uuid[]) and invoicing_reason = 'progressive_billing'),
+  exists (select from usage_thresholds where organization_id = $1 and deleted_at is null)
 """
 """Asked for every invoice that bills usage, and the answer is nearly always no."""
 
 
-async def any_progressive(ctx: Context, subscription_ids: Sequence[UUID]) -> bool:
-    """Whether one of the subscriptions ever had a progressive invoice."""
-    return bool(await fetch(ctx.session, _ANY_PROGRESSIVE, list(subscription_ids)))
+async def concern_of(ctx: Context, subscription_ids: Sequence[UUID]) -> Concern:
+    """What progressive billing has to do with an invoice of these subscriptions: one statement."""
+    [row] = await fetch(ctx.session, _CONCERN, ctx.organization_id, list(subscription_ids))
+    return Concern(*row)
 
 
 async def chain_of(ctx: Context, subscription: Subscription) -> list[UUID]:
