@@ -17,6 +17,7 @@ from billwright.server.middleware import error_answer
 from billwright.ui.rendering import STATIC
 from billwright.ui.views import (
     access,
+    audit,
     catalogue,
     clock,
     customers,
@@ -163,6 +164,7 @@ PAGES = (
     ("GET", "/developers/jobs", developers.job_list, ("developers:manage",)),
     ("POST", "/developers/jobs/{job}/retry", developers.retry, ("developers:manage",)),
     ("GET", "/developers/api", developers.api_page, ("developers:manage",)),
+    ("GET", "/developers/audit", audit.audit_findings, ("developers:manage",)),
     ("GET", "/developers/graphql", developers.graphql_page, ("developers:manage",)),
     ("GET", "/settings", settings.home, (MEMBER,)),
     ("GET", "/settings/general", settings.general, ("organization:view",)),

@@ -106,6 +106,10 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "kept": Status("Kept", "mail"),
         "failed": Status("Failed", "triangle-alert", "negative"),
     },
+    "audit": {
+        "open": Status("Open", "triangle-alert", "negative"),
+        "resolved": Status("Resolved", "circle-check", "positive"),
+    },
     "job": {
         "queued": Status("Queued", "clock"),
         "running": Status("Running", "loader-circle", "info"),

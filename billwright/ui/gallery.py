@@ -110,6 +110,7 @@ PAGES: dict[str, tuple[str, str, Callable[[str], Context]]] = {
     ),
     "/acme/customer/1/assign-plan": ("Assign a plan", "subscriptions/form.html", lambda url: objects.assign_form()),
     "/acme/developers/jobs": ("Jobs", "developers/jobs.html", samples.jobs),
+    "/acme/developers/audit": ("Audit", "developers/audit.html", samples.audit),
     "/acme/developers/api": ("API", "developers/api.html", lambda url: samples.api_docs()),
     "/acme/error/403": ("Error 403", "errors/403.html", lambda url: error(403, "forbidden")),
     "/acme/error/404": ("Error 404", "errors/404.html", lambda url: error(404, "customer_not_found")),

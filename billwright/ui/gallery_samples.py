@@ -242,6 +242,21 @@ def jobs(url: str) -> Data:
     }  # fmt: skip
 
 
+def audit(url: str) -> Data:
+    rows = [("invoice_totals", "An invoice's totals are the sums of their parts", "Invoice", "total_amount_cents 1000", "total_amount_cents 1001"),
+            ("number_gap", "A customer's invoices are numbered without gaps, up to the customer's counter", "Customer",
+             "every number up to 12", "numbers missing: 4-6, 9")]  # fmt: skip
+    return {
+        "title": "Audit", "frame": frame("developers"), "tabs": DEVELOPER_TABS, "resolved": False,
+        "quick": [{"label": "Open", "href": f"{BASE}/developers/audit", "current": True, "count": 2},
+                  {"label": "Resolved", "href": f"{BASE}/developers/audit?view=resolved", "current": False, "count": None}],
+        "page": page(2, url),
+        "findings": [{"code": code, "title": title, "object": f"{kind} {uid(at)[:8]}…", "object_id": uid(at), "href": f"{BASE}/invoice/1" if at == 0 else None,
+                      "expected": expected, "found": found, "status": "open", "first_seen": "2024-03-15T02:00:03Z",
+                      "last_seen": "2024-03-15T02:00:03Z"} for at, (code, title, kind, expected, found) in enumerate(rows)],
+    }  # fmt: skip
+
+
 def api_docs() -> Data:
     sample = formatting.curl("POST", API + "/events", {"event": {
         "transaction_id": "t-1", "external_subscription_id": "sub_acme", "code": "search_requests",

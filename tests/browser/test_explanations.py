@@ -56,6 +56,28 @@ async def test_a_line_of_current_usage(page: Page, company: Company) -> None:
     await picture(page, "explain-usage-phone")
 
 
+async def test_findings_of_the_audit(page: Page, company: Company) -> None:
+    await page.goto(f"{company.base}/developers/audit")
+    await expect(page.get_by_text("The books are in order")).to_be_visible()
+    await company.change(
+        "insert into audit_findings (id, organization_id, code, object_type, object_id, expected, found, first_seen_at,"
+        " last_seen_at) select gen_random_uuid(), :organization, 'invoice_totals', 'invoice', id::text,"
+        " 'total_amount_cents 2040', 'total_amount_cents 2041', now(), now() from invoices"
+        " where organization_id = :organization and status = 'finalized' limit 1"
+    )
+    await page.goto(f"{company.base}/developers/audit")
+    row = page.locator("#results tbody tr")
+    await expect(row).to_have_count(1)
+    await expect(row).to_contain_text("An invoice's totals are the sums of their parts")
+    await expect(row).to_contain_text("total_amount_cents 2041")
+    await picture(page, "audit")
+    await row.get_by_role("link").click()
+    await expect(page.get_by_role("article")).to_be_visible()
+    await page.goto(f"{company.base}/developers/audit")
+    await page.get_by_role("link", name="Resolved").click()
+    await expect(page.get_by_text("Nothing was resolved yet")).to_be_visible()
+
+
 async def test_drift_is_told(page: Page, company: Company) -> None:
     await company.change(
         "update fees set explanation = jsonb_set(explanation, '{plan_amount_cents}', '6200')"

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import strawberry
 
+from billwright.billing.auditing.queries import count_open, list_findings
 from billwright.billing.background.administration import SHOWN_STATUSES, JobFilters, count_jobs, list_jobs
 from billwright.graphql.enums import JobStatusEnum
 from billwright.graphql.permissions import HasPermission
@@ -19,7 +20,7 @@ from billwright.graphql.types.common import (
     collection,
     page_request,
 )
-from billwright.graphql.types.developers import Job, JobCount, TestClock
+from billwright.graphql.types.developers import AuditFinding, Job, JobCount, TestClock
 
 
 @strawberry.type
@@ -55,3 +56,27 @@ class DeveloperQueries:
             counts = await count_jobs(ctx, SHOWN_STATUSES)
         found: list[Any] = [JobCount(status=JobStatusEnum(name), count=count) for name, count in counts.items()]
         return found
+
+    @strawberry.field(
+        description="What the nightly audit found, newest first.",
+        permission_classes=[HasPermission("developers:manage")],
+    )
+    async def audit_findings(
+        self,
+        info: Inf,
+        page: PageNumber = None,
+        limit: Limit = None,
+        resolved: Annotated[
+            bool | None, strawberry.argument(description="Only resolved ones, or only open ones; all without it.")
+        ] = None,
+    ) -> Collection[AuditFinding]:
+        async with info.context.reading() as ctx:
+            return collection(await list_findings(ctx, page_request(page, limit), resolved=resolved))
+
+    @strawberry.field(
+        description="How many findings of the nightly audit are open.",
+        permission_classes=[HasPermission("developers:manage")],
+    )
+    async def open_audit_findings_count(self, info: Inf) -> int:
+        async with info.context.reading() as ctx:
+            return await count_open(ctx)

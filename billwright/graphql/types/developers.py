@@ -55,3 +55,17 @@ class Job:
 class JobCount:
     status: JobStatusEnum = f("The state.")
     count: int = f("Jobs in that state.")
+
+
+@strawberry.type(description="A contradiction that the nightly audit found in the books.")
+class AuditFinding:
+    id: strawberry.ID = f("Internal id.")
+    code: str = f("Which check found it.")
+    object_type: str = f("Kind of the object.")
+    object_id: str = f("Id of the object.")
+    customer_id: strawberry.ID | None = f("Whose books it concerns; null for what concerns no single customer.")
+    expected: str = f("What should be there.")
+    found: str = f("What is there.")
+    first_seen_at: ISO8601DateTime = f("When it was first found (system time).")
+    last_seen_at: ISO8601DateTime = f("When it was last found (system time).")
+    resolved_at: ISO8601DateTime | None = f("When it was first no longer found (system time); null while it is open.")

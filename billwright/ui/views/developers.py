@@ -35,6 +35,7 @@ TABS = (
     ("webhooks", "Webhooks", "developers:manage"),
     ("jobs", "Jobs", "developers:manage"),
     ("emails", "E-mails", "developers:manage"),
+    ("audit", "Audit", "developers:manage"),
     ("api", "API", "developers:manage"),
     ("graphql", "GraphQL", "developers:manage"),
 )
