@@ -543,11 +543,3 @@ async def test_01_2_6_unstorable_text_names_its_event(company: Company) -> None:
         {"1": {"properties": ["value_is_invalid"]}, "2": {"transaction_id": ["value_is_invalid"]}},
     )
     assert (await company.rest.get("events/a")).status_code == 404
-
-
-@pytest.mark.parametrize("properties", ["x", 1, [1], None, True])
-async def test_01_2_2_properties_that_are_no_object_are_empty(company: Company, properties: Any) -> None:
-    """ "absent, null or not an object = {}": nothing else about an event is validated."""
-    event = {"transaction_id": "a", "external_subscription_id": "s1", "code": "c", "properties": properties}
-    answer = await company.rest.post("events", {"event": event})
-    assert (answer.status_code, answer.json()["event"]["properties"]) == (200, {})
