@@ -251,6 +251,8 @@ def _explain(failure: Exception) -> int:
         text = "; ".join(str(failure).splitlines()) if isinstance(failure, SettingsError) else str(failure)
     else:
         text = f"{type(failure).__name__}: {_first_line(failure)}"
+    if isinstance(failure, SettingsError) and "DATABASE_URL is not set" in text and "--data-dir" not in sys.argv:
+        text += "; --data-dir DIR takes the servers of a running `billwright up` (its folder is .billwright by default)"
     print(f"billwright: {text}", file=sys.stderr)
     return 1
 

@@ -33,11 +33,13 @@ def up(options: UpOptions, say: Say) -> None:
     """Run everything until SIGINT or SIGTERM; raises ``StackError`` or ``SettingsError`` when it cannot start."""
     folder = options.folder
     external = _external_servers()
+    # A taken port leaves no new folder behind.
+    early = None if folder.path.exists() else _listen(options.host, options.port)
     folder.create()
     folder.lock()
     with Supervisor(say) as supervisor:
         try:
-            opened = _listen(options.host, options.port)
+            opened = early or _listen(options.host, options.port)
             url = f"http://{_shown(options.host)}:{opened.getsockname()[1]}"
             say(f"Data: {folder.path}")
             if not external:

@@ -94,8 +94,9 @@ def customers() -> list[Data]:
     return [
         {
             "id": uid(at), "href": f"{BASE}/customer/1/overview", "name": name, "external_id": external, "email": None,
-            "country": None, "currency": currency, "active_subscriptions": count, "overdue_cents": overdue,
-            "gross_cents": gross or None, "provider": provider, "created_at": f"2024-0{1 + at % 3}-1{at % 9}T15:30:00Z",
+            "country": None, "currency": currency, "active_subscriptions": count,
+            "overdue": [{"amount_cents": overdue, "currency": currency}] if overdue else [],
+            "gross": [{"amount_cents": gross, "currency": currency}] if gross else [], "provider": provider, "created_at": f"2024-0{1 + at % 3}-1{at % 9}T15:30:00Z",
         }
         for at, (name, external, currency, count, overdue, gross, provider) in enumerate(NAMES)
     ]  # fmt: skip

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+from pathlib import Path
 from uuid import UUID
 
 import asyncpg
@@ -63,6 +65,26 @@ def test_errors_are_clear_and_never_a_traceback(arguments: list[str], code: int,
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("command", [["org", "create", "X"], ["migrate"], ["worker"], ["usage", "verify"]])
+def test_without_a_database_the_error_names_the_data_folder(command: list[str]) -> None:
+    done = run(*command)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "DATABASE_URL is not set" in done.stderr
+    assert "--data-dir" in done.stderr
+    assert "`billwright up`" in done.stderr
+
+
+def test_up_on_a_taken_port_leaves_nothing_behind(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run("up", "--port", port, "--data-dir", str(tmp_path / "new"))
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"billwright: cannot listen on 127.0.0.1 port {port}: Address already in use; choose another with --port\n"
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unreachable_database_is_one_line() -> None:

@@ -6,6 +6,10 @@ import re
 
 from sqlalchemy import text
 
+from billwright.billing.add_ons.schemas import AddOnCreate
+from billwright.billing.add_ons.service import create_add_on
+from billwright.billing.invoicing.one_off import create_one_off_invoice
+from billwright.billing.invoicing.one_off_schemas import OneOffInvoiceCreate
 from tests.graphql.support import World, make_customers, make_plan
 from tests.ui.support import BASE, company, ids, visitor, words
 
@@ -43,6 +47,21 @@ async def test_customer_list(world: World) -> None:
         assert part.text.lstrip().startswith('<div id="results"')
         assert "<html" not in part.text
         assert part.text.strip() in found
+
+
+async def test_customer_list_shows_every_currency(world: World) -> None:
+    """A one-off invoice may be in another currency than the customer's (spec 00, point 6)."""
+    await company(world, 1)
+    async with world.runtime.database.transaction() as session:
+        ctx = await world.fresh(session)
+        add_on = {"name": "Setup", "code": "setup", "amount_cents": 12300, "amount_currency": "USD"}
+        await create_add_on(ctx, AddOnCreate.parse(add_on))
+        sold = {"external_customer_id": "c0", "currency": "USD", "fees": [{"add_on_code": "setup"}]}
+        await create_one_off_invoice(ctx, OneOffInvoiceCreate.parse(sold))
+    async with visitor(world) as admin:
+        page = await admin.page(f"{BASE}/customers")
+    row = page[page.index("<tr data-href") : page.index("</tr>", page.index("<tr data-href"))]
+    assert row.index("€17.00") < row.index("$123.00"), "the customer's own currency first"
 
 
 async def test_creating_and_editing_a_customer(world: World) -> None:

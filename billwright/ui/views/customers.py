@@ -98,7 +98,6 @@ def _common_currencies(chosen: list[str]) -> list[str]:
 
 def _row(view: View, item: Mapping[str, Any]) -> dict[str, Any]:
     currency = item["currency"]
-    overdue = _in_currency(item["overdueBalances"], currency)
     return {
         "id": item["id"],
         "href": customer_href(view, item),
@@ -106,20 +105,20 @@ def _row(view: View, item: Mapping[str, Any]) -> dict[str, Any]:
         "external_id": item["externalId"],
         "email": item["email"],
         "country": item["country"],
-        "currency": currency or (overdue[1] if overdue else None),
+        "currency": currency,
         "active_subscriptions": item["activeSubscriptionsCount"],
-        "overdue_cents": overdue[0] if overdue else 0,
-        "gross_cents": (_in_currency(item["grossRevenues"], currency) or (None,))[0],
+        "overdue": _balances(item["overdueBalances"], currency),
+        "gross": _balances(item["grossRevenues"], currency),
         "provider": PROVIDERS.get(item["paymentProvider"] or ""),
         "created_at": item["createdAt"],
     }
 
 
-def _in_currency(balances: list[Mapping[str, Any]] | None, currency: str | None) -> tuple[int, str] | None:
-    for balance in balances or []:
-        if currency is None or balance["currency"] == currency:
-            return int(balance["amountCents"]), balance["currency"]
-    return None
+def _balances(balances: list[Mapping[str, Any]] | None, currency: str | None) -> list[dict[str, Any]]:
+    """What is not zero, in every currency; the customer's own first."""
+    shown = [(int(balance["amountCents"]), balance["currency"]) for balance in balances or []]
+    ordered = sorted(shown, key=lambda balance: (balance[1] != currency, balance[1]))
+    return [{"amount_cents": cents, "currency": code} for cents, code in ordered if cents]
 
 
 async def customer_page(view: View) -> Response:
