@@ -9,8 +9,9 @@ from billwright.billing.background.registration import register_all
 from tests.graphql.support import Statements, World, make_customers, make_plan
 
 WALLET = """id code name status priority currency rateAmount balanceCents creditsBalance consumedAmountCents
-  consumedCredits ongoingBalanceCents ongoingUsageBalanceCents creditsOngoingBalance creditsOngoingUsageBalance paidTopUpMinAmountCents
-  expirationAt terminatedAt customer { externalId } appliesTo { feeTypes billableMetrics { code } }
+  consumedCredits ongoingBalanceCents ongoingUsageBalanceCents creditsOngoingBalance creditsOngoingUsageBalance
+  paidTopUpMinAmountCents expirationAt terminatedAt customer { externalId }
+  appliesTo { feeTypes billableMetrics { code } }
   recurringTransactionRules { id trigger method interval thresholdCredits paidCredits grantedCredits
     targetOngoingBalance transactionName transactionMetadata { key value } }"""
 LINE = """id transactionType transactionStatus status source amount amountCents creditAmount remainingAmountCents name

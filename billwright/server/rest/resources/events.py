@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import structlog
 from starlette.responses import Response
 
 from billwright.billing.kernel.clock import system_now
@@ -32,7 +33,10 @@ from billwright.server.rest.body import (
     refuse_unstorable_items,
 )
 from billwright.server.rest.envelope import json_response, listing, many, one
+from billwright.server.rest.errors import DATABASE_ERRORS
 from billwright.server.rest.operations import Call, Parameter, operation
+
+log = structlog.get_logger(__name__)
 
 _fast = msgspec.json.Decoder(float_hook=exact_fraction)
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
@@ -105,11 +109,18 @@ async def create_events(call: Call) -> list[EventOut] | Response:
 
 
 async def _follow(call: Call, external_ids: Sequence[str | None]) -> None:
-    """In a sandbox wallets' ongoing balances follow events at once (00 rule 16); live passes look for themselves."""
+    """In a sandbox wallets' ongoing balances follow events at once (00 rule 16); live passes look for themselves.
+
+    The events are stored whatever happens here: the next step of the clock looks through them again.
+    """
     known = {item for item in external_ids if item}
-    if known and call.organization.kind == "sandbox":
+    if not known or call.organization.kind != "sandbox":
+        return
+    try:
         async with call.database.transaction() as session:
             await mark_received(session, call.organization.id, known)
+    except DATABASE_ERRORS as failure:
+        log.warning("received events not marked", error=str(failure))
 
 
 async def show_event(call: Call, transaction_id: str) -> EventOut:
