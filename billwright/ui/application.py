@@ -137,6 +137,7 @@ PAGES = (
     ("POST", "/invoice/{invoice}/fees/{fee}", fee_forms.set_fee, ("invoices:update",)),
     ("POST", "/invoice/{invoice}/fees/{fee}/preview", fee_forms.preview, ("invoices:update",)),
     ("POST", "/invoice/{invoice}/fees/{fee}/reset", fee_forms.reset_fee, ("invoices:update",)),
+    ("GET", "/payments", payments.payment_list, ("payments:view",)),
     ("GET", "/invoice/{invoice}/payments/create", payments.payment_form, ("payments:create",)),
     ("POST", "/invoice/{invoice}/payments", payments.record_payment, ("payments:create",)),
     ("GET", "/plans", catalogue.plan_list, ("plans:view",)),

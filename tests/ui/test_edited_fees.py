@@ -82,10 +82,13 @@ async def test_what_is_refused(world: World) -> None:
                 refused = await admin.submit(path, "invoice", **values)
                 assert (refused.status_code, refused.headers["hx-retarget"]) == (422, "#fee-form"), values
                 assert sentence in words(refused.text)
-        assert (await admin.get(f"{href}/fees/nonsense")).status_code == 404
+        gone = await admin.part(f"{href}/fees/nonsense", "fee-form")
+        assert gone.headers["hx-redirect"] == href
         await admin.submit(f"{href}/finalize", "invoice")
         page = await admin.page(href)
         assert links(page, "Edit fee") == []
-        assert (await admin.get(base_fee)).status_code == 404
+        late = await admin.submit(base_fee, "invoice", units="2", price="", name="")
+        assert late.headers["hx-redirect"] == href
+        assert "has changed meanwhile" in words(await admin.page(href))
     async with visitor(world, "manager") as manager:
         assert "#edit-fee" not in await manager.page(href)

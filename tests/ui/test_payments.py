@@ -82,3 +82,23 @@ async def test_marked_by_hand_says_so(world: World) -> None:
         said = words(recorded.text)
         assert "Marked as paid" not in said
         assert "wire €17.00" in said
+
+
+async def test_the_list(world: World) -> None:
+    async with visitor(world) as admin:
+        assert "No payments yet" in words(await admin.page(f"{BASE}/payments"))
+        href = await opened(world, admin)
+        for cents, reference in (("7.50", "wire 1"), ("9.50", "wire 2")):
+            await admin.submit(f"{href}/payments", amount=cents, paid_on="2024-01-14", reference=reference)
+        page = await admin.page(f"{BASE}/payments")
+        assert page.count("data-href=") == 2
+        assert page.count(f'data-href="{href}"') == 2
+        said = words(page)
+        assert "Customer c0 wire 2 €9.50" in said
+        assert "1–2 of 2" in said
+        found = await admin.part(f"{BASE}/payments?search=wire 1", "results")
+        assert found.text.count("data-href=") == 1
+        assert "No payments match" in words(await admin.page(f"{BASE}/payments?search=cheque"))
+        assert f'href="{BASE}/payments"' in await admin.page(f"{BASE}/customers"), "in the navigation"
+    async with visitor(world, "manager") as manager:
+        assert (await manager.get(f"{BASE}/payments")).status_code == 200

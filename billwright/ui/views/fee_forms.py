@@ -11,7 +11,7 @@ from billwright.billing.kernel.money import decimal_string, parse_decimal
 from billwright.billing.pricing import vocabulary as v
 from billwright.ui import formatting
 from billwright.ui.views.fee_lines import is_editable, name_of
-from billwright.ui.views.support import Outcome, Refused, View
+from billwright.ui.views.support import Outcome, View
 from billwright.ui.views.words import field_errors, in_words, toast_words
 
 Data = Mapping[str, Any]
@@ -32,12 +32,16 @@ NO_ERRORS: Mapping[str, None] = dict.fromkeys(("charge", "units", "price", "name
 async def fee_form(view: View) -> Response:
     """``GET /{slug}/invoice/{id}/fees/{fee}``: the form of the dialog, for a fee or for one to add."""
     invoice = await _invoice(view)
+    if _is_gone(view, invoice):
+        return _moved_on(view, invoice)
     return await _form(view, invoice, {}, {})
 
 
 async def preview(view: View) -> Response:
     """``POST /{slug}/invoice/{id}/fees/{fee}/preview``: what the fee would be."""
     invoice = await _invoice(view)
+    if _is_gone(view, invoice):
+        return _moved_on(view, invoice)
     values, asked, problems = _asked(view, invoice, "invoiceSubscriptionId")
     outcome = Outcome() if problems else await view.change("PreviewAdjustedFee", **asked)
     if problems or not outcome.ok:
@@ -52,6 +56,8 @@ async def preview(view: View) -> Response:
 async def set_fee(view: View) -> Response:
     """``POST /{slug}/invoice/{id}/fees/{fee}``."""
     invoice = await _invoice(view)
+    if _is_gone(view, invoice):
+        return _moved_on(view, invoice)
     values, asked, problems = _asked(view, invoice, "subscriptionId")
     outcome = Outcome() if problems else await view.change("CreateAdjustedFee", **asked)
     if problems or not outcome.ok:
@@ -76,19 +82,23 @@ async def _page(view: View, toast: tuple[str, str]) -> Response:
 
 async def _invoice(view: View) -> Data:
     invoice: Data = (await view.ask("FeeForm", id=view.path("invoice")))["invoice"]
-    if invoice["status"] != "draft":
-        raise Refused(404, "invoice_not_found")
     return invoice
+
+
+def _is_gone(view: View, invoice: Data) -> bool:
+    """Whether there is nothing to set any more: the invoice was issued, or its fees were made anew."""
+    return invoice["status"] != "draft" or (view.path("fee") != NEW and _fee(view, invoice) is None)
+
+
+def _moved_on(view: View, invoice: Data) -> Response:
+    return view.redirect(
+        f"{view.base}/invoice/{invoice['id']}", ("info", "The invoice has changed meanwhile. This is how it is now.")
+    )
 
 
 def _fee(view: View, invoice: Data) -> Data | None:
     """The fee of the address; ``None`` for one to add."""
-    if view.path("fee") == NEW:
-        return None
-    found = next((fee for fee in invoice["fees"] if fee["id"] == view.path("fee") and is_editable(fee)), None)
-    if found is None:
-        raise Refused(404, "fee_not_found")
-    return found
+    return next((fee for fee in invoice["fees"] if fee["id"] == view.path("fee") and is_editable(fee)), None)
 
 
 def _asked(view: View, invoice: Data, subscription: str) -> tuple[dict[str, str], dict[str, Any], dict[str, list[str]]]:

@@ -11,7 +11,20 @@ from billwright.ui import components
 if TYPE_CHECKING:
     from billwright.ui.views.support import View
 
-BUILT = frozenset({"metrics", "plans", "customers", "subscriptions", "invoices", "developers", "settings"})
+BUILT = frozenset(
+    {
+        "metrics",
+        "plans",
+        "add_ons",
+        "coupons",
+        "customers",
+        "subscriptions",
+        "invoices",
+        "payments",
+        "developers",
+        "settings",
+    }
+)
 """Entries of the navigation that lead somewhere; the others appear with their screens."""
 
 

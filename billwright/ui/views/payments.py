@@ -1,4 +1,4 @@
-"""Payments of an invoice: what its page says of them, and recording one by hand (spec 07 §7.8, 06 §12)."""
+"""Payments: the list, what the page of an invoice says of them, and recording one by hand (spec 07 §7.8, 06 §12)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from billwright.billing.kernel.money import exponent, from_minor_units, parse_decimal
 from billwright.ui import formatting
-from billwright.ui.views.customers import load_frame, present
+from billwright.ui.views.customers import customer_href, load_frame, present, shown_name
 from billwright.ui.views.subscriptions import local_instant
 from billwright.ui.views.support import View
 from billwright.ui.views.words import field_errors, in_words
@@ -67,6 +67,38 @@ def may_record(view: View, invoice: Data) -> bool:
     """Finalized, and something is due (spec 07 §7.8)."""
     due = int(invoice["totalDueAmountCents"]) > 0
     return invoice["status"] == "finalized" and due and view.may("payments:create")
+
+
+async def payment_list(view: View) -> Response:
+    """``GET /{slug}/payments``: newest first."""
+    data = await view.ask("PaymentList", **view.paging(), searchTerm=view.search or None)
+    found = data["payments"]
+    content = {
+        "title": "Payments",
+        "url": view.url,
+        "search": view.query("search"),
+        "page": view.pager(found["metadata"]),
+        "payments": [_row(view, payment) for payment in found["collection"]],
+        "api": view.api("PaymentList", "GET", "/payments?per_page=20"),
+    }
+    return await view.page("payments/list.html", "payments", content)
+
+
+def _row(view: View, payment: Data) -> dict[str, Any]:
+    customer = payment["customer"]
+    return {
+        "id": payment["id"],
+        "status": payment["payablePaymentStatus"],
+        "invoices": [
+            {"number": invoice["number"], "href": f"{view.base}/invoice/{invoice['id']}"}
+            for invoice in payment["invoices"]
+        ],
+        "customer": {"name": shown_name(customer), "href": customer_href(view, customer)},
+        "reference": payment["reference"] or "",
+        "amount_cents": int(payment["amountCents"]),
+        "currency": payment["amountCurrency"],
+        "at": payment["createdAt"],
+    }
 
 
 async def payment_form(view: View) -> Response:
