@@ -15,8 +15,6 @@ BUILT = frozenset(
     {
         "metrics",
         "plans",
-        "add_ons",
-        "coupons",
         "customers",
         "subscriptions",
         "invoices",
