@@ -16,12 +16,7 @@ from billwright.billing.kernel.db import Database
 from billwright.migrations.runner import upgrade
 from tests.conftest import TestStack, _Admin, _start
 from tests.simulation.plan import FEATURES
-from tests.simulation.running import simulate
-
-
-def told_first(lines: list[str], most: int = 12) -> list[str]:
-    """What differs in fees says more than the totals that follow from it."""
-    return sorted(lines[: most * 3], key=lambda line: " fee (" not in line)[:most]
+from tests.simulation.running import simulate, told_first
 
 
 async def _run(url: str, seeds: range, features: frozenset[str], *, history: bool) -> int:

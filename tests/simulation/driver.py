@@ -28,7 +28,6 @@ class Driver:
     history: list[Entry] = field(default_factory=list)
     refused: list[tuple[Entry, Any]] = field(default_factory=list)
     metrics: dict[str, str] = field(default_factory=dict)
-    plans: dict[str, str] = field(default_factory=dict)
     wallets: dict[str, str] = field(default_factory=dict)
 
     async def live(self, steps: list[Step], end: str) -> None:
@@ -41,7 +40,7 @@ class Driver:
             noted = await handler(step.body)
             if noted is not None:
                 self.history.append((step.at, step.kind, noted))
-                if step.kind in ("events", "wallet", "top_up"):
+                if step.kind in ("wallet", "top_up", "price") or noted.get("bills_events"):
                     await self.sandbox.advance(now)
         await self.sandbox.advance(end)
 
@@ -69,8 +68,11 @@ class Driver:
              "billable_metric_id": self.metrics[item["metric"]]}
             for item in body["charges"]
         ]  # fmt: skip
-        made = await self._post("plans", "plan", {"name": body["code"].title(), **body, "charges": charges})
-        self.plans[made["lago_id"]] = body["code"]
+        await self._post("plans", "plan", {"name": body["code"].title(), **body, "charges": charges})
+        return body
+
+    async def _price(self, body: dict[str, Any]) -> dict[str, Any]:
+        await self.sandbox.call("PUT", f"plans/{body['code']}", {"plan": {"amount_cents": body["amount_cents"]}})
         return body
 
     async def _customer(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -116,6 +118,9 @@ class Driver:
     async def _apply_coupon(self, body: dict[str, Any]) -> dict[str, Any] | None:
         return await self._accepted(await self.sandbox.rest.post("applied_coupons", {"applied_coupon": body}), body)
 
+    async def _delete_coupon(self, body: dict[str, Any]) -> dict[str, Any] | None:
+        return await self._accepted(await self.sandbox.rest.delete(f"coupons/{body['code']}"), body)
+
     async def _wallet(self, body: dict[str, Any]) -> dict[str, Any]:
         self.wallets[body["name"]] = (await self._post("wallets", "wallet", body))["lago_id"]
         return body
@@ -144,7 +149,7 @@ class Driver:
     async def _reference(self, picked: Any) -> dict[str, Any]:
         if picked["status"] != "draft":
             return {"number": picked["number"]}
-        return {"draft": draft_key_of(await self.sandbox.invoice(picked["lago_id"]), self.plans)}
+        return {"draft": draft_key_of(await self.sandbox.invoice(picked["lago_id"]))}
 
     async def _finalize(self, body: dict[str, Any]) -> dict[str, Any] | None:
         return await self._put_draft(body, "finalize")
@@ -220,7 +225,7 @@ class Driver:
             if index % details == 0 or invoice["status"] == "draft":
                 invoice["details"] = await self.sandbox.invoice(invoice["lago_id"])
                 if invoice["status"] == "draft":
-                    invoice["key"] = draft_key_of(invoice["details"], self.plans)
+                    invoice["key"] = draft_key_of(invoice["details"])
         return {
             "invoices": invoices,
             "standalone": by_invoice.get(None, []),

@@ -17,7 +17,8 @@ ZONES = (
 CURRENCIES = ["EUR", "EUR", "USD", "JPY", "KWD", "HUF"]
 FEATURES = frozenset(
     "aggregations models filters groups recurring prorated minimums commitments intervals trials advance changes "
-    "coupons wallets notes grace late voids one_offs event_fees zero endings rounding future".split()
+    "coupons wallets notes grace late voids one_offs event_fees zero endings rounding future numbering prices "
+    "overrides".split()
 )
 YEARS = timedelta(days=731)
 
@@ -98,6 +99,8 @@ def _found(writer: Writer, at: datetime) -> None:
         body["billing_configuration"] = {"invoice_grace_period": dice.randint(1, 6)}
     if writer.has("zero", 0.3):
         body["finalize_zero_amount_invoice"] = False
+    if not writer.busy and writer.has("numbering", 0.3):
+        body["document_numbering"] = "per_organization"  # one customer: the order of its invoices is settled
     writer.add(at, "organization", **body)
     for index, rate in enumerate(["20", "5.5", "0", "7.77"]):
         writer.add(at, "tax", code=f"t{index}", rate=rate, applied_to_organization=index == 0 or dice.random() < 0.2)
@@ -244,6 +247,10 @@ def _people(writer: Writer, start: datetime, end: datetime, plans: list[str], cu
         for index in range(dice.choice([1, 1, 1, 2])):
             _subscription(writer, customer, f"{customer}-s{index}", joined, end, plans)
         _favours(writer, customer, joined, end, currency)
+    if writer.has("prices", 0.4):
+        writer.add(_moment(dice, start, end), "price", code=dice.choice(plans), amount_cents=dice.randint(0, 90000))
+    if writer.has("coupons", 0.2):
+        writer.add(_moment(dice, start, end), "delete_coupon", code=f"k{dice.randrange(4)}")
     _office(writer, start, end)
 
 
@@ -265,6 +272,10 @@ def _subscription(
         "external_id": external_id,
         "billing_time": dice.choice(["calendar", "anniversary"]),
     }
+    if writer.has("overrides", 0.2):
+        body["plan_overrides"] = {"amount_cents": dice.randint(0, 50000), **_some_taxes(dice, 0.3)}
+        if dice.random() < 0.3:
+            body["plan_overrides"]["minimum_commitment"] = {"amount_cents": dice.randint(1, 90000)}
     began = at
     if writer.has("future", 0.3):
         shift = dice.choice([-100, -20, -3, 0, 3, 40])
@@ -310,12 +321,12 @@ def _usage(writer: Writer, external_id: str, begin: datetime, end: datetime) -> 
     codes = sorted(writer.usages)
     while True:
         earlier = now
-        now = _moment(dice, now + timedelta(hours=1), now + timedelta(days=dice.choice([15, 90, 120])))
+        now = _moment(dice, now + timedelta(hours=1), now + timedelta(days=dice.choice([30, 120, 200])))
         if now >= end:
             return
         taken: set[datetime] = set()
         moments = []
-        for _ in range(dice.randint(2, 20)):
+        for _ in range(dice.randint(4, 28)):
             back = earlier
             if writer.has("late", 0.15):
                 back = earlier - timedelta(days=dice.choice([1, 5, 20]))
@@ -330,7 +341,8 @@ def _usage(writer: Writer, external_id: str, begin: datetime, end: datetime) -> 
                 moment = max(moment, earlier + timedelta(seconds=1))
             events.append(_event(writer, usage, external_id, moment))
         events.sort(key=lambda event: event["timestamp"])
-        writer.add(now, "events", events=events)
+        bills = any(writer.usages[event["code"]].in_advance for event in events)
+        writer.add(now, "events", events=events, bills_events=bills)
 
 
 def _event(writer: Writer, usage: _Usage, external_id: str, moment: datetime) -> dict[str, Any]:

@@ -35,6 +35,11 @@ def without_papers() -> Iterator[None]:
         jobs._HANDLERS.update(kept)
 
 
+def told_first(lines: list[str], most: int = 12) -> list[str]:
+    """What differs in fees says more than the totals that follow from it."""
+    return sorted(lines[: most * 3], key=lambda line: " fee (" not in line)[:most]
+
+
 async def simulate(database: Database, seed: int, features: Collection[str] = FEATURES) -> tuple[int, list[str], str]:
     """How many invoices there are, what differs, and the history as text."""
     life = plan_life(seed, features)
@@ -48,3 +53,14 @@ async def simulate(database: Database, seed: int, features: Collection[str] = FE
     for entry in driver.history:
         books.take(*entry)
     return len(found["invoices"]), differences(books.close(life.end), found), as_text(driver.history)
+
+
+async def check_life(url: str, seed: int) -> None:
+    """Fail with the seed, what differs, and everything that was asked for."""
+    database = Database(url)
+    try:
+        invoices, wrong, history = await simulate(database, seed)
+    finally:
+        await database.close()
+    assert invoices, f"seed {seed} has no invoice"
+    assert not wrong, "\n".join([f"seed {seed}: {len(wrong)} differences", *told_first(wrong), "", history])

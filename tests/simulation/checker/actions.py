@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
@@ -66,6 +67,25 @@ class Books:
             commitment.get("amount_cents", 0), commitment.get("tax_codes", []),
         )  # fmt: skip
 
+    def _price(self, body: Body) -> None:
+        """A plan's price changes for what is billed from now on, drafts included (spec 03 §2.2)."""
+        ledger = self.ledger
+        plan = ledger.plans[body["code"]]
+        plan.amount = body["amount_cents"]
+        for item in [item for item in ledger.subscriptions if item.status == "pending" and item.previous]:
+            current = item.previous
+            assert current is not None
+            cheaper = windows.yearly_price(item.plan) < windows.yearly_price(current.plan)
+            if current.plan is plan and windows.yearly_price(plan) < windows.yearly_price(item.plan):
+                item.status = "canceled"
+            elif item.plan is plan and not cheaper:
+                ledger.subscriptions.remove(item)
+                books.upgrade(ledger, current, item)
+        for invoice in ledger.invoices:
+            mine = [row.subscription for row in invoice.rows if row.subscription.plan is plan]
+            if invoice.status == "draft" and any(item.status == "active" for item in mine):
+                ledger.refresh(invoice)
+
     def _charge(self, body: Body) -> Charge:
         filters = [
             Filter(item["values"], item["properties"], order) for order, item in enumerate(body.get("filters", []))
@@ -91,6 +111,8 @@ class Books:
     def _subscribe(self, body: Body) -> None:
         ledger = self.ledger
         customer, plan = ledger.customers[body["external_customer_id"]], ledger.plans[body["plan_code"]]
+        if body.get("plan_overrides"):
+            plan = self._overridden(plan, body["plan_overrides"])
         current = next(
             (
                 item
@@ -107,6 +129,14 @@ class Books:
             current.plan = plan
         elif current.plan is not plan:
             self._change(current, body, plan)
+
+    def _overridden(self, plan: Plan, changes: Body) -> Plan:
+        """A child plan with charges of its own (spec 03 §2.5)."""
+        commitment = changes.get("minimum_commitment", {}).get("amount_cents", plan.commitment)
+        return replace(
+            plan, amount=changes.get("amount_cents", plan.amount), commitment=commitment,
+            taxes=changes.get("tax_codes", plan.taxes), charges=[replace(charge) for charge in plan.charges],
+        )  # fmt: skip
 
     def _create(self, body: Body, customer: Customer, plan: Plan) -> None:
         ledger = self.ledger
@@ -196,6 +226,13 @@ class Books:
                 values.get("amount_cents", 0), values.get("amount_currency"), values.get("frequency_duration", 0),
             )
         )  # fmt: skip
+
+    def _delete_coupon(self, body: Body) -> None:
+        coupon = self.ledger.coupons[body["code"]]
+        coupon.deleted = True
+        for application in self.ledger.applications:
+            if application.coupon is coupon and application.active:
+                application.active = False
 
     def _wallet(self, body: Body) -> None:
         ledger = self.ledger
@@ -311,7 +348,7 @@ def draft_key(invoice: Invoice) -> tuple[str, ...]:
     """Issuing date expected, and the subscriptions with the reason of their rows."""
     return (
         str(invoice.issuing_date),
-        *sorted(f"{row.subscription.external_id} {row.subscription.plan.code} {row.reason}" for row in invoice.rows),
+        *sorted(f"{row.subscription.external_id} {row.reason}" for row in invoice.rows),
     )
 
 
@@ -332,11 +369,10 @@ def fee_key_of(fee: Mapping[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def draft_key_of(invoice: Mapping[str, Any], plans: Mapping[str, str]) -> tuple[str, ...]:
+def draft_key_of(invoice: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         invoice["issuing_date"],
         *sorted(
-            f"{item['external_subscription_id']} {plans[item['lago_plan_id']]} {item['invoicing_reason']}"
-            for item in invoice["billing_periods"]
+            f"{item['external_subscription_id']} {item['invoicing_reason']}" for item in invoice["billing_periods"]
         ),
     )

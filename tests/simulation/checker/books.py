@@ -180,7 +180,7 @@ class Ledger:
         invoice.status = "finalized"
         customer.invoices_finalized += 1
         if self.numbering == "per_organization":
-            everything = sum(1 for item in self.invoices if item.status == "finalized")
+            everything = sum(1 for item in self.invoices if item.status in ("finalized", "voided"))
             month = self.now_local(self.zone)
             invoice.number = f"{self.prefix}-{month:%Y%m}-{everything:03d}"
         else:

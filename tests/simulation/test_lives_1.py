@@ -1,0 +1,13 @@
+"""Seeds 0 to 14 of the simulated lives (one file of four, so that xdist spreads them)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.running import check_life
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("seed", range(15))
+async def test_checker_agrees_with_every_invoice_of_two_years(module_database_url: str, seed: int) -> None:
+    await check_life(module_database_url, seed)
