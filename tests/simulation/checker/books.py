@@ -255,7 +255,7 @@ class Ledger:
         end = self.trial_end(subscription)
         ends = local_date(end, windows.zone_of(subscription)) if end else None
         item = credit_notes.unused_item(subscription, fee, upgrade=upgrade, trial_ends=ends)
-        if item <= 0:
+        if item <= 0 or (invoice.status != "draft" and credit_notes.amounts([(fee, item)]).total <= 0):
             return
         parts = None
         if option in ("refund", "offset") and invoice.status != "draft":

@@ -48,7 +48,9 @@ def billed(charge: Charge, row: Row) -> bool:
     if charge.pay_in_advance:
         return charge.metric.recurring and row.renews
     successor = row.replaced_by
-    if row.charges_less_one_day and successor and charge.metric.recurring and not charge.prorated:
+    # Weighted sums prorate themselves: what they measured until the switch nobody else will bill.
+    kept = charge.metric.recurring and not charge.prorated and charge.metric.aggregation != "weighted_sum_agg"
+    if row.charges_less_one_day and successor and kept:
         return all(other.metric is not charge.metric for other in successor.plan.charges)
     return True
 
