@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, Literal, NotRequired, Self
 
 from typing_extensions import TypedDict
 
@@ -44,11 +44,13 @@ class AdministeredOrganizationUpdate(OrganizationUpdate):
 
 
 class BillingEntityUpdate(AdministeredOrganizationUpdate):
-    """Changes of the entity's settings; absent ones stay, null clears what may be null. Name and code stay.
+    """Changes of the entity's settings; absent ones stay, null clears what may be null. The code stays. ``name`` is the
+    organization's as well; it is no setting (see ``access.service.rename``).
 
     ``tax_codes``: the default taxes, the whole set.
     """
 
+    name: Text | None = None
     document_numbering: Literal["per_customer", "per_billing_entity"] = "per_customer"  # pyright: ignore[reportIncompatibleVariableOverride]
     billing_configuration: EntityBillingConfiguration | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
     tax_codes: list[Text] | None = None
@@ -71,7 +73,7 @@ class BillingEntityUpdate(AdministeredOrganizationUpdate):
     def settings(self) -> dict[str, Any]:
         """As above, without what is not stored there."""
         sent = super().settings()
-        for name in ("tax_codes", "invoice_custom_section_codes"):
+        for name in ("name", "tax_codes", "invoice_custom_section_codes"):
             sent.pop(name, None)
         if "document_numbering" in sent:
             sent["document_numbering"] = _NUMBERING[self.document_numbering]
@@ -86,7 +88,9 @@ class BillingEntityCreate(Input):
 
 
 class BillingEntityOut(TypedDict):
-    """A billing entity. ``invoice_grace_period`` and ``net_payment_term`` in days."""
+    """A billing entity. ``invoice_grace_period`` and ``net_payment_term`` in days. Without a country the key is left
+    out: the contract knows no null there.
+    """
 
     lago_id: Id
     code: str
@@ -106,7 +110,7 @@ class BillingEntityOut(TypedDict):
     address_line2: str | None
     city: str | None
     state: str | None
-    country: str | None
+    country: NotRequired[str]
     zipcode: str | None
     email: str | None
     legal_name: str | None
@@ -123,7 +127,7 @@ class BillingEntityOut(TypedDict):
 def billing_entity_object(organization: Organization) -> BillingEntityOut:
     """The wire form without taxes."""
     numbering = "per_customer" if organization.document_numbering == "per_customer" else "per_billing_entity"
-    return {
+    shown: BillingEntityOut = {
         "lago_id": organization.id,
         "code": billing_entity_code(organization),
         "name": organization.name,
@@ -142,7 +146,6 @@ def billing_entity_object(organization: Organization) -> BillingEntityOut:
         "address_line2": organization.address_line2,
         "city": organization.city,
         "state": organization.state,
-        "country": organization.country,
         "zipcode": organization.zipcode,
         "email": organization.email,
         "legal_name": organization.legal_name,
@@ -155,3 +158,6 @@ def billing_entity_object(organization: Organization) -> BillingEntityOut:
         "created_at": iso(organization.created_at),
         "updated_at": iso(organization.updated_at),
     }
+    if organization.country is not None:
+        shown["country"] = organization.country
+    return shown

@@ -21,6 +21,8 @@ class Organization(Record, table=True):
 
     name: str
     slug: str = Field(unique=True)
+    entity_code: str | None = None
+    """Code of the default billing entity, where the organization has been renamed since (spec 07 §9.6)."""
     kind: str = "live"
     clock_now: datetime | None = instant(nullable=True)
     clock_target: datetime | None = instant(nullable=True)

@@ -56,5 +56,8 @@ def document_prefix(name: str, organization_id: UUID) -> str:
 
 
 def billing_entity_code(organization: Organization) -> str:
-    """Code of the default billing entity: the name in lower case, other characters as ``_`` (spec 07 §9.6)."""
+    """Code of the default billing entity: the organization's first name in lower case, other characters as ``_`` (spec
+    07 §9.6)."""
+    if organization.entity_code is not None:
+        return organization.entity_code
     return re.sub(r"[^a-z0-9]+", "_", _ascii(organization.name).lower()).strip("_") or "default"

@@ -14,7 +14,7 @@ from billwright.billing.access.api_keys import create_first_api_key
 from billwright.billing.access.changes import announce_access_change
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import ApiKey, Membership, Organization, User
-from billwright.billing.access.naming import check_slug, document_prefix, numbered_slug, slug_base
+from billwright.billing.access.naming import billing_entity_code, check_slug, document_prefix, numbered_slug, slug_base
 from billwright.billing.access.passwords import check_password_rules, hash_password
 from billwright.billing.access.revision import bump_catalog
 from billwright.billing.access.schemas import NewOrganization, OrganizationUpdate
@@ -139,9 +139,11 @@ async def update_organization(ctx: Context, inp: OrganizationUpdate) -> Organiza
 
 
 async def rename(ctx: Context, name: Any) -> Organization:
-    """Give the organization another name: ``value_is_mandatory``, ``value_is_too_long``. Its slug stays."""
+    """Give the organization another name: ``value_is_mandatory``, ``value_is_too_long``. Its slug and the code of its
+    billing entity stay."""
     inp = NewOrganization.parse({"name": name})
     organization = await _locked(ctx)
+    organization.entity_code = billing_entity_code(organization)
     organization.name = inp.name.strip()
     organization.updated_at = ctx.now()
     await ctx.session.flush()

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import uvicorn
+from lago_python_client.client import Client
+from lago_python_client.exceptions import LagoApiError
+from lago_python_client.models.billing_entity import (
+    BillingEntity,
+    BillingEntityBillingConfiguration,
+    BillingEntityUpdate,
+)
 
 from billwright.billing.access.logos import MAX_BYTES
 from billwright.billing.access.models import Organization
@@ -63,7 +73,6 @@ async def test_further_entities_are_refused(rest: RestClient) -> None:
 @pytest.mark.parametrize("root", [False, True])
 async def test_settings_change_with_and_without_the_root_key(rest: RestClient, root: bool) -> None:
     change: dict[str, Any] = {
-        "name": "Other",
         "legal_name": "Hooli SAS",
         "country": "fr",
         "document_numbering": "per_billing_entity",
@@ -97,6 +106,18 @@ async def test_settings_change_with_and_without_the_root_key(rest: RestClient, r
     assert (organization["document_numbering"], organization["webhook_urls"]) == ("per_organization", [])
 
 
+async def test_a_new_name_keeps_the_code(rest: RestClient) -> None:
+    answer = await rest.put("billing_entities/hooli", {"name": "Pied Piper"})
+    assert answer.status_code == 200, answer.text
+    shown = await entity(rest)
+    assert (shown["name"], shown["code"]) == ("Pied Piper", "hooli")
+    assert (await rest.put("billing_entities/hooli", {"name": "Aviato"})).json()["billing_entity"]["code"] == "hooli"
+    assert (await rest.get("organizations")).json()["organization"]["name"] == "Aviato"
+    for name in (None, " "):
+        answer = await rest.put("billing_entities/hooli", {"name": name})
+        assert (answer.status_code, answer.json()) == (422, validation(name="value_is_mandatory"))
+
+
 async def test_default_taxes_are_replaced(rest: RestClient) -> None:
     for code in ("Vat", "local"):
         assert (await rest.post("taxes", {"tax": {"name": code, "code": code, "rate": "5"}})).status_code == 200
@@ -104,7 +125,7 @@ async def test_default_taxes_are_replaced(rest: RestClient) -> None:
     assert [tax["code"] for tax in answer.json()["billing_entity"]["taxes"]] == ["Vat", "local"]
     answer = await rest.put("billing_entities/hooli", {"tax_codes": ["nope"], "country": "FR"})
     assert (answer.status_code, answer.json()["code"]) == (404, "tax_not_found")
-    assert (await entity(rest))["country"] is None
+    assert "country" not in await entity(rest)
     assert (await rest.put("billing_entities/hooli", {"tax_codes": []})).json()["billing_entity"]["taxes"] == []
 
 
@@ -165,6 +186,37 @@ async def test_organizations_do_not_take_the_flag(rest: RestClient) -> None:
     body = {"organization": {"country": "FR", "eu_tax_management": True}}
     assert (await rest.put("organizations", body)).status_code == 200
     assert (await stored(rest)).eu_tax_management is False
+
+
+@pytest.fixture
+async def lago(rest: RestClient) -> AsyncIterator[Client]:
+    server = uvicorn.Server(uvicorn.Config(rest.app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield Client(api_key=rest.api_key, api_url=f"http://127.0.0.1:{port}")
+    server.should_exit = True
+    await serving
+
+
+async def test_the_official_client(lago: Client) -> None:
+    [shown] = (await asyncio.to_thread(lago.billing_entities.find_all))["billing_entities"]
+    assert (shown.code, shown.is_default) == ("hooli", True)
+    change = BillingEntityUpdate(
+        name="Hooli",
+        country="FR",
+        eu_tax_management=True,
+        billing_configuration=BillingEntityBillingConfiguration(invoice_grace_period=3, document_locale="fr"),
+    )
+    changed = await asyncio.to_thread(lago.billing_entities.update, change, "hooli")
+    assert (changed.country, changed.eu_tax_management, changed.invoice_grace_period) == ("FR", True, 3)
+    found = await asyncio.to_thread(lago.billing_entities.find, "hooli")
+    assert found == changed
+    new = BillingEntity(code="b", name="B")
+    with pytest.raises(LagoApiError) as refused:
+        await asyncio.to_thread(lago.billing_entities.create, new)
+    assert refused.value.status_code == 403
 
 
 async def test_keys_need_the_permission(rest: RestClient) -> None:

@@ -11,6 +11,7 @@ from billwright.billing.access.entity_schemas import (
     billing_entity_object,
 )
 from billwright.billing.access.naming import billing_entity_code
+from billwright.billing.access.service import rename
 from billwright.billing.invoicing.settings_changes import change_settings
 from billwright.billing.kernel.errors import Forbidden, NotFound
 from billwright.billing.taxes.queries import default_tax_objects
@@ -60,6 +61,8 @@ async def update_billing_entity(call: Call, code: str, inp: BillingEntityUpdate)
     ctx = call.context
     if inp.invoice_custom_section_codes:
         raise NotFound("invoice_custom_section")
+    if inp.given("name") and inp.name != ctx.organization.name:
+        await rename(ctx, inp.name)
     await change_settings(ctx, inp, outside_eu="billing_entity_must_be_in_eu")
     if inp.given("tax_codes"):
         await replace_default_taxes(ctx, inp.tax_codes or [])
@@ -105,7 +108,8 @@ OPERATIONS = [
         exists=_exists,
         summary="Change a billing entity's settings",
         description=(
-            "Only the attributes sent change; null clears those that may be null. Name and code stay. `logo` is a data "
+            "Only the attributes sent change; null clears those that may be null. The code stays; the name is "
+            "your organization's as well. `logo` is a data "
             "URI of a PNG or JPEG of at most 800 KB. `tax_codes` replaces the default taxes. `eu_tax_management` needs "
             "a country in the EU, which may be sent along. The body may also stand below `billing_entity`."
         ),
