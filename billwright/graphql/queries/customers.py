@@ -111,7 +111,7 @@ class CustomerQueries:
             raise NotAllowed("no_active_subscription")
         customer = await info.context.load(batches.customers, subscription.customer_id)
         async with info.context.reading() as ctx:
-            return customer_usage((await usage_of(ctx, customer, subscription)).wire())
+            return customer_usage(ctx, await usage_of(ctx, customer, subscription))
 
     @strawberry.field(
         description="Subscriptions, newest first.", permission_classes=[HasPermission("subscriptions:view")]

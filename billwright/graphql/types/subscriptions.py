@@ -80,7 +80,7 @@ class Subscription:
         customer = await info.context.load(batches.customers, root.customer_id)
         async with info.context.reading() as ctx:
             try:
-                return customer_usage((await usage_of(ctx, customer, root)).wire())
+                return customer_usage(ctx, await usage_of(ctx, customer, root))
             except BillingError:
                 return None
 

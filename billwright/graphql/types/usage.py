@@ -6,6 +6,9 @@ from typing import Any
 
 import strawberry
 
+from billwright.billing.access.context import Context
+from billwright.billing.metering.projected_usage import projected_object
+from billwright.billing.metering.usage import CurrentUsage
 from billwright.graphql.enums import BillableMetricAggregationTypeEnum
 from billwright.graphql.scalars import BigInt, DecimalText, ISO8601Date, ISO8601DateTime, JsonObject
 from billwright.graphql.types.common import f
@@ -50,6 +53,8 @@ class ChargeUsage:
     units: DecimalText = f("Units after rounding.")
     events_count: int = f("Events counted.")
     amount_cents: BigInt = f("Amount so far, in minor units.")
+    projected_units: DecimalText = f("Units at the period's end, if usage goes on evenly.")
+    projected_amount_cents: BigInt = f("Amount at the period's end, if usage goes on evenly, in minor units.")
     charge: UsageCharge = f("The charge.")
     billable_metric: UsageBillableMetric = f("The metric.")
     filters: list[FilterUsage] = f("Usage by bucket; empty without filters.")
@@ -65,6 +70,7 @@ class CustomerUsage:
     amount_cents: BigInt = f("Amount without taxes, in minor units.")
     taxes_amount_cents: BigInt = f("Taxes, in minor units.")
     total_amount_cents: BigInt = f("Amount with taxes, in minor units.")
+    projected_amount_cents: BigInt = f("Amount without taxes at the period's end, if usage goes on evenly.")
     charges_usage: list[ChargeUsage] = f("Usage by charge.")
 
 
@@ -78,12 +84,14 @@ def _filter(item: Any) -> FilterUsage:
     )
 
 
-def _charge(item: Any) -> ChargeUsage:
+def _charge(item: Any, projected: Any) -> ChargeUsage:
     charge, metric = item["charge"], item["billable_metric"]
     return ChargeUsage(
         units=item["units"],
         events_count=item["events_count"],
         amount_cents=item["amount_cents"],
+        projected_units=projected["projected_units"],
+        projected_amount_cents=projected["projected_amount_cents"],
         charge=UsageCharge(
             id=charge["lago_id"],
             code=charge["code"],
@@ -110,8 +118,9 @@ def _charge(item: Any) -> ChargeUsage:
     )
 
 
-def customer_usage(wire: Any) -> CustomerUsage:
-    """The ``customer_usage`` object of REST as its type."""
+def customer_usage(ctx: Context, usage: CurrentUsage) -> CustomerUsage:
+    """Current usage as its type, with what it comes to by the period's end (spec 01 §10.7)."""
+    wire, projected = usage.wire(), projected_object(ctx, usage)
     return CustomerUsage(
         from_datetime=wire["from_datetime"],
         to_datetime=wire["to_datetime"],
@@ -120,5 +129,8 @@ def customer_usage(wire: Any) -> CustomerUsage:
         amount_cents=wire["amount_cents"],
         taxes_amount_cents=wire["taxes_amount_cents"],
         total_amount_cents=wire["total_amount_cents"],
-        charges_usage=[_charge(item) for item in wire["charges_usage"]],
+        projected_amount_cents=BigInt(projected["projected_amount_cents"]),
+        charges_usage=[
+            _charge(item, ahead) for item, ahead in zip(wire["charges_usage"], projected["charges_usage"], strict=True)
+        ],
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from billwright.ui import formatting
@@ -46,7 +45,7 @@ def shown_usage(subscription: Mapping[str, Any], base: str, now: str) -> dict[st
         "left": _left(usage["toDatetime"], now),
         "as_of": now,
         "total_cents": total,
-        "projected_cents": _projected(total, usage["fromDatetime"], usage["toDatetime"], now),
+        "projected_cents": _projected(usage, now),
         "measure": None,
         "charges": [
             _charge(item, total, f"{base}/subscription/{subscription['id']}") for item in usage["chargesUsage"]
@@ -62,13 +61,14 @@ def _left(end: str, now: str) -> str:
     return "less than a day left" if whole < 1 else f"{whole} day{'' if whole == 1 else 's'} left"
 
 
-def _projected(total: int, start: str, end: str, now: str) -> int | None:
-    """The total at this pace at the end of the period; none before a tenth of it has passed."""
-    begin, finish, present = (datetime.fromisoformat(text) for text in (start, end, now))
-    whole, passed = (finish - begin).total_seconds(), (present - begin).total_seconds()
-    if total <= 0 or passed <= whole / 10 or passed >= whole:
-        return None
-    return int(Decimal(total) * int(whole) / max(1, int(passed)))
+def _projected(usage: Mapping[str, Any], now: str) -> int | None:
+    """The total at the end of the period, if usage goes on like this; none before a tenth of the period has passed."""
+    begin, finish, present = (
+        datetime.fromisoformat(text) for text in (usage["fromDatetime"], usage["toDatetime"], now)
+    )
+    projected = int(usage["projectedAmountCents"])
+    early = (present - begin).total_seconds() <= (finish - begin).total_seconds() / 10
+    return None if early or projected == int(usage["amountCents"]) else projected
 
 
 def _charge(item: Mapping[str, Any], total: int, href: str) -> dict[str, Any]:
