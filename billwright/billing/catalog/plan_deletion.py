@@ -22,6 +22,7 @@ from billwright.billing.kernel.outbox import enqueue
 from billwright.billing.notifications.service import emit
 from billwright.billing.subscriptions.life_cycle import wind_up
 from billwright.billing.subscriptions.models import Subscription
+from billwright.billing.subscriptions.termination_credits import postponed_while_taxes_are_unknown
 
 WIND_UP_JOB = "catalog.plan_wind_up"
 ATTEMPTS = 3
@@ -66,8 +67,9 @@ async def wind_up_plan(call: JobCall) -> None:
             .order_by(col(Plan.id))
         )
         plans = sorted(((parent is None, found) for found, parent in rows))
-    for _, found in plans:
-        await _wind_up(call.runtime, call.organization_id, found)
+    with postponed_while_taxes_are_unknown():
+        for _, found in plans:
+            await _wind_up(call.runtime, call.organization_id, found)
 
 
 async def _wind_up(runtime: Runtime, organization_id: UUID, plan_id: UUID) -> None:

@@ -20,6 +20,7 @@ from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.outbox import enqueue
 from billwright.billing.subscriptions.life_cycle import wind_up as wind_up_subscription
 from billwright.billing.subscriptions.models import Subscription
+from billwright.billing.subscriptions.termination_credits import postponed_while_taxes_are_unknown
 from billwright.billing.wallets.service import terminate_wallets_of
 
 FINALIZATION_DELAY = timedelta(minutes=5)
@@ -47,7 +48,13 @@ async def delete_customer(ctx: Context, external_id: str) -> Customer:
 @job("customer.wind_up")
 async def wind_up(call: JobCall) -> None:
     """Terminate active subscriptions, cancel pending ones, schedule the drafts five minutes later; then end coupons,
-    which thus reduce the final invoices but not the drafts."""
+    which thus reduce the final invoices but not the drafts. Postponed while the taxes of a period paid in advance are
+    not known."""
+    with postponed_while_taxes_are_unknown():
+        await _wind_up(call)
+
+
+async def _wind_up(call: JobCall) -> None:
     async with call.runtime.database.transaction() as session:
         organization = await session.get(Organization, call.organization_id)
         if organization is None:

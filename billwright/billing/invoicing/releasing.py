@@ -77,7 +77,8 @@ async def _resume(runtime: Runtime, organization_id: UUID, customer_id: UUID) ->
         for draft in drafts.all():
             draft.ready_to_be_refreshed = True
             if draft.finalization_due_at is None and draft.expected_finalization_date is not None:
-                draft.finalization_due_at = finalization_instant(draft.expected_finalization_date)
+                expected = finalization_instant(draft.expected_finalization_date)
+                draft.finalization_due_at = ctx.now() if customer.deleted_at else expected
                 due = due or draft.finalization_due_at <= ctx.now()
         parked = await session.scalars(
             select(col(Subscription.id))

@@ -6,14 +6,17 @@ customer locked, after ``terminated_at`` is set and before the final invoice is 
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal, localcontext
 
 from sqlalchemy import select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
+from billwright.billing.background.jobs import RetryLater
 from billwright.billing.catalog.snapshot import PlanSnapshot
 from billwright.billing.credit_notes.unused import credit_unused
 from billwright.billing.customers.models import Customer
@@ -33,6 +36,18 @@ from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.subscriptions.terms import PlanTerms, terms_of, trial_of
 
 _STEP = Decimal("0.00001")
+PENDING_TAXES = "cannot_terminate_with_pending_taxes"
+
+
+@contextmanager
+def postponed_while_taxes_are_unknown() -> Generator[None]:
+    """For jobs that end subscriptions: where one cannot end yet, the job looks again later (spec 03 §6.7)."""
+    try:
+        yield
+    except NotAllowed as refused:
+        if refused.code != PENDING_TAXES:
+            raise
+        raise RetryLater(timedelta(minutes=5)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +171,7 @@ async def credit_unused_period(
     have been changed for good (spec 03 §6.7, 05 A7).
     """
     if await taxes_are_unknown(ctx, subscription, plan):
-        raise NotAllowed("cannot_terminate_with_pending_taxes")
+        raise NotAllowed(PENDING_TAXES)
     if option == "skip":
         return None
     tz = applicable_timezone(customer, ctx.organization)

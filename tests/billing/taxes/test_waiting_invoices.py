@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -365,6 +366,61 @@ async def test_a_scheduled_end_waits_and_keeps_its_instant(waiting: Seller) -> N
     await waiting.box.advance("2026-01-28T10:00:01Z")
     [row] = await waiting.rows("select status, terminated_at from subscriptions")
     assert (row["status"], row["terminated_at"].isoformat()) == ("terminated", "2026-01-25T00:00:00+00:00")
+
+
+@pytest.mark.parametrize("path", ["customers/c1", "plans/p"])
+async def test_deletions_wait(waiting: Seller, path: str) -> None:
+    """Spec 03 §6.7: not refused, but done only when the taxes are known."""
+    invoice = await paid_in_advance(waiting)
+    await waiting.box.call("DELETE", path)
+    await waiting.box.advance("2026-01-10T10:00:00Z")
+    [row] = await waiting.rows("select status from subscriptions")
+    assert row["status"] == "active"
+    await answer(waiting)
+    await waiting.box.advance("2026-01-10T11:00:00Z")
+    [row] = await waiting.rows("select status from subscriptions")
+    assert row["status"] == "terminated"
+    assert (await waiting.box.invoice(invoice["lago_id"]))["status"] == "finalized"
+    notes = (await waiting.box.call("GET", "credit_notes"))["credit_notes"]
+    assert [note["invoice_number"] for note in notes] == [(await waiting.box.invoice(invoice["lago_id"]))["number"]]
+
+
+async def test_drafts_of_a_deleted_customer_go_with_the_answer(waiting: Seller) -> None:
+    await waiting.box.customer(billing_configuration={"invoice_grace_period": 20})
+    await waiting.box.plan("p", 3100)
+    await waiting.box.subscribe()
+    await waiting.box.advance("2026-02-01T10:00:00Z")
+    [draft] = await waiting.box.invoices()
+    await waiting.box.call("DELETE", "customers/c1")
+    await waiting.box.advance("2026-02-02T10:00:00Z")
+    assert (await waiting.box.invoice(draft["lago_id"]))["status"] == "draft"
+    await invalid(waiting)
+    assert (await waiting.box.invoice(draft["lago_id"]))["status"] == "finalized"
+
+
+async def test_invoices_made_while_the_answer_comes(waiting: Seller) -> None:
+    """Whoever comes first: each invoice is issued once, with the taxes of the answer."""
+    add_on = {"name": "Setup", "code": "setup", "amount_cents": 1000, "amount_currency": "EUR"}
+    await waiting.box.call("POST", "add_ons", {"add_on": add_on})
+    body = {"invoice": {"external_customer_id": "c1", "currency": "EUR", "fees": [{"add_on_code": "setup"}]}}
+    waiting.vies.recover()
+    waiting.vies.forget("IT12345678901")
+    waiting.vies.delay = 0.2
+    await waiting.run("update vies_checks set next_attempt_at = now() - interval '1 second'")
+    await queue_due_checks(waiting.box.runtime)
+
+    statuses: list[str] = []
+
+    async def sell() -> None:
+        while "finalized" not in statuses:
+            statuses.append((await waiting.box.call("POST", "invoices", body))["invoice"]["status"])
+
+    await asyncio.gather(sell(), sell(), waiting.run_one("customer.vies_check"))
+    assert set(statuses) == {"pending", "finalized"}, "some before, some after the answer"
+    await waiting.jobs()
+    invoices = await waiting.box.invoices()
+    assert {(item["status"], item["total_amount_cents"]) for item in invoices} == {("finalized", 1220)}
+    assert sorted(item["sequential_id"] for item in invoices) == list(range(1, len(statuses) + 1))
 
 
 async def test_disabling_lets_waiting_invoices_go(waiting: Seller) -> None:
