@@ -145,6 +145,37 @@ class MembershipRoleEnum(Enum):
     finance = "finance"
 
 
+@strawberry.enum(description="State of a coupon.")
+class CouponStatusEnum(Enum):
+    active = "active"
+    terminated = "terminated"
+
+
+@strawberry.enum(description="State of a coupon that a customer was given.")
+class AppliedCouponStatusEnum(Enum):
+    active = "active"
+    terminated = "terminated"
+
+
+@strawberry.enum(description="What a coupon takes off.")
+class CouponTypeEnum(Enum):
+    fixed_amount = "fixed_amount"
+    percentage = "percentage"
+
+
+@strawberry.enum(description="How often a coupon reduces invoices.")
+class CouponFrequencyEnum(Enum):
+    once = "once"
+    recurring = "recurring"
+    forever = "forever"
+
+
+@strawberry.enum(description="Whether a coupon ends at a date.")
+class CouponExpirationEnum(Enum):
+    no_expiration = "no_expiration"
+    time_limit = "time_limit"
+
+
 @strawberry.enum(description="State of an invitation.")
 class InviteStatusEnum(Enum):
     pending = "pending"

@@ -15,6 +15,7 @@ from billwright.graphql.limits import MAX_TOKENS, WithinLimits
 from billwright.graphql.mutations.access import AccessMutations
 from billwright.graphql.mutations.adjusted_fees import AdjustedFeeMutations
 from billwright.graphql.mutations.catalog import CatalogMutations
+from billwright.graphql.mutations.coupons import CouponMutations
 from billwright.graphql.mutations.customers import CustomerMutations
 from billwright.graphql.mutations.developers import DeveloperMutations
 from billwright.graphql.mutations.invoices import InvoiceMutations
@@ -27,6 +28,7 @@ from billwright.graphql.mutations.wallets import WalletMutations
 from billwright.graphql.mutations.webhooks import WebhookMutations
 from billwright.graphql.queries.access import AccessQueries
 from billwright.graphql.queries.catalog import CatalogQueries
+from billwright.graphql.queries.coupons import CouponQueries
 from billwright.graphql.queries.customers import CustomerQueries
 from billwright.graphql.queries.developers import DeveloperQueries
 from billwright.graphql.queries.explanations import ExplanationQueries
@@ -45,6 +47,7 @@ Query = merge_types(
     (
         AccessQueries,
         CatalogQueries,
+        CouponQueries,
         CustomerQueries,
         DeveloperQueries,
         ExplanationQueries,
@@ -64,6 +67,7 @@ Mutation = merge_types(
         AccessMutations,
         AdjustedFeeMutations,
         CatalogMutations,
+        CouponMutations,
         CustomerMutations,
         DeveloperMutations,
         InvoiceMutations,

@@ -10,10 +10,16 @@ import httpx
 from sqlalchemy import text
 
 from billwright.billing.access.invites import create_invite
+from billwright.billing.add_ons.schemas import AddOnCreate
+from billwright.billing.add_ons.service import create_add_on
+from billwright.billing.coupons.schemas import CouponInput
+from billwright.billing.coupons.service import create_coupon
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.notifications.endpoints import create_endpoint
 from billwright.billing.notifications.models import Webhook
 from billwright.billing.notifications.schemas import EndpointInput
+from billwright.billing.taxes.schemas import TaxCreate
+from billwright.billing.taxes.service import create_tax
 from billwright.ui import csrf, sessions
 from tests.graphql.support import CLOCK, World, make_customers, make_plan, send_usage
 
@@ -90,6 +96,10 @@ async def ids(world: World) -> dict[str, str]:
                 ("invite", "invites"),
                 ("charge", "charges"),
                 ("fee", "fees"),
+                ("coupon", "coupons"),
+                ("applied", "applied_coupons"),
+                ("add_on", "add_ons"),
+                ("tax", "taxes"),
             )
         }
 
@@ -127,6 +137,17 @@ async def make_delivery(world: World) -> None:
         )
 
 
+async def make_discounts(world: World) -> None:
+    """A coupon, an add-on and a tax."""
+    async with world.runtime.database.transaction() as session:
+        ctx = await world.fresh(session)
+        coupon = {"name": "Welcome", "code": "welcome", "coupon_type": "percentage", "percentage_rate": "10"}
+        await create_coupon(ctx, CouponInput.parse({**coupon, "frequency": "once", "expiration": "no_expiration"}))
+        add_on = {"name": "Setup", "code": "setup", "amount_cents": 50000, "amount_currency": "EUR"}
+        await create_add_on(ctx, AddOnCreate.parse(add_on))
+        await create_tax(ctx, TaxCreate.parse({"name": "Reduced", "code": "reduced", "rate": "5"}))
+
+
 async def company(world: World, customers: int = 2, *, grace_days: int = 0) -> dict[str, str]:
     """Customers on a plan in advance, the first with usage; their ids, see ``ids``."""
     if grace_days:
@@ -137,6 +158,7 @@ async def company(world: World, customers: int = 2, *, grace_days: int = 0) -> d
             )
     await make_invitation(world)
     await make_delivery(world)
+    await make_discounts(world)
     await make_customers(world, await make_plan(world), customers)
     await send_usage(world, "sub_c0", 12)
     return await ids(world)

@@ -34,6 +34,14 @@ async def find_add_on(ctx: Context, code: str, *, lock: bool = False) -> AddOn:
     return add_on
 
 
+async def add_on_by_id(ctx: Context, add_on_id: UUID | None) -> AddOn:
+    """An add-on that is not deleted; raises ``NotFound("add_on")``."""
+    add_on: AddOn | None = await ctx.session.scalar(_live(ctx).where(col(AddOn.id) == add_on_id))
+    if add_on is None:
+        raise NotFound("add_on")
+    return add_on
+
+
 async def list_add_ons(ctx: Context, page: PageRequest, *, search: str | None = None) -> Page[AddOn]:
     """Add-ons, newest first; ``search`` looks for a part of name or code, ``%`` and ``_`` being literal."""
     statement = _live(ctx)

@@ -370,3 +370,17 @@ async def _taxes(ctx: Context, owner: Any, tax: Any, owner_ids: Sequence[UUID]) 
     for owner_id, row in rows:
         grouped.setdefault(owner_id, []).append(row)
     return grouped
+
+
+async def codes_by_id(ctx: Context, kind: str, ids: Sequence[UUID | None]) -> list[str]:
+    """Codes of ``plans`` or ``billable_metrics`` in the order of ``ids``; ``NotFound(kind)`` for an unknown one."""
+    model: Any = Plan if kind == "plans" else BillableMetric
+    rows = await ctx.session.execute(
+        select(col(model.id), col(model.code)).where(
+            col(model.organization_id) == ctx.organization_id, col(model.id).in_(ids), col(model.deleted_at).is_(None)
+        )
+    )
+    found = {row[0]: row[1] for row in rows}
+    if any(each not in found for each in ids):
+        raise NotFound(kind)
+    return [found[each] for each in ids]

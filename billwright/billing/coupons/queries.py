@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, select
+from sqlalchemy import case, or_, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.coupons.models import AppliedCoupon, Coupon
 from billwright.billing.customers.models import Customer
+from billwright.billing.customers.queries import like_pattern
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
 
@@ -34,11 +35,42 @@ async def find_coupon(ctx: Context, code: str, *, lock: bool = False) -> Coupon:
     return coupon
 
 
-async def list_coupons(ctx: Context, page: PageRequest) -> Page[Coupon]:
-    """Coupons: active ones first, then those without expiration, then by expiration, newest first."""
+async def coupon_by_id(ctx: Context, coupon_id: UUID | None) -> Coupon:
+    """A coupon that is not deleted; raises ``NotFound("coupon")``."""
+    coupon: Coupon | None = await ctx.session.scalar(_live(ctx).where(col(Coupon.id) == coupon_id))
+    if coupon is None:
+        raise NotFound("coupon")
+    return coupon
+
+
+async def applied_coupon_by_id(ctx: Context, applied_id: UUID | None) -> AppliedCoupon:
+    """An application of the organization; raises ``NotFound("applied_coupon")``."""
+    applied = await ctx.session.scalar(
+        select(AppliedCoupon).where(
+            col(AppliedCoupon.organization_id) == ctx.organization_id, col(AppliedCoupon.id) == applied_id
+        )
+    )
+    if applied is None:
+        raise NotFound("applied_coupon")
+    return applied
+
+
+async def list_coupons(
+    ctx: Context, page: PageRequest, *, search: str | None = None, status: str | None = None
+) -> Page[Coupon]:
+    """Coupons: active ones first, then those without expiration, then by expiration, newest first.
+
+    ``search`` looks for a part of name or code, ``%`` and ``_`` being literal.
+    """
+    statement = _live(ctx)
+    if search:
+        pattern = like_pattern(search)
+        statement = statement.where(or_(col(Coupon.name).ilike(pattern), col(Coupon.code).ilike(pattern)))
+    if status in STATUSES:
+        statement = statement.where(col(Coupon.status) == status)
     return await paginate(
         ctx.session,
-        _live(ctx).order_by(
+        statement.order_by(
             case((col(Coupon.status) == "active", 0), else_=1),
             case((col(Coupon.expiration) == "no_expiration", 0), else_=1),
             col(Coupon.expiration_at).asc().nulls_last(),

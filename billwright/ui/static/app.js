@@ -158,6 +158,18 @@
   };
   on("input", (event) => event.target.matches("[data-palette-input]") && palette.filter(event.target.value));
 
+  // --- Fields that belong to one choice of a select: data-shows names it, data-shown-for and data-when the fields -----
+  function showFor(select) {
+    $$(`[data-shown-for="${select.dataset.shows}"]`, select.form).forEach((part) => {
+      part.hidden = !part.dataset.when.split(" ").includes(select.value);
+      $$("input, select, textarea", part).forEach((control) => { control.disabled = part.hidden; });
+    });
+  }
+  on("change", (event) => { if (event.target.matches("select[data-shows]")) showFor(event.target); });
+  const showAll = () => $$("select[data-shows]").forEach(showFor);
+  on("htmx:afterSettle", showAll);
+  showAll();
+
   // --- Ticking many boxes at once ------------------------------------------------------------------------------------
   on("click", (event) => {
     const button = event.target.closest?.("[data-check]");

@@ -15,6 +15,8 @@ BUILT = frozenset(
     {
         "metrics",
         "plans",
+        "add_ons",
+        "coupons",
         "customers",
         "subscriptions",
         "invoices",

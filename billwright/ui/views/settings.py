@@ -19,10 +19,13 @@ TABS = (
     ("general", "General", "general", ("organization:view",)),
     ("invoices", "Invoices", "invoices", ("organization:invoices:view",)),
     ("emails", "E-mails", "emails", ("organization:emails:view",)),
+    ("taxes", "Taxes", "taxes", ("organization:taxes:view",)),
     ("members", "Members", "members", ("organization:members:view",)),
     ("authentication", "Authentication", "authentication", ("authentication_methods:view",)),
 )
 """Key, words, address below settings, and the permissions that show it."""
+ANY = tuple(dict.fromkeys(need for *_, needs in TABS for need in needs))
+"""Any of these permissions opens some page of the settings."""
 
 GENERAL = {
     "name": "name",

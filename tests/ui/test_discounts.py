@@ -1,0 +1,131 @@
+"""Coupons, add-ons and taxes as pages (spec 07 §7.6, §7.10)."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from billwright.ui.views.money import minor_units, written
+from tests.graphql.support import World, make_customers, make_plan
+from tests.ui.support import BASE, ids, visitor, words
+
+GIVE = "mutation($input: CreateAppliedCouponInput!){ createAppliedCoupon(input:$input){ id } }"
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "cents"),
+    [
+        ("49", "USD", "4900"),
+        ("49.5", "USD", "4950"),
+        ("49,50", "EUR", "4950"),
+        (" 1 000.05 ", "USD", "100005"),
+        ("500", "JPY", "500"),
+        ("1.234", "KWD", "1234"),
+        ("49.505", "USD", None),
+        ("0.5", "JPY", None),
+        ("1,000.00", "USD", None),
+        ("nan", "USD", None),
+        ("1e99", "USD", None),
+        ("", "USD", None),
+        ("10", "???", None),
+    ],
+)
+def test_amounts_as_people_write_them(text: str, currency: str, cents: str | None) -> None:
+    assert minor_units(text, currency) == cents
+    if cents is not None:
+        assert minor_units(written(cents, currency), currency) == cents
+
+
+async def test_a_coupon_from_form_to_customer(world: World) -> None:
+    plan = await make_plan(world)
+    await make_customers(world, plan, 1)
+    async with visitor(world) as admin:
+        assert "No coupons yet" in await admin.page(f"{BASE}/coupons")
+        fields = {"name": "Welcome", "code": "welcome", "type": "percentage", "rate": "10", "frequency": "recurring",
+                  "duration": "3", "currency": "EUR", "reusable": "yes", "plan": str(plan.id)}  # fmt: skip
+        bad = await admin.submit(f"{BASE}/create/coupon", **{**fields, "duration": "many"})
+        assert bad.status_code == 422
+        assert 'value="many"' in bad.text
+        made = await admin.submit(f"{BASE}/create/coupon", **fields)
+        page = await admin.page(made.headers["location"])
+        assert "10% off during 3 invoices" in words(page)
+        assert plan.name in page
+        taken = await admin.submit(f"{BASE}/create/coupon", **fields)
+        assert "taken" in words(taken.text)
+        coupon = made.headers["location"].rpartition("/")[2]
+        customer = (await ids(world))["customer"]
+        await world.data(GIVE, input={"couponId": coupon, "customerId": customer})
+        page = await admin.page(f"{BASE}/coupon/{coupon}")
+        assert "Customer c0" in page
+        assert "3 invoices" in words(page)
+        form = await admin.page(f"{BASE}/coupon/{coupon}/edit")
+        assert "A customer has it" in form
+        await admin.submit(f"{BASE}/coupon/{coupon}/edit", name="Hello", until="2030-01-01T00:00")
+        page = await admin.page(f"{BASE}/coupon/{coupon}")
+        assert "Hello" in page
+        assert "Jan 1, 2030" in page
+        applied = re.search(r"/applied/([0-9a-f-]{36})/remove", page)
+        assert applied is not None
+        await admin.submit(f"{BASE}/coupon/{coupon}/applied/{applied[1]}/remove")
+        assert "Remove it from" not in await admin.page(f"{BASE}/coupon/{coupon}")
+        await admin.submit(f"{BASE}/coupon/{coupon}/terminate")
+        assert "Terminated" in words(await admin.page(f"{BASE}/coupons?status=terminated"))
+        await admin.submit(f"{BASE}/coupon/{coupon}/delete")
+        assert "No coupons yet" in await admin.page(f"{BASE}/coupons")
+
+
+async def test_a_fixed_coupon_in_currency_units(world: World) -> None:
+    async with visitor(world) as admin:
+        fields = {"name": "Twenty", "code": "twenty", "type": "fixed_amount", "frequency": "once", "currency": "USD"}
+        assert (await admin.submit(f"{BASE}/create/coupon", **fields, amount="20.005")).status_code == 422
+        made = await admin.submit(f"{BASE}/create/coupon", **fields, amount="20")
+        page = await admin.page(made.headers["location"])
+        assert "$20.00 off once" in words(page)
+        form = await admin.page(made.headers["location"] + "/edit")
+        assert 'value="20.00"' in form
+
+
+async def test_add_ons(world: World) -> None:
+    async with visitor(world) as admin:
+        assert "No add-ons yet" in await admin.page(f"{BASE}/add-ons")
+        fields = {"name": "Setup", "code": "setup", "amount": "500", "currency": "USD"}
+        made = await admin.submit(f"{BASE}/create/add-on", **fields)
+        page = await admin.page(made.headers["location"])
+        assert "$500.00" in page
+        assert "add_on_code" in page
+        assert (await admin.submit(f"{BASE}/create/add-on", **fields)).status_code == 422
+        assert (
+            await admin.submit(f"{BASE}/create/add-on", **{**fields, "code": "x", "amount": "0"})
+        ).status_code == 422
+        await admin.submit(made.headers["location"] + "/edit", **{**fields, "amount": "510.50"})
+        assert "$510.50" in await admin.page(f"{BASE}/add-ons")
+        await admin.submit(made.headers["location"] + "/delete")
+        assert "No add-ons yet" in await admin.page(f"{BASE}/add-ons")
+
+
+async def test_taxes(world: World) -> None:
+    async with visitor(world) as admin:
+        assert "No taxes yet" in await admin.page(f"{BASE}/settings/taxes")
+        fields = {"name": "VAT", "code": "vat", "rate": "20", "default": "yes"}
+        assert (await admin.submit(f"{BASE}/settings/taxes", **{**fields, "rate": "much"})).status_code == 422
+        await admin.submit(f"{BASE}/settings/taxes", **fields)
+        page = await admin.page(f"{BASE}/settings/taxes")
+        assert "20%" in page
+        assert "Default" in words(page)
+        found = re.search(r"/settings/taxes/([0-9a-f-]{36})", page)
+        assert found is not None
+        await admin.submit(f"{BASE}/settings/taxes/{found[1]}", name="VAT", code="vat", rate="21.5")
+        page = await admin.page(f"{BASE}/settings/taxes")
+        assert "21.5%" in page
+        assert "Default" not in words(page)
+        await admin.submit(f"{BASE}/settings/taxes/{found[1]}/delete")
+        assert "No taxes yet" in await admin.page(f"{BASE}/settings/taxes")
+
+
+async def test_roles_see_what_they_may(world: World) -> None:
+    async with visitor(world, "manager") as manager:
+        page = await manager.page(f"{BASE}/coupons")
+        assert "/create/coupon" not in page
+        await manager.page(f"{BASE}/create/coupon", 403)
+        await manager.page(f"{BASE}/settings/taxes", 403)
