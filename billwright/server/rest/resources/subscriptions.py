@@ -149,7 +149,8 @@ OPERATIONS = [
         description="Starts at once, from a past date, or is scheduled for a future `subscription_at`. For an "
         "`external_id` that is in use, another plan is an upgrade at once if its yearly price is not lower, else a "
         "downgrade when the period ends; sending the current plan again changes nothing. `plan_overrides` gives the "
-        "subscription prices of its own, `usage_thresholds` thresholds of its own. An unknown `external_customer_id` makes a bare customer.",
+        "subscription prices of its own, `usage_thresholds` thresholds of its own. An unknown "
+        "`external_customer_id` makes a bare customer.",
         example={
             "external_customer_id": "5eb02857-a71e-4ea2-bcf9-57d3a41bc6ba",
             "plan_code": "startup",
