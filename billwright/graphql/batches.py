@@ -6,6 +6,7 @@ Every function takes the use cases' context and ids of its organization, and ans
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -17,7 +18,10 @@ from billwright.billing.adjusted_fees.models import AdjustedFee
 from billwright.billing.adjusted_fees.queries import adjusted_by_fee
 from billwright.billing.catalog.models import BillableMetric, BillableMetricFilter, Charge, Plan, PlanTax
 from billwright.billing.catalog.queries import PlanView, metric_views, plan_views
+from billwright.billing.credit_notes.models import CreditNote
 from billwright.billing.customers.models import Customer, CustomerMetadata, CustomerTax
+from billwright.billing.invoicing.billed_days import cut_by_upgrades, last_day
+from billwright.billing.invoicing.credit_lines import CreditOut, credits_of_invoices
 from billwright.billing.invoicing.models import (
     VISIBLE_STATUSES,
     Fee,
@@ -255,6 +259,17 @@ async def fees_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[
     return grouped(rows, "invoice_id")  # pyright: ignore[reportReturnType]
 
 
+async def last_day_of_fee(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, date | None]:
+    found = await _by_id(ctx, Fee, ids)
+    invoiced = await _by_id(ctx, Invoice, [fee.invoice_id for fee in found.values() if fee.invoice_id])
+    cut = await cut_by_upgrades(ctx, list(found.values()))
+    return {fee.id: last_day(fee, _zone(invoiced.get(fee.invoice_id)), cut=fee.id in cut) for fee in found.values()}
+
+
+def _zone(invoice: Invoice | None) -> str:
+    return invoice.timezone if invoice is not None else "UTC"
+
+
 async def taxes_of_fee(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[FeeTax]]:
     rows = await ctx.session.scalars(
         select(FeeTax)
@@ -287,6 +302,24 @@ async def periods_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, li
             col(InvoiceSubscription.invoice_id).in_(ids),
         )
         .order_by(col(InvoiceSubscription.id))
+    )
+    return grouped(rows, "invoice_id")
+
+
+async def credits_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[CreditOut]]:
+    return await credits_of_invoices(ctx, ids)
+
+
+async def credit_notes_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[CreditNote]]:
+    """Finalized credit notes, newest first."""
+    rows = await ctx.session.scalars(
+        select(CreditNote)
+        .where(
+            col(CreditNote.organization_id) == ctx.organization_id,
+            col(CreditNote.invoice_id).in_(ids),
+            col(CreditNote.status) == "finalized",
+        )
+        .order_by(col(CreditNote.sequential_id).desc())
     )
     return grouped(rows, "invoice_id")
 

@@ -8,6 +8,11 @@ from sqlalchemy import text
 
 from billwright.billing.add_ons.schemas import AddOnCreate
 from billwright.billing.add_ons.service import create_add_on
+from billwright.billing.coupons.applying import apply_coupon
+from billwright.billing.coupons.schemas import ApplyCoupon, CouponInput
+from billwright.billing.coupons.service import create_coupon
+from billwright.billing.credit_notes.schemas import CreditNoteCreate
+from billwright.billing.credit_notes.service import create_credit_note
 from billwright.billing.invoicing.one_off import create_one_off_invoice
 from billwright.billing.invoicing.one_off_schemas import OneOffInvoiceCreate
 from tests.graphql.support import World, make_customers, make_plan
@@ -276,3 +281,35 @@ async def test_search(world: World) -> None:
         assert (await admin.page(f"{BASE}/search?term=%25%25%25")).strip() == ""
     async with visitor(world, "finance") as finance:
         assert "calls_scale" not in await finance.page(f"{BASE}/search?term=calls"), "finance sees no metrics"
+
+
+async def test_invoice_page_names_what_reduced_it(world: World) -> None:
+    """Coupons by name, credit notes by number, and the credit notes that were issued for it (spec 04 §19.5)."""
+    await company(world, 1)
+    async with world.runtime.database.transaction() as session:
+        ctx = await world.fresh(session)
+        add_on = {"name": "Setup", "code": "setup", "amount_cents": 10000, "amount_currency": "EUR"}
+        await create_add_on(ctx, AddOnCreate.parse(add_on))
+        coupon = {"name": "Spring <sale>", "code": "spring", "coupon_type": "percentage", "percentage_rate": "10",
+                  "frequency": "forever", "expiration": "no_expiration"}  # fmt: skip
+        await create_coupon(ctx, CouponInput.parse(coupon))
+        await apply_coupon(ctx, ApplyCoupon.parse({"external_customer_id": "c0", "coupon_code": "spring"}))
+        sold = {"external_customer_id": "c0", "currency": "EUR", "fees": [{"add_on_code": "setup"}]}
+        first = await create_one_off_invoice(ctx, OneOffInvoiceCreate.parse(sold))
+        fee = text("select id from fees where invoice_id = :id")
+        fee_id = (await session.execute(fee, {"id": first.id})).scalar_one()
+        given = {"invoice_id": str(first.id), "reason": "other", "credit_amount_cents": first.total_amount_cents // 5,
+                 "items": [{"fee_id": str(fee_id), "amount_cents": 2000}]}  # fmt: skip
+        note = await create_credit_note(ctx, CreditNoteCreate.parse(given))
+        number = note.number
+    await advance(world, "2024-02-01T01:00:00Z")
+    async with world.runtime.database.reading() as session:
+        latest = text("select id from invoices where invoice_type = 'subscription' order by issuing_date desc limit 1")
+        second = (await session.execute(latest)).scalar_one()
+    async with visitor(world) as admin:
+        page = words(await admin.page(f"{BASE}/invoice/{first.id}"))
+        assert number in page, "the credit note issued for it"
+        assert "Consumed" in page
+        other = await admin.page(f"{BASE}/invoice/{second}")
+        assert "Coupon Spring &lt;sale&gt;" in other
+        assert f"Credit note {number}" in words(other)

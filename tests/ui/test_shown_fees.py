@@ -29,6 +29,7 @@ def fee(kind: str, cents: int, number: int = 1, **more: Any) -> dict[str, Any]:
         "item": {"name": "Calls"},
         "fromDatetime": "2024-01-01T00:00:00Z",
         "toDatetime": "2024-01-31T23:59:59Z",
+        "lastDay": "2024-01-31",
         "chargesFromDatetime": "2024-01-01T00:00:00Z",
         "chargesToDatetime": "2024-01-31T23:59:59Z",
         "chargesDuration": 31,

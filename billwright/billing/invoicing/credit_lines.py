@@ -65,10 +65,19 @@ def _statement(ctx: Context) -> Select[Any]:
 
 async def credits_of_invoice(ctx: Context, invoice_id: UUID) -> list[CreditOut]:
     """What reduced an invoice, in the order of use."""
+    return (await credits_of_invoices(ctx, [invoice_id])).get(invoice_id, [])
+
+
+async def credits_of_invoices(ctx: Context, invoice_ids: Sequence[UUID]) -> dict[UUID, list[CreditOut]]:
+    """What reduced each invoice, in the order of use; without the invoices that nothing has reduced."""
     rows = await ctx.session.execute(
-        _statement(ctx).where(col(Credit.invoice_id) == invoice_id).order_by(col(Credit.position), col(Credit.id))
+        _statement(ctx).where(col(Credit.invoice_id).in_(invoice_ids)).order_by(col(Credit.position), col(Credit.id))
     )
-    return [_line(*row) for row in rows]
+    found: dict[UUID, list[CreditOut]] = {}
+    for row in rows:
+        credit: Credit = row[0]
+        found.setdefault(credit.invoice_id, []).append(_line(*row))
+    return found
 
 
 async def credits_of_coupons(ctx: Context, applied_ids: Sequence[UUID]) -> dict[UUID, list[CreditOut]]:

@@ -39,6 +39,7 @@ from billwright.billing.documents.invoice_document import (
 )
 from billwright.billing.documents.render import render_invoice
 from billwright.billing.invoicing import models
+from billwright.billing.invoicing.billed_days import cut_by_upgrades, last_day
 from billwright.billing.invoicing.document_changes import recurring_breakdown
 from billwright.billing.invoicing.issuing import buyer_of, queue_document, seller_of
 from billwright.billing.invoicing.models import Credit, Fee, Invoice, InvoiceSubscription, InvoiceTax
@@ -287,6 +288,7 @@ async def _lines(
     ctx: Context, invoice: Invoice, fees: Sequence[Fee], taxes: Mapping[UUID, list[models.FeeTax]]
 ) -> tuple[FeeLine, ...]:
     true_ups = {fee.true_up_parent_fee_id: fee for fee in fees if fee.true_up_parent_fee_id is not None}
+    cut = await cut_by_upgrades(ctx, fees)
     lines: list[FeeLine] = []
     for fee in fees:
         if fee.true_up_parent_fee_id is not None:
@@ -299,6 +301,7 @@ async def _lines(
                 fee,
                 _fee_taxes(taxes.get(fee.id, [])),
                 _true_up(extra, _fee_taxes(taxes.get(extra.id, [])), invoice.timezone) if extra else None,
+                cut=fee.id in cut,
             )
         )
     return tuple(lines)
@@ -322,18 +325,20 @@ def _days(start: datetime | None, end: datetime | None, tz: str) -> int | None:
     return None if start is None or end is None else (local_date(end, tz) - local_date(start, tz)).days + 1
 
 
-async def _line(ctx: Context, invoice: Invoice, fee: Fee, taxes: tuple[FeeTax, ...], true_up: TrueUp | None) -> FeeLine:
+async def _line(
+    ctx: Context, invoice: Invoice, fee: Fee, taxes: tuple[FeeTax, ...], true_up: TrueUp | None, *, cut: bool
+) -> FeeLine:
     kind, tz, item = _KINDS[fee.fee_type], invoice.timezone, fee.item
     charged = kind is FeeKind.CHARGE
     start = (fee.charges_from_datetime if charged else fee.from_datetime) or fee.timestamp
-    end = (fee.charges_to_datetime if charged else fee.to_datetime) or fee.timestamp
+    end = last_day(fee, tz, cut=cut) or local_date(fee.timestamp, tz)
     paid: dict[str, str] | None = item.get("paid_period")
     used, total = fee.explanation.get("in_advance", {}).get("days", (None, None))
     return FeeLine(
         kind=kind,
         amount_cents=fee.amount_cents,
         from_date=date.fromisoformat(paid["from"]) if paid else local_date(start, tz),
-        to_date=date.fromisoformat(paid["to"]) if paid else local_date(end, tz),
+        to_date=date.fromisoformat(paid["to"]) if paid else end,
         units=fee.units,
         precise_unit_amount=fee.precise_unit_amount,
         invoice_display_name=fee.invoice_display_name,

@@ -17,6 +17,7 @@ from billwright.graphql.enums import (
 )
 from billwright.graphql.scalars import BigInt, DecimalText, ISO8601Date, ISO8601DateTime, JsonObject
 from billwright.graphql.types.common import Inf, f
+from billwright.graphql.types.credit_notes import CreditNote, InvoiceCredit
 from billwright.graphql.types.subscriptions import Subscription
 from billwright.graphql.types.thresholds import AppliedUsageThreshold
 
@@ -94,6 +95,10 @@ class Fee:
     async def adjusted_fee_type(self, root: FeeRow, info: Inf) -> AdjustedFeeTypeEnum | None:
         adjusted = await info.context.load(batches.adjustment_of_fee, root.id)
         return AdjustedFeeTypeEnum(adjusted.kind) if adjusted is not None and adjusted.kind else None
+
+    @strawberry.field(description="Last local day that it bills; the day of an upgrade belongs to the new plan.")
+    async def last_day(self, root: FeeRow, info: Inf) -> ISO8601Date | None:
+        return await info.context.load(batches.last_day_of_fee, root.id)
 
     @strawberry.field(description="Taxes applied.")
     async def applied_taxes(self, root: FeeRow, info: Inf) -> list[FeeAppliedTax]:
@@ -191,6 +196,17 @@ class Invoice:
         if "payments:view" not in principal.permissions:
             return None
         return await info.context.load(batches.payments_of_invoice, root.id, [])
+
+    @strawberry.field(description="What reduced it: coupons, credit notes, usage billed before; in the order of use.")
+    async def credits(self, root: Row, info: Inf) -> list[InvoiceCredit]:
+        return await info.context.load(batches.credits_of_invoice, root.id, [])
+
+    @strawberry.field(description="Credit notes issued for it, newest first; null without credit_notes:view.")
+    async def credit_notes(self, root: Row, info: Inf) -> list[CreditNote] | None:
+        principal = await info.context.principal()
+        if "credit_notes:view" not in principal.permissions:
+            return None
+        return await info.context.load(batches.credit_notes_of_invoice, root.id, [])
 
     @strawberry.field(description="Signed address of its PDF; null until downloadInvoice made one.")
     async def file_url(self, root: Row, info: Inf) -> str | None:

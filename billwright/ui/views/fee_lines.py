@@ -99,8 +99,7 @@ def _line(fee: Fee, plan: Mapping[str, Any] | None, invoice: Mapping[str, Any], 
 def _period(fee: Fee, zone: str) -> tuple[str, str]:
     charged = fee["feeType"] == "charge"
     since = fee["chargesFromDatetime"] if charged else fee["fromDatetime"]
-    until = fee["chargesToDatetime"] if charged else fee["toDatetime"]
-    return _day(since, zone), _day(until, zone)
+    return _day(since, zone), fee["lastDay"] or ""
 
 
 def minimum_note(fee: Fee, zone: str, currency: str) -> list[str]:

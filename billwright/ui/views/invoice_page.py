@@ -67,7 +67,15 @@ async def show_invoice(view: View, toast: tuple[str, str] | None = None) -> Resp
         "payment": form_of(invoice, today, view.base),
         "errors": NO_ERRORS,
         "error": None,
-        "credit_notes": [],
+        "credit_notes": [
+            {
+                "number": note["number"],
+                "amount_cents": int(note["totalAmountCents"]),
+                "currency": note["currency"],
+                "status": note["creditStatus"],
+            }
+            for note in invoice["creditNotes"] or []
+        ],
         "api": view.api("InvoicePage", "GET", f"/invoices/{invoice['id']}"),
     }
     block = "invoice" if view.is_htmx and view.request.method == "POST" else None
@@ -181,10 +189,17 @@ def totals(invoice: Data) -> list[dict[str, Any]]:
 
     if invoice["invoiceType"] == "credit":
         return [row("Total", cents("total"), "total")]
+    def reductions(kind: str, label: str, code: str = "itemCode") -> list[dict[str, Any]]:
+        return [
+            row(f"{label} {item[code]}", -int(item["amountCents"]))
+            for item in invoice["credits"]
+            if item["itemType"] == kind
+        ]
+
     rows = [row("Fees", cents("fees"))]
-    for label, name in (("Usage already billed", "progressiveBillingCredit"), ("Coupons", "coupons")):
-        if cents(name):
-            rows.append(row(label, -cents(name)))
+    if cents("progressiveBillingCredit"):
+        rows.append(row("Usage already billed", -cents("progressiveBillingCredit")))
+    rows += reductions("coupon", "Coupon", "itemName")
     rows.append(row("Subtotal, excl. tax", cents("subTotalExcludingTaxes"), "sum"))
     taxes = sorted(invoice["appliedTaxes"], key=lambda tax: -float(tax["taxRate"]))
     for tax in taxes:
@@ -193,9 +208,9 @@ def totals(invoice: Data) -> list[dict[str, Any]]:
     if not taxes:
         rows.append(row("Tax (0%)", 0))
     rows.append(row("Subtotal, incl. tax", cents("subTotalIncludingTaxes"), "sum"))
-    for label, name in (("Credit notes", "creditNotes"), ("Prepaid credits", "prepaidCredit")):
-        if cents(name):
-            rows.append(row(label, -cents(name)))
+    rows += reductions("credit_note", "Credit note")
+    if cents("prepaidCredit"):
+        rows.append(row("Prepaid credits", -cents("prepaidCredit")))
     return [*rows, row("Total", cents("total"), "total")]
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from billwright.billing.invoicing.documents import invoice_document
+from billwright.billing.invoicing.models import Invoice
 from billwright.billing.kernel.db import Database
 from tests.billing.subscriptions.lives import announced, late, life, lines, periods, same_charge, show, statuses
 from tests.support.sandbox import Sandbox
@@ -298,3 +301,41 @@ async def test_03_8_5_missed_days_are_billed_before_the_change(database: Databas
             ("2024-04-01", "old", 3100),
             ("2024-04-11", "old", 1033),
         ]
+
+
+async def test_03_6_8_the_day_of_the_upgrade_is_printed_once(database: Database) -> None:
+    """It belongs to the new plan: the old fee is billed, and printed, up to the day before; usage up to the instant."""
+    async with life(database, "2024-01-01T00:00Z") as sandbox:
+        plan = await sandbox.plan("basic", 10_000)
+        await sandbox.charge(plan, properties={"amount": "1"})
+        await sandbox.plan("pro", 20_000, pay_in_advance=True)
+        await sandbox.subscribe(plan="basic", name="Main")
+        await sandbox.send(("2024-01-10T00:00:00+00:00", 3))
+        await sandbox.advance("2024-01-16T09:00:00Z")
+        await sandbox.subscribe(plan="pro")
+        [listed] = (await sandbox.call("GET", "invoices"))["invoices"]
+        async with sandbox.context() as ctx:
+            document = await invoice_document(ctx, await ctx.session.get_one(Invoice, UUID(listed["lago_id"])))
+    printed = [
+        (str(line.kind), line.from_date.isoformat(), line.to_date.isoformat(), line.amount_cents)
+        for section in document.subscriptions
+        for line in section.fees
+    ]
+    assert printed == [
+        ("subscription", "2024-01-01", "2024-01-15", 4839),
+        ("charge", "2024-01-01", "2024-01-16", 300),
+        ("subscription", "2024-01-16", "2024-01-31", 10_323),
+    ]
+
+
+async def test_03_6_8_an_upgrade_on_the_first_day_prints_that_day(database: Database) -> None:
+    async with life(database, "2024-01-15T09:00Z") as sandbox:
+        await sandbox.plan("basic", 10_000)
+        await sandbox.plan("pro", 20_000)
+        await sandbox.subscribe(plan="basic")
+        await sandbox.subscribe(plan="pro")
+        [listed] = (await sandbox.call("GET", "invoices"))["invoices"]
+        async with sandbox.context() as ctx:
+            document = await invoice_document(ctx, await ctx.session.get_one(Invoice, UUID(listed["lago_id"])))
+    [line] = [line for section in document.subscriptions for line in section.fees]
+    assert (line.from_date.isoformat(), line.to_date.isoformat(), line.amount_cents) == ("2024-01-15", "2024-01-15", 0)
