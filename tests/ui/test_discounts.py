@@ -129,3 +129,43 @@ async def test_roles_see_what_they_may(world: World) -> None:
         assert "/create/coupon" not in page
         await manager.page(f"{BASE}/create/coupon", 403)
         await manager.page(f"{BASE}/settings/taxes", 403)
+
+
+async def test_a_metric_is_made_tried_changed_and_deleted(world: World) -> None:
+    async with visitor(world) as admin:
+        fields = {"name": "Minutes", "code": "minutes", "aggregation": "sum_agg", "type": "metered", "field": "minutes",
+        await admin.submit(f"{BASE}/billable-metric/{metric}/edit", name="Calls", code="x", aggregation="max_agg")
+        path = f"{BASE}/create/billable-metric"
+        assert "Try it on this event" in await admin.page(path)
+        tried = await admin.submit(path, **fields, do="test", payload='{"properties": {"seconds": 61}}')
+        assert "It gives 2" in words(tried.text)
+        wrong = await admin.submit(path, **{**fields, "expression": "ceil("}, do="test", payload="{}")
+        assert 'role="alert"' in wrong.text
+        more = await admin.submit(path, **fields, do="add-filter", filter_key="region", filter_values="eu, us")
+        assert more.text.count('name="filter_key"') == 2
+        bad = await admin.submit(path, **{**fields, "field": ""}, do="save")
+        assert bad.status_code == 422
+        made = await admin.submit(path, **fields, do="save", filter_key="region", filter_values="eu, us")
+        page = await admin.page(made.headers["location"])
+        assert "ceil(event.properties.seconds / 60)" in page
+        form = await admin.page(made.headers["location"] + "/edit")
+        assert 'value="eu, us"' in form
+        copy = await admin.page(f"{path}?copy={made.headers['location'].rpartition('/')[2]}")
+        assert "ceil(event.properties.seconds / 60)" in copy
+        await admin.submit(made.headers["location"] + "/edit", **{**fields, "name": "Long minutes"}, do="save")
+        assert "Long minutes" in await admin.page(f"{BASE}/billable-metrics")
+        await admin.submit(made.headers["location"] + "/delete")
+        assert "No billable metrics yet" in await admin.page(f"{BASE}/billable-metrics")
+
+
+async def test_a_metric_on_a_plan_keeps_how_it_counts(world: World) -> None:
+    await make_plan(world)
+    metric = (await ids(world))["metric"]
+    async with visitor(world) as admin:
+        form = await admin.page(f"{BASE}/billable-metric/{metric}/edit")
+        assert "how units are counted stays as it is" in form
+        await admin.submit(f"{BASE}/billable-metric/{metric}/edit", name="Calls", code="other", aggregation="max_agg")
+        page = await admin.page(f"{BASE}/billable-metric/{metric}")
+        assert "Calls" in page
+        assert "calls_scale" in page
+        assert "Its charges on 1 plan are deleted with it" in words(page)

@@ -170,6 +170,16 @@
   on("htmx:afterSettle", showAll);
   showAll();
 
+  // --- Filling a field with an example -------------------------------------------------------------------------------
+  on("click", (event) => {
+    const button = event.target.closest?.("[data-fill]");
+    if (!button) return;
+    const field = document.getElementById(button.dataset.fill);
+    field.value = button.dataset.text;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.focus();
+  });
+
   // --- Ticking many boxes at once ------------------------------------------------------------------------------------
   on("click", (event) => {
     const button = event.target.closest?.("[data-check]");

@@ -132,13 +132,21 @@ def _charge(view: View, charge: Mapping[str, Any], currency: str) -> dict[str, A
     }
 
 
+def _metric_changes(view: View) -> dict[str, bool]:
+    return {
+        "create": view.may("billable_metrics:create"),
+        "edit": view.may("billable_metrics:update"),
+        "delete": view.may("billable_metrics:delete"),
+    }
+
+
 async def metric_list(view: View) -> Response:
     """``GET /{slug}/billable-metrics``."""
     found = (await view.ask("MetricList", **view.paging(), searchTerm=view.search or None))["billableMetrics"]
     content = {
         "title": "Billable metrics",
         "url": view.url,
-        "can": _NO_CHANGES,
+        "can": _metric_changes(view),
         "search": view.query("search"),
         "page": view.pager(found["metadata"]),
         "metrics": [
@@ -194,6 +202,8 @@ async def metric_page(view: View) -> Response:
             "created_at": metric["createdAt"],
             "facts": [{"label": label, "value": value} for label, value in facts if value],
         },
+        "can": _metric_changes(view),
+        "plans": metric["plansCount"],
         "sample": formatting.curl("POST", f"{view.settings.api_url}/api/v1/events", {"event": event}),
         "api": view.api("MetricPage", "GET", f"/billable_metrics/{metric['code']}"),
     }
