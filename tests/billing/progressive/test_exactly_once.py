@@ -15,11 +15,11 @@ from billwright.billing.customers.locking import lock_customer
 from billwright.billing.customers.models import Customer
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.kernel.clock import system_now
-from billwright.billing.progressive import processing
+from billwright.billing.progressive import invoicing, processing
 from billwright.billing.progressive.models import LifetimeUsageMark, ProgressiveInvoice
 from billwright.billing.progressive.processing import check, check_marked
 from billwright.billing.scheduling.engine import run_customer
-from tests.billing.progressive.steps import closing, progressive, sell, sums, threshold
+from tests.billing.progressive.steps import closing, notes, progressive, sell, sums, threshold
 from tests.support.sandbox import Sandbox
 
 
@@ -175,3 +175,43 @@ async def test_a_check_that_fails_is_done_later(sandbox: Sandbox, monkeypatch: p
     monkeypatch.undo()
     assert await check_marked(sandbox.runtime, sandbox.organization_id) == 1
     assert len(await progressive(sandbox)) == 1
+
+
+async def test_what_fails_after_the_invoice_leaves_nothing_behind(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sell(sandbox, threshold(500))
+    await sandbox.advance("2024-02-06T12:00:00Z")
+    await send(sandbox, 700)
+
+    async def broken(*arguments: Any) -> Any:
+        raise RuntimeError("the power is gone")
+
+    monkeypatch.setattr(invoicing, "_remember", broken)
+    assert await check_marked(sandbox.runtime, sandbox.organization_id) == 0
+    assert await sandbox.invoices() == []
+    monkeypatch.undo()
+    assert await check_marked(sandbox.runtime, sandbox.organization_id) == 1
+    [invoice] = await progressive(sandbox)
+    assert invoice["sequential_id"] == 1
+
+
+async def test_an_upgrade_at_the_very_instant_of_a_progressive_invoice(sandbox: Sandbox) -> None:
+    """Events of that instant belong to the new plan, so the old one gives back what it had billed of them."""
+    await sell(sandbox, threshold(1000), plan_cents=100)
+    await sandbox.plan("more", 9000)
+    metric = (await sandbox.call("GET", "billable_metrics/calls"))["billable_metric"]["lago_id"]
+    charge = {"billable_metric_id": metric, "charge_model": "standard", "properties": {"amount": "0.01"}}
+    await sandbox.call("POST", "plans/more/charges", {"charge": charge})
+    await sandbox.advance("2024-02-06T12:00:00Z")
+    await send(sandbox, 1500)
+    assert await run_check(sandbox)
+    await sandbox.subscribe("s1", "more")
+    [note] = await notes(sandbox)
+    assert note["sub_total_excluding_taxes_amount_cents"] == 1500
+    await sandbox.advance("2024-03-01T00:00:00Z")
+    invoices = [await sandbox.invoice(item["lago_id"]) for item in await sandbox.invoices()]
+    usage = sum(
+        fee["amount_cents"] for item in invoices for fee in item["fees"] if fee["item"]["type"] == "charge"
+    ) - sum(item["progressive_billing_credit_amount_cents"] for item in invoices)
+    assert usage - 1500 == 1500
