@@ -133,8 +133,16 @@ async def test_roles_see_what_they_may(world: World) -> None:
 
 async def test_a_metric_is_made_tried_changed_and_deleted(world: World) -> None:
     async with visitor(world) as admin:
-        fields = {"name": "Minutes", "code": "minutes", "aggregation": "sum_agg", "type": "metered", "field": "minutes",
-        await admin.submit(f"{BASE}/billable-metric/{metric}/edit", name="Calls", code="x", aggregation="max_agg")
+        fields = {
+            "name": "Minutes",
+            "code": "minutes",
+            "aggregation": "sum_agg",
+            "type": "metered",
+            "field": "minutes",
+            "expression": "ceil(event.properties.seconds / 60)",
+            "rounding": "round",
+            "precision": "2",
+        }
         path = f"{BASE}/create/billable-metric"
         assert "Try it on this event" in await admin.page(path)
         tried = await admin.submit(path, **fields, do="test", payload='{"properties": {"seconds": 61}}')
