@@ -67,6 +67,9 @@ async def test_a_database_of_the_first_release_migrates_and_bills_on(empty_datab
             return [tuple(row) for row in await pool.fetch(INVOICES)]
 
         assert await invoices() == BILLED
+        active = await pool.fetch("SELECT id FROM subscriptions WHERE status = 'active' ORDER BY id")
+        assert active
+        assert await pool.fetch("SELECT subscription_id FROM lifetime_usages ORDER BY 1") == active
         async with database.transaction() as session:
             organization = await session.get_one(Organization, await pool.fetchval("SELECT id FROM organizations"))
             await begin_advance(Context(session, organization, event_store=store), datetime(2027, 1, 5, tzinfo=UTC))
