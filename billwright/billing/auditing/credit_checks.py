@@ -26,8 +26,9 @@ _LEDGER = check(
       case when t.transaction_type = 'inbound' then t.amount_cents - d.drawn else t.amount_cents end as expected,
       case when t.transaction_type = 'inbound' then t.remaining_amount_cents else d.drawn end as found
     from wallet_transactions t join wallets w on w.id = t.wallet_id
-    cross join lateral (select coalesce(sum(amount_cents), 0) as drawn from wallet_draws
-      where case when t.transaction_type = 'inbound' then inbound_id = t.id else outbound_id = t.id end) d
+    cross join lateral (select case when t.transaction_type = 'inbound'
+      then coalesce((select sum(amount_cents) from wallet_draws where inbound_id = t.id), 0)
+      else coalesce((select sum(amount_cents) from wallet_draws where outbound_id = t.id), 0) end as drawn) d
     where t.organization_id = :organization and t.status = 'settled' and {made_since("t.updated_at")}
       and {of_customers("w.customer_id")}
       and case when t.transaction_type = 'inbound' then t.remaining_amount_cents <> t.amount_cents - d.drawn

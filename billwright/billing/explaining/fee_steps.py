@@ -33,7 +33,7 @@ def subscription_steps(x: Explanation, fee: Fee) -> None:
     facts = fee.explanation
     window_step(x, fee, charges=False)
     if "days" not in facts:
-        _stored(x, fee)
+        stored_steps(x, fee)
         return
     inputs = {
         "plan_amount_cents": facts["plan_amount_cents"],
@@ -50,7 +50,7 @@ def true_up_steps(x: Explanation, fee: Fee) -> None:
     facts = fee.explanation
     window_step(x, fee, charges=True)
     if "charged_cents" not in facts:
-        _stored(x, fee)
+        stored_steps(x, fee)
         return
     inputs = {"minimum_cents": facts["minimum"], "days": facts["days"], "period_days": facts["period_days"]}
     formula = "minimum_cents * days / period_days"
@@ -135,7 +135,8 @@ def adjusted_units_steps(x: Explanation, fee: Fee) -> None:
     price_steps(x, replace(line, facts=facts, event=None, renewed=False, priced_units=fee.units))
 
 
-def _stored(x: Explanation, fee: Fee) -> None:
+def stored_steps(x: Explanation, fee: Fee) -> None:
+    """What is left where the figures behind an amount were not stored: the unrounded amount itself."""
     x.notes.append(NOT_STORED)
     amount = fee.precise_amount_cents.scaleb(-exponent(fee.currency))
     convert(x, x.add("pricing", "Stored amount", "amount", fee.currency, amount=amount))

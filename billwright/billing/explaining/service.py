@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +23,7 @@ from billwright.billing.explaining.steps import Explanation, ExplanationOut, ste
 from billwright.billing.explaining.usage_steps import usage_steps
 from billwright.billing.invoicing.charge_usage import PricedBucket
 from billwright.billing.invoicing.fee_queries import find_fee
-from billwright.billing.invoicing.models import Fee, FeeTax
+from billwright.billing.invoicing.models import Fee, FeeTax, Invoice
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.ids import parse_id
 from billwright.billing.metering.usage import CurrentUsage, UsageRequest, usage_of
@@ -45,7 +47,7 @@ async def explain_fee(ctx: Context, fee_id: str) -> ExplanationOut:
     elif adjusted == "adjusted_units":
         fee_steps.adjusted_units_steps(x, fee)
     elif fee.fee_type != "charge":
-        _BY_TYPE[fee.fee_type](x, fee)
+        _BY_TYPE.get(fee.fee_type, fee_steps.stored_steps)(x, fee)
     elif fee.true_up_parent_fee_id is not None:
         fee_steps.true_up_steps(x, fee)
     else:
@@ -77,12 +79,16 @@ async def _charge(ctx: Context, x: Explanation, fee: Fee) -> None:
         usage_steps(x, line)
         price_steps(x, line)
         return
-    edges = await first_and_last(ctx, *asked)
+    query, key = asked
+    if await _is_progressive(ctx, fee):
+        # Its window is the whole period, but it billed what had been used by then.
+        query = replace(query, upper=min(query.upper, fee.timestamp + timedelta(milliseconds=1)))
+    edges = await first_and_last(ctx, query, key)
     inputs.update(first_event=edges[0].timestamp if edges else None, last_event=edges[1].timestamp if edges else None)
     x.add("events", "Events of the fee", "count", "events", **inputs, count=line.events_count)
     usage_steps(x, line)
     price_steps(x, line)
-    now = await recount(ctx, *asked, line)
+    now = await recount(ctx, query, key, line)
     units_differ = now.units is not None and now.units != line.priced_units
     if now.events_count == line.events_count and not units_differ:
         return
@@ -104,6 +110,13 @@ async def _charge(ctx: Context, x: Explanation, fee: Fee) -> None:
     )
     if now.units is None:
         x.notes.append("Custom aggregations are not run again: the drift tells the number of events only.")
+
+
+async def _is_progressive(ctx: Context, fee: Fee) -> bool:
+    statement = select(col(Invoice.invoice_type)).where(
+        col(Invoice.organization_id) == ctx.organization_id, col(Invoice.id) == fee.invoice_id
+    )
+    return (await ctx.session.execute(statement)).scalar() == "progressive_billing"
 
 
 def _selection(fee: Fee, line: ChargeLine) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -287,3 +288,22 @@ async def test_the_audit_writes_nothing(audited: Database) -> None:
     await corrupt(audited, f"update invoices set total_amount_cents = total_amount_cents + 1 where id = {C3}")
     assert len(await findings_of(audited)) == 1
     assert await sizes() == before
+
+
+async def test_many_findings_come_one_after_the_other(audited: Database) -> None:
+    """A cursor of the server: what 60,000 findings need is far less than what they are."""
+    await corrupt(
+        audited,
+        f"""{ONE_JOB} select gen_random_uuid(), id, repeat('x', 500), '{{}}', 'queued', 0, 5,
+          now() - interval '1 hour', now() from organizations, generate_series(1, 60000) where name = 'Hooli'""",
+    )
+    number = 0
+    tracemalloc.start()
+    try:
+        async for _ in audit(audited, Request()):
+            number += 1
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert number == 60_000
+    assert peak < 10_000_000, "the findings alone are 30 MB of text"
