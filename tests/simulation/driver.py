@@ -180,6 +180,25 @@ class Driver:
         await self.sandbox.call("POST", f"invoices/{picked['lago_id']}/void")
         return await self._reference(picked)
 
+    async def _void_with_note(self, body: dict[str, Any]) -> dict[str, Any] | None:
+        picked = await self._pick(body, status="finalized")
+        if picked is None:
+            return None
+        asked = int(body["part"] * picked["sub_total_including_taxes_amount_cents"])
+        sent = {"generate_credit_note": True, "credit_amount": asked}
+        answer = await self.sandbox.rest.post(f"invoices/{picked['lago_id']}/void", sent)
+        return await self._accepted(answer, {**await self._reference(picked), "credit_amount": asked})
+
+    async def _pay_fees(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Some of the fees without an invoice are paid."""
+        dice = random.Random(body["dice"])
+        paid = []
+        for fee in await self._all("fees"):
+            if fee["lago_invoice_id"] is None and fee.get("event_transaction_id") and dice.random() < 0.7:
+                await self.sandbox.call("PUT", f"fees/{fee['lago_id']}", {"fee": {"payment_status": "succeeded"}})
+                paid.append((fee["external_subscription_id"], fee["event_transaction_id"], fee["item"]["code"]))
+        return {"fees": paid}
+
     async def _credit_note(self, body: dict[str, Any]) -> dict[str, Any] | None:
         picked = await self._pick(body, status="finalized")
         if picked is None:

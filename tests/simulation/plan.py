@@ -20,6 +20,8 @@ FEATURES = frozenset(
     "coupons wallets notes grace late voids one_offs event_fees zero endings rounding future numbering prices "
     "overrides".split()
 )
+EXTRAS = frozenset(["regrouped", "voids_with_notes"])
+"""Mixed in on demand: ``--extras``."""
 YEARS = timedelta(days=731)
 
 
@@ -87,6 +89,7 @@ def plan_life(seed: int, features: Collection[str] = FEATURES) -> Life:
     _catalogue(writer, start, currency)
     plans = _plans(writer, start, currency)
     _people(writer, start, end, plans, currency)
+    _extras(writer, random.Random(f"{seed} extras"), start, end)
     ordered = [step for *_, step in sorted(writer.steps, key=lambda item: item[:2])]
     return Life(seed, _text(start), _text(end), ordered)
 
@@ -478,3 +481,20 @@ def _office(writer: Writer, start: datetime, end: datetime) -> None:
                 }
             ]
             writer.add(at, "one_off", external_customer_id="c0", currency=currency, fees=fees)
+
+
+def _extras(writer: Writer, dice: random.Random, start: datetime, end: datetime) -> None:
+    """What has dice of its own, so that the lives without it stay as they are."""
+    if "regrouped" in writer.on:
+        for *_, step in writer.steps:
+            if step.kind == "plan":
+                for charge in step.body["charges"]:
+                    if charge.get("invoiceable") is False:
+                        charge["regroup_paid_fees"] = "invoice"
+        for _ in range(dice.randint(1, 5)):
+            writer.add(_moment(dice, start, end), "pay_fees", dice=dice.random())
+    if "voids_with_notes" in writer.on:
+        for _ in range(dice.randint(1, 3)):
+            at = _moment(dice, start + timedelta(days=60), end)
+            part = dice.choice([0, 0.5, dice.random()])
+            writer.add(at, "void_with_note", dice=dice.random(), types=["subscription"], recent=5, part=part)

@@ -8,11 +8,11 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
-from tests.simulation.checker import books, coupons, wallets, windows
+from tests.simulation.checker import books, coupons, credit_notes, wallets, windows
 from tests.simulation.checker.books import Clock, Ledger
 from tests.simulation.checker.calendar import instant, local_date
 from tests.simulation.checker.model import Charge, Customer, Event, Fee, Filter, Invoice, Metric, Plan, Subscription
-from tests.simulation.checker.money import cents, exponent, half_up, number
+from tests.simulation.checker.money import cents, exponent, half_up, number, truncated
 from tests.simulation.checker.taxes import applicable
 
 Body = Mapping[str, Any]
@@ -93,7 +93,7 @@ class Books:
         return Charge(
             self.ledger.metrics[body["metric"]], body["charge_model"], body["properties"], filters,
             body.get("pay_in_advance", False), body.get("invoiceable", True), body.get("prorated", False),
-            body.get("min_amount_cents", 0), body.get("tax_codes", []),
+            body.get("min_amount_cents", 0), body.get("tax_codes", []), body.get("regroup_paid_fees") == "invoice",
         )  # fmt: skip
 
     def _customer(self, body: Body) -> None:
@@ -311,6 +311,30 @@ class Books:
         for wallet, amount in invoice.wallets_used:
             if wallet.active:
                 wallet.take("granted", amount, next(self.ledger.order))
+
+    def _pay_fees(self, body: Body) -> None:
+        paid = {tuple(item) for item in body["fees"]}
+        for fee in self.ledger.standalone:
+            if fee.subscription and (fee.subscription.external_id, fee.transaction_id, fee.code) in paid:
+                fee.paid_at = fee.paid_at or self.ledger.now
+
+    def _void_with_note(self, body: Body) -> None:
+        """What is asked for becomes a credit note, the rest one that is voided at once (spec 04 §9)."""
+        ledger = self.ledger
+        invoice = self.invoice_at(body)
+        whole = credit_notes.creditable(invoice)
+        asked = body["credit_amount"]
+        rest = [(fee, fee.amount - fee.credited) for fee in invoice.fees]
+        invoice.voided, invoice.status = True, "voided"
+        coupons.give_back(invoice)
+        if asked:
+            items = [(fee, truncated(Fraction(amount) * asked / whole)) for fee, amount in rest if amount]
+            ledger.new_note(invoice, items, "other", (asked, 0, 0))
+        left = credit_notes.creditable(invoice)
+        if left:
+            items = [(fee, fee.amount - fee.credited) for fee, amount in rest if amount]
+            note = ledger.new_note(invoice, items, "other", (left, 0, 0))
+            note.voided, note.balance = True, 0
 
     def _credit_note(self, body: Body) -> None:
         invoice = self.invoice_at(body)

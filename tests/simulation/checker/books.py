@@ -24,7 +24,7 @@ from tests.simulation.checker.model import (
     Subscription,
 )
 from tests.simulation.checker.money import ZERO
-from tests.simulation.checker.taxes import applicable, tax_fee, tax_invoice
+from tests.simulation.checker.taxes import applicable, tax_fee, tax_invoice, tax_regrouped
 from tests.simulation.checker.wallets import Wallet
 
 _DAY = timedelta(days=1)
@@ -162,7 +162,10 @@ class Ledger:
         invoice.fees_amount = invoice.subtotal = sum(fee.amount for fee in invoice.fees)
         if reduced:
             coupons.apply(invoice, self.applications)
-        tax_invoice(invoice)
+        if invoice.kind == "advance_charges":
+            tax_regrouped(invoice)
+        else:
+            tax_invoice(invoice)
         invoice.total = invoice.subtotal + invoice.taxes_amount
         if reduced:
             credit_notes.use(invoice, self.notes)
@@ -215,6 +218,31 @@ class Ledger:
         earlier = [item for item in note.invoice.credit_notes if item is not note and not item.draft]
         note.number = f"{note.invoice.number}-CN{len(earlier) + 1:03d}"
         credit_notes.settle(note, None, earlier)
+
+    def regroup(self, subscriptions: Sequence[Subscription], t: datetime, *, ending: bool) -> None:
+        """An invoice of paid fees in advance that have none yet (spec 02 §10.5)."""
+        names = {item.external_id for item in subscriptions}
+        fees = [
+            fee
+            for fee in self.standalone
+            if fee.charge
+            and fee.charge.regroups
+            and fee.subscription
+            and fee.subscription.external_id in names
+            and fee.paid_at
+            and fee.paid_at <= t
+            and fee.usage_end
+            and (ending or fee.usage_end <= t)
+        ]
+        if not fees:
+            return
+        self.standalone = [fee for fee in self.standalone if fee not in fees]
+        first = subscriptions[0]
+        invoice = self.new_invoice("advance_charges", first.customer, first.plan.currency, t)
+        invoice.fees = fees
+        self.invoices.append(invoice)
+        self.issue(invoice)
+        invoice.payment_status, invoice.paid = "succeeded", invoice.total
 
     # -- credit notes --------------------------------------------------------------------------------------------
 
@@ -396,6 +424,8 @@ class Clock:
                 ledger.bill([windows.periodic(item, at, has_invoice=ledger.has_invoice(item)) for item in together], at)
             for item in switching:
                 switch(ledger, item, at)
+            if due:
+                ledger.regroup(due, at, ending=bool(switching))
 
     def _trial(self, at: datetime) -> None:
         ledger = self.ledger
@@ -473,6 +503,7 @@ def terminate(
     ledger.credit_unused(subscription, upgrade=False, option=option)
     if invoice == "generate":
         ledger.bill([_last_row(ledger, subscription, at, upgrade=False)], at)
+    ledger.regroup([subscription], at, ending=True)
 
 
 def upgrade(ledger: Ledger, old: Subscription, new: Subscription) -> None:
@@ -488,6 +519,7 @@ def upgrade(ledger: Ledger, old: Subscription, new: Subscription) -> None:
     if new.plan.in_advance and not ledger.in_trial(new, at):
         rows.append(windows.starting(new, at))
     ledger.bill(rows, at)
+    ledger.regroup([old], at, ending=True)
 
 
 def switch(ledger: Ledger, old: Subscription, at: datetime) -> None:

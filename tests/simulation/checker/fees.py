@@ -112,6 +112,8 @@ def _fees_of_charge(charge: Charge, row: Row, window: Window, events: list[Event
         shown, amount = amount_of(charge, properties, usage, plan.currency)
         if renewal and not shown:
             amount = ZERO  # flat amounts in advance come with the first unit (spec 02, trap 3)
+        if group and not taken and renewal:
+            continue
         if group and not taken:
             # A bucket in groups without any event has no fee (spec 01 §4.5), unless a true-up needs a parent.
             group, shown, amount = (), ZERO, ZERO

@@ -86,7 +86,7 @@ def event_fee(
     return Fee(
         "charge", cents(amount * scale), amount * scale, shown, subscription, charge.metric.code,
         bucket.values if bucket else None, dict(group), charge, transaction_id=event.transaction_id, events=1,
-        days=(window.first_day, local_date(window.end, zone)),
+        days=(window.first_day, local_date(window.end, zone)), usage_end=window.end,
         counts_for=plan_period(subscription, local_date(event.at, zone)),
     )  # fmt: skip
 

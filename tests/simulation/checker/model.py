@@ -42,6 +42,8 @@ class Charge:
     prorated: bool
     minimum: int
     taxes: list[str]
+    regroups: bool = False
+    """Paid fees of single events are put on an invoice later."""
 
 
 @dataclass
@@ -157,6 +159,8 @@ class Fee:
     fee_period: Period | None = None
     fee_start: datetime | None = None
     total_units: Fraction | None = None
+    paid_at: datetime | None = None
+    usage_end: datetime | None = None
 
 
 @dataclass(eq=False)

@@ -57,3 +57,16 @@ def tax_invoice(invoice: Invoice) -> None:
         ),
         5,
     )
+
+
+def tax_regrouped(invoice: Invoice) -> None:
+    """Paid fees in advance keep the taxes they were paid with: sums of rounded ones (spec 05 A4)."""
+    found: dict[str, tuple[int, int]] = {}
+    for fee in invoice.fees:
+        for code, rate in fee.taxes:
+            base, amount = found.get(code, (0, 0))
+            found[code] = (base + fee.amount, amount + cents(fee.amount * rate / 100))
+    invoice.applied_taxes = found
+    invoice.taxes_amount = sum(fee.tax for fee in invoice.fees)
+    share = Fraction(invoice.taxes_amount * 100, invoice.fees_amount) if invoice.fees_amount else ZERO
+    invoice.taxes_rate = half_up(share, 2)
