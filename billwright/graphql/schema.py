@@ -18,10 +18,12 @@ from billwright.graphql.mutations.catalog import CatalogMutations
 from billwright.graphql.mutations.coupons import CouponMutations
 from billwright.graphql.mutations.customers import CustomerMutations
 from billwright.graphql.mutations.developers import DeveloperMutations
+from billwright.graphql.mutations.invoice_changes import InvoiceChangeMutations
 from billwright.graphql.mutations.invoices import InvoiceMutations
 from billwright.graphql.mutations.members import MemberMutations
 from billwright.graphql.mutations.organization import OrganizationMutations
 from billwright.graphql.mutations.payments import PaymentMutations
+from billwright.graphql.mutations.plans import PlanMutations
 from billwright.graphql.mutations.single_sign_on import SingleSignOnMutations
 from billwright.graphql.mutations.taxes import TaxMutations
 from billwright.graphql.mutations.wallets import WalletMutations
@@ -70,10 +72,12 @@ Mutation = merge_types(
         CouponMutations,
         CustomerMutations,
         DeveloperMutations,
+        InvoiceChangeMutations,
         InvoiceMutations,
         MemberMutations,
         OrganizationMutations,
         PaymentMutations,
+        PlanMutations,
         SingleSignOnMutations,
         TaxMutations,
         WalletMutations,

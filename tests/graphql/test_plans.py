@@ -1,0 +1,78 @@
+"""Plans over GraphQL: everything that REST takes (spec 07 §6.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.graphql.support import World, make_plan
+
+CREATE = """mutation($input: CreatePlanInput!){ createPlan(input:$input){ id code chargesCount
+  charges{ id code chargeModel properties filters{ values properties } minAmountCents }
+  taxes{ code } usageThresholds{ amountCents } } }"""
+UPDATE = (
+    "mutation($input: UpdatePlanInput!){ updatePlan(input:$input){ name amountCents charges{ id code properties } } }"
+)
+DESTROY = "mutation($input: DestroyPlanInput!){ destroyPlan(input:$input){ id } }"
+METRIC = """mutation{ createBillableMetric(input:{ name:"Calls", code:"calls", aggregationType: count_agg,
+  filters:[{key:"region", values:["eu","us"]}] }){ id } }"""
+PACKAGE = {"amount": "5", "package_size": 100, "free_units": 0}
+TAX = 'mutation{ createTax(input:{ name:"VAT", code:"vat", rate:"20" }){ id } }'
+
+
+async def plan_input(world: World, **more: Any) -> dict[str, Any]:
+    metric = (await world.data(METRIC))["createBillableMetric"]["id"]
+    await world.data(TAX)
+    charge = {
+        "billableMetricId": metric,
+        "chargeModel": "package",
+        "properties": PACKAGE,
+        "minAmountCents": "1000",
+        "filters": [{"values": {"region": ["eu"]}, "properties": {**PACKAGE, "amount": "7"}}],
+        "taxCodes": ["vat"],
+    }
+    return {"name": "Team", "code": "team", "interval": "monthly", "amountCents": "4900", "amountCurrency": "EUR",
+            "payInAdvance": True, "charges": [charge], "taxCodes": ["vat"], "trialPeriod": "14",
+            "usageThresholds": [{"amountCents": "50000"}],
+            "minimumCommitment": {"amountCents": "9900"}, **more}  # fmt: skip
+
+
+async def test_a_plan_with_everything(world: World) -> None:
+    given = await plan_input(world)
+    made = (await world.data(CREATE, input=given))["createPlan"]
+    assert made["chargesCount"] == 1
+    (charge,) = made["charges"]
+    assert charge["chargeModel"] == "package"
+    assert charge["minAmountCents"] == "1000"
+    assert charge["filters"][0]["values"] == {"region": ["eu"]}
+    assert made["taxes"] == [{"code": "vat"}]
+    assert made["usageThresholds"] == [{"amountCents": "50000"}]
+    changed = {**given["charges"][0], "id": charge["id"], "properties": {**PACKAGE, "amount": "6"}}
+    answer = (await world.data(UPDATE, input={"id": made["id"], "name": "Teams", "charges": [changed]}))["updatePlan"]
+    assert answer["name"] == "Teams"
+    assert answer["amountCents"] == "4900"
+    assert answer["charges"][0]["id"] == charge["id"]
+    assert answer["charges"][0]["properties"]["amount"] == "6"
+    await world.data(DESTROY, input={"id": made["id"]})
+
+
+async def test_mistakes_are_named(world: World) -> None:
+    given = await plan_input(world)
+    await world.data(CREATE, input=given)
+    error = await world.error(CREATE, input=given)
+    assert error["extensions"]["details"] == {"code": ["value_already_exist"]}
+    charge = {**given["charges"][0], "properties": {"amount": "x"}}
+    error = await world.error(CREATE, input={**given, "code": "other", "charges": [charge]})
+    assert error["extensions"]["status"] == 422
+    error = await world.error(UPDATE, input={"id": "018e4b1c-7a2f-7c77-9d1e-3f5a6b7c8d90", "name": "x"})
+    assert error["extensions"]["details"] == {"plan": ["not_found"]}
+
+
+async def test_roles_and_other_organizations(world: World) -> None:
+    plan = await make_plan(world)
+    for role in ("manager", "finance"):
+        error = await world.error(DESTROY, role, input={"id": str(plan.id)})
+        assert error["extensions"]["requiredPermissions"] == ["plans:delete"]
+    async with world.client("stranger", world.other.id) as client:
+        sent = {"query": DESTROY, "variables": {"input": {"id": str(plan.id)}}}
+        answer = (await client.post("/graphql", json=sent)).json()
+    assert answer["errors"][0]["extensions"]["details"] == {"plan": ["not_found"]}
