@@ -434,7 +434,7 @@ def invoice_page(draft: bool = False) -> Data:
                       {"label": "Tax status", "value": "Succeeded"}, {"label": "NetSuite", "value": "Synced"}],
             "metadata": [{"label": "segment", "value": "enterprise"}]},
         "can": {"download": not draft, "finalize": draft, "refresh": draft, "edit": draft, "send": not draft, "collect": not draft,
-                "record_payment": not draft, "credit_note": not draft, "dispute": not draft, "void": not draft, "delete": draft},
+                "record_payment": not draft, "status": not draft, "credit_note": not draft, "dispute": not draft, "void": not draft, "delete": draft},
         "finalize": {"text": "It gets its number, $3,220.90 become due on Mar 31, 2024, and the e-mail goes to billing@acme.example."},
         "events": [
             {"icon": "circle-check", "title": "Drafted", "at": "2024-03-01T05:00:12Z", "note": "6 fees", "state": "done"},

@@ -15,6 +15,7 @@ from billwright.billing.documents.locales import load_locale
 from billwright.ui import formatting
 from billwright.ui.views.customers import customer_href, load_frame, present, shown_name
 from billwright.ui.views.fee_lines import groups
+from billwright.ui.views.invoice_actions import may
 from billwright.ui.views.invoices import TYPES, invoice_href, payment_status
 from billwright.ui.views.payments import NO_ERRORS, form_of, is_marked, may_record, no_payment_words, shown_payments
 from billwright.ui.views.support import View
@@ -53,7 +54,8 @@ async def show_invoice(view: View, toast: tuple[str, str] | None = None) -> Resp
             ],
         },
         "can": {
-            **dict.fromkeys(("send", "collect", "credit_note", "dispute", "void", "delete"), False),
+            **dict.fromkeys(("send", "collect", "credit_note", "delete"), False),
+            **may(view, invoice),
             "record_payment": may_record(view, invoice),
             "edit": may_update,
             "download": invoice["status"] in PRINTED,
@@ -189,6 +191,7 @@ def totals(invoice: Data) -> list[dict[str, Any]]:
 
     if invoice["invoiceType"] == "credit":
         return [row("Total", cents("total"), "total")]
+
     def reductions(kind: str, label: str, code: str = "itemCode") -> list[dict[str, Any]]:
         return [
             row(f"{label} {item[code]}", -int(item["amountCents"]))
