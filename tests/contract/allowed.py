@@ -33,6 +33,11 @@ DECIDED: dict[str, str] = {
     r"^POST /invoices/preview 200\.invoice\.[\w.\[\]]*\.lago_\w*id: None": "nothing is stored (spec 04 §15)",
     r"\.balance is missing$": "required without a type or a meaning; spec 05 D1 lists what a wallet shows",
     r" 429\.code is not in the contract$": "`rate_limited` (spec 07 §1.4)",
+    r"^webhook invoice\.payment_failure\.payment_provider_invoice_payment_error\.(error_details is not"
+    r"|payment_provider: None|provider_error: None)": "told even to a customer without a provider (spec 06 §5.5, §5.6)",
+    r"^webhook invoice\.payment_dispute_lost\.payment_dispute_lost\.\w+ is (missing|not in the contract)$": "one "
+    "level deeper (spec 06 §9.5)",
+    r"^POST /invoices 200\.invoice\.status: 'closed'": "an empty one that the settings do not issue (spec 04 §7)",
     r"422\.error_details: .* is not object$": "an expression's failure is bare text (spec 01 §3.5)",
     r"422\.error_details is missing$": "codes of states without fields (spec 07 §1.4)",
     r"\.graduated_ranges\[\d+\]\.(from|to)_value: .* is not integer": "ranges may have decimals (spec 02 §5)",

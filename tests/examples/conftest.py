@@ -1,5 +1,6 @@
 from tests.billing.in_advance.conftest import shop
 from tests.billing.metering.conftest import company
+from tests.contract.recorder import contract_is_kept
 from tests.support.sandbox import sandbox
 
-__all__ = ["company", "sandbox", "shop"]
+__all__ = ["company", "contract_is_kept", "sandbox", "shop"]

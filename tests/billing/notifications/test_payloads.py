@@ -16,10 +16,12 @@ from billwright.billing.notifications.payloads import build_payload
 from billwright.integrations.outbound import OutboundHttp
 from billwright.integrations.webhooks import HttpWebhookSender
 from tests.billing.notifications.conftest import BOX
+from tests.contract.recorder import contract_is_kept
 from tests.server.rest.contract import problems
 from tests.support.sandbox import Sandbox, sandbox_on
 from tests.support.webhook_receiver import Receiver
 
+__all__ = ["contract_is_kept"]
 START = "2024-01-15T10:00:00Z"
 
 
