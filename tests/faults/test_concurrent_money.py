@@ -172,6 +172,70 @@ async def test_a_wallet_never_gives_more_than_it_has(server: LiveServer) -> None
         assert sum(item["total_amount_cents"] for item in found) == 12 * 700 - taken + 300 * voids[200]
 
 
+async def test_a_purchase_paid_through_every_door_counts_once(server: LiveServer) -> None:
+    """Recorded by hand in parts, marked as paid and as failed, all at once: the credits arrive once."""
+    async with attack_on(server) as attack:
+        await customer(attack)
+        made = await wallet(attack, invoice_requires_successful_payment=True)
+        await attack.all_at_once(top_up(made, paid_credits="10") for _ in range(4))
+        await attack.settled()
+        lines = (await attack.call("GET", f"wallets/{made['lago_id']}/wallet_transactions"))["wallet_transactions"]
+        bills = [item["lago_invoice_id"] for item in lines]
+        assert len(set(bills)) == 4
+        requests: list[Request] = []
+        for bill in bills:
+            for part in range(6):
+                payment = {"invoice_id": bill, "amount_cents": 500, "reference": f"{bill[-6:]}-{part}"}
+                requests.append(("POST", "payments", {"payment": payment}))
+            for status in ("failed", "succeeded", "succeeded", "failed"):
+                requests.append(("PUT", f"invoices/{bill}", {"invoice": {"payment_status": status}}))
+        answers = await attack.all_at_once(requests)
+        assert set(statuses(answers)) <= {200, 404, 405, 422}
+        await attack.settled()
+        await attack.run_every_job_again("wallet.%", 2)
+        await check_wallets(attack)
+        await check_invoices(attack)
+        [row] = await attack.rows(
+            "select count(*) filter (where status = 'settled') as settled, count(*) as all from wallet_transactions"
+            " where organization_id = $1"
+        )
+        assert tuple(row) == (4, 4)
+        assert (await attack.call("GET", f"wallets/{made['lago_id']}"))["wallet"]["balance_cents"] == 4000
+        paid = await attack.rows(
+            "select i.total_amount_cents, i.total_paid_amount_cents, i.status, i.payment_status from invoices i"
+            " where i.organization_id = $1"
+        )
+        for total, received, status, payment_status in paid:
+            assert (total, status) == (1000, "finalized")
+            assert payment_status in ("succeeded", "failed"), "whoever wrote the status last"
+            assert received <= total
+
+
+async def test_a_customer_never_gets_a_seventh_wallet(server: LiveServer) -> None:
+    """Sixteen want a wallet, six get one, no code twice; rules that replace each other leave one active."""
+    async with attack_on(server) as attack:
+        await customer(attack)
+        body = {"external_customer_id": "c1", "rate_amount": "1", "currency": "EUR", "granted_credits": "2"}
+        answers = await attack.all_at_once(("POST", "wallets", {"wallet": body}) for _ in range(16))
+        assert statuses(answers) == {200: 6, 422: 10}
+        await attack.settled()
+        wallets = (await attack.call("GET", "wallets?external_customer_id=c1"))["wallets"]
+        assert len({item["code"] for item in wallets}) == 6
+        path = f"wallets/{wallets[0]['lago_id']}"
+        rule = {"trigger": "interval", "interval": "weekly", "paid_credits": "3"}
+        changes = [("PUT", path, {"wallet": {"recurring_transaction_rules": rules}}) for rules in ([rule], []) * 8]
+        assert statuses(await attack.all_at_once(changes)) == {200: 16}
+        ends = [("DELETE", f"wallets/{item['lago_id']}", None) for item in wallets[1:] for _ in range(3)]
+        assert statuses(await attack.all_at_once([*ends, *changes])) == {200: 31}
+        rules = await attack.rows("select status, count(*) from wallet_rules where organization_id = $1 group by 1")
+        assert {row[0]: row[1] for row in rules}.get("active", 0) <= 1
+        granted = await attack.rows(
+            "select wallet_id, count(*) from wallet_transactions where organization_id = $1 group by 1"
+        )
+        assert sorted(row[1] for row in granted) == [1] * 6
+        await check_wallets(attack)
+
+
 async def test_a_threshold_rule_buys_once_for_one_cause(server: LiveServer) -> None:
     """Sixteen changes below the threshold, and every refresh run three times more: one purchase that covers the gap."""
     async with attack_on(server) as attack:

@@ -140,9 +140,12 @@ _METADATA = bare(WalletMetadataOut)
 _FILTERS = (*PAGES, Parameter("currency"), BILLING_ENTITIES)
 _DESCRIPTION = (
     "Credits are decimal text. The first credits arrive right after the answer: granted ones at once, paid ones when "
-    "their invoice is paid."
+    "their invoice is paid. A wallet has at most one recurring top-up rule."
 )
-_CHANGE = "Currency and rate never change. A null expiration or limit removes it; an empty list in applies_to clears."
+_CHANGE = (
+    "Currency and rate never change. A null expiration or limit removes it; an empty list in applies_to clears. An "
+    "empty list of recurring_transaction_rules ends the rule, an entry with its id changes it, another one replaces it."
+)
 _LOST = "What is left in it is lost. Ending it again changes nothing."
 _EXAMPLE = {
     "name": "Main",
@@ -151,6 +154,7 @@ _EXAMPLE = {
     "paid_credits": "20",
     "granted_credits": "10",
     "applies_to": {"fee_types": ["charge"], "billable_metric_codes": []},
+    "recurring_transaction_rules": [{"trigger": "threshold", "threshold_credits": "10", "paid_credits": "20"}],
 }
 _CHANGE_EXAMPLE = {"name": "Main", "priority": 1, "expiration_at": "2030-01-01T00:00:00Z"}
 _METADATA_EXAMPLE = {"metadata": {"segment": "enterprise"}}
