@@ -28,6 +28,7 @@ async def set_status(view: View) -> Response:
     """``POST /{slug}/invoice/{id}/payment-status``."""
     status = view.posted("payment_status")
     if status not in PAYMENT_STATUSES:
+        await view.ask("PaymentForm", id=view.path("invoice"))  # an invoice of others is not there at all
         return await _answer(view, Outcome(code="value_is_invalid"), "")
     outcome = await view.change("UpdateInvoice", id=view.path("invoice"), paymentStatus=status)
     return await _answer(view, outcome, "Payment status updated")
