@@ -166,10 +166,12 @@ async def _refresh_each(
         while waiting:
             organization_id, customer_id = waiting.pop()
             try:
-                done += await _refresh(runtime, organization_id, customer_id)
+                refreshed = await _refresh(runtime, organization_id, customer_id)
             except Exception:
                 log.exception("ongoing balances not refreshed", customer_id=str(customer_id))
                 failed.add(customer_id)
+                continue
+            done += refreshed
 
     async with asyncio.TaskGroup() as group:
         for _ in range(concurrency):

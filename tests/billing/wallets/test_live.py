@@ -120,3 +120,11 @@ async def test_the_live_tick_tops_up_at_intervals(company: Sandbox) -> None:
     assert await tick(company.runtime) == 0
     await jobs(company)
     assert (await reread(company, made))["credits_balance"] == "5.0"
+
+
+async def test_the_pass_counts_all_of_its_customers(company: Sandbox) -> None:
+    for number in range(9):
+        await company.customer(f"k{number}")
+        await wallet(company, external_customer_id=f"k{number}")
+    assert await refresh_all_marked(company.runtime) == 9
+    assert await refresh_all_marked(company.runtime) == 0
