@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import func, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
@@ -20,6 +20,8 @@ from billwright.billing.explaining.shares import discounts_of, note_shares
 from billwright.billing.invoicing.fee_drafts import FeeDraft
 from billwright.billing.invoicing.models import Credit, Invoice
 from billwright.billing.invoicing.waterfall import Waterfall
+from billwright.billing.kernel.loading import column_count, columns_of, objects_of
+from billwright.billing.kernel.statements import fetch, flush
 
 UNCOUNTED = ("voided", "closed", "deleted")
 """Invoices whose credits no longer count against a coupon (spec 05 B2)."""
@@ -71,31 +73,21 @@ async def take_coupons(ctx: Context, customer: Customer, flow: Waterfall) -> Non
         _consume(ctx, applied, credit_cents, discount)
 
 
-_ACTIVE = (
-    select(AppliedCoupon, Coupon)
-    .join(Coupon, col(Coupon.id) == col(AppliedCoupon.coupon_id))
-    .where(
-        col(AppliedCoupon.organization_id) == bindparam("organization"),
-        col(AppliedCoupon.customer_id) == bindparam("customer"),
-        col(AppliedCoupon.status) == "active",
-        col(AppliedCoupon.id).not_in(
-            select(col(Credit.applied_coupon_id)).where(
-                col(Credit.invoice_id) == bindparam("invoice"), col(Credit.applied_coupon_id).is_not(None)
-            )
-        ),
-    )
-    .order_by(col(AppliedCoupon.id))
-    .with_for_update(of=AppliedCoupon)
-    .execution_options(populate_existing=True)
-)
-"""Made once: every invoice of a customer with coupons asks."""
+_ACTIVE = f"""
+select {columns_of(AppliedCoupon, "a")}, {columns_of(Coupon, "c")}
+from applied_coupons a join coupons c on c.id = a.coupon_id
+where a.organization_id = $1 and a.customer_id = $2 and a.status = 'active'
+  and not exists (select from credits where invoice_id = $3 and applied_coupon_id = a.id)
+order by a.id for update of a
+"""  # noqa: S608 - columns of the models
 
 
 async def _applications(ctx: Context, customer: Customer, flow: Waterfall) -> list[_Application]:
     """Active applications in order of use, locked, without those that are on the invoice already."""
-    wanted = {"organization": ctx.organization_id, "customer": customer.id, "invoice": flow.invoice.id}
-    rows = await ctx.session.execute(_ACTIVE, wanted)
-    found = [(applied, coupon) for applied, coupon in rows]
+    await flush(ctx.session)
+    rows = await fetch(ctx.session, _ACTIVE, ctx.organization_id, customer.id, flow.invoice.id)
+    coupons = objects_of(ctx.session, Coupon, rows, start=column_count(AppliedCoupon))
+    found = list(zip(objects_of(ctx.session, AppliedCoupon, rows), coupons, strict=True))
     limited = [coupon.id for _, coupon in found if coupon.limited_plans or coupon.limited_billable_metrics]
     metrics: dict[UUID, set[UUID]] = {}
     plans: dict[UUID, set[UUID]] = {}

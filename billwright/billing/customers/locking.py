@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
 from billwright.billing.customers.models import Customer
 from billwright.billing.kernel.db import Session
+from billwright.billing.kernel.loading import column_count, columns_of, objects_of
 from billwright.billing.kernel.statements import fetch
 
 
@@ -33,27 +34,24 @@ async def lock_customer(ctx: Context, customer_id: UUID, *, skip_locked: bool = 
     return (await ctx.session.scalars(statement)).first()
 
 
-_DUE_LOCKS = {
-    skip_locked: select(Customer, Organization)
-    .join(Organization, col(Organization.id) == col(Customer.organization_id))
-    .where(
-        col(Customer.id) == bindparam("customer"),
-        col(Customer.organization_id) == bindparam("organization"),
-    )
-    .with_for_update(of=Customer, key_share=True, skip_locked=skip_locked)
-    .execution_options(populate_existing=True)
-    for skip_locked in (False, True)
-}
-"""Made once: due work begins with it."""
+_DUE_LOCK = f"""
+select {columns_of(Customer, "c")}, {columns_of(Organization, "o")}
+from customers c join organizations o on o.id = c.organization_id
+where c.id = $1 and c.organization_id = $2 for no key update of c
+"""  # noqa: S608 - columns of the models
 
 
 async def lock_customer_with_organization(
     session: Session, organization_id: UUID, customer_id: UUID, *, skip_locked: bool = False
 ) -> tuple[Customer, Organization] | None:
     """The same with the customer's organization, in one statement: how due work begins."""
-    wanted = {"customer": customer_id, "organization": organization_id}
-    found = (await session.execute(_DUE_LOCKS[skip_locked], wanted)).first()
-    return None if found is None else (found[0], found[1])
+    statement = f"{_DUE_LOCK} skip locked" if skip_locked else _DUE_LOCK
+    rows = await fetch(session, statement, customer_id, organization_id)
+    if not rows:
+        return None
+    [customer] = objects_of(session, Customer, rows)
+    [organization] = objects_of(session, Organization, rows, start=column_count(Customer))
+    return customer, organization
 
 
 Scope = Literal["coupon", "credit_note", "prepaid_credit"]

@@ -24,7 +24,7 @@ from billwright.billing.invoicing.totals import Totals
 from billwright.billing.invoicing.writing import apply_totals, insert_fees
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.kernel.money import PRECISE
-from billwright.billing.kernel.statements import fetch
+from billwright.billing.kernel.statements import fetch, flush
 from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.taxes.computation import PaidFeeTax, regrouped_taxes
 
@@ -54,7 +54,7 @@ async def regroup_paid_fees(
     must be locked.
     """
     external_ids = sorted({item.external_id for item in subscriptions})
-    await ctx.session.flush()
+    await flush(ctx.session)
     if not await fetch(ctx.session, _ANY_PAID, ctx.organization_id, external_ids):
         return []
     fees = await _paid_fees(ctx, customer, external_ids, t, ending)

@@ -17,7 +17,7 @@ from billwright.billing.invoicing.fee_drafts import CustomerTaxes, FeeDraft
 from billwright.billing.invoicing.rows import Row
 from billwright.billing.invoicing.subscription_fees import subscription_fee_of
 from billwright.billing.invoicing.totals import Totals, totals_of
-from billwright.billing.kernel.statements import fetch
+from billwright.billing.kernel.statements import fetch, flush
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ async def compute(
 
     Raises the event store's and custom aggregators' errors; never bills partial results (spec 01 §9.2).
     """
-    await ctx.session.flush()
+    await flush(ctx.session)
     customer_taxes = await taxes_of_customer(ctx, customer)
     adjustments = await adjustments_of(ctx, invoice_id)
     fees: list[FeeDraft] = []

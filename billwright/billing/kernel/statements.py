@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, Protocol, cast
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs] - the driver is not annotated
-from sqlalchemy import Table, event, text
+from sqlalchemy import Table, event
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY, JSON
 from sqlalchemy.exc import IntegrityError
@@ -92,6 +92,16 @@ class Part:
     changes: bool = False
     conflict: str = ""
 
+    def sources(self, place: int, *, one: bool) -> str:
+        """The rows, whose first value is ``$place``; ``one``: plain values, which cost less than columns of one."""
+        types = [self.table.columns[name].type for name in self.names]
+        if any(isinstance(kind, ARRAY) for kind in types):
+            raise TypeError(f"{self.table.name}: unnest would flatten a column of arrays")
+        names = [kind.compile(dialect=_DIALECT) for kind in types]
+        if one:
+            return f"(values ({', '.join(f'${at}::{name}' for at, name in enumerate(names, place))}))"
+        return f"unnest({', '.join(f'${at}::{name}[]' for at, name in enumerate(names, place))})"
+
 
 async def insert_many(session: Session, model: Any, rows: Rows) -> None:
     """Insert ``rows`` of one table in one statement. Every row has the keys of the first; columns not named get the
@@ -113,49 +123,39 @@ async def insert_all(session: Session, *tables: tuple[Any, Rows]) -> None:
 async def run_parts(session: Session, parts: Sequence[tuple[Part, Rows]]) -> list[int]:
     """Run the parts, each with at least one row, as one statement; no row may be in two of them. Returns how many rows
     each part that ``changes`` has found, in their order."""
-    statement, encodings = _combined(tuple(part for part, _ in parts))
+    statement, encodings = _combined(tuple((part, len(rows) == 1) for part, rows in parts))
+    values: list[Any] = []
     cells = ((name, rows) for part, rows in parts for name in part.names)
-    columns = [
-        [None if row[name] is None else encoded(row[name]) for row in rows] if is_json else [row[name] for row in rows]
-        for (name, rows), is_json in zip(cells, encodings, strict=True)
-    ]
-    found = await fetch(session, statement, *columns)
+    for (name, rows), is_json in zip(cells, encodings, strict=True):
+        column = [row[name] for row in rows]
+        if is_json:
+            column = [None if value is None else encoded(value) for value in column]
+        values.append(column[0] if len(rows) == 1 else column)
+    found = await fetch(session, statement, *values)
     return list(found[0]) if found else []
 
 
-@lru_cache(maxsize=500)
-def _combined(parts: tuple[Part, ...]) -> tuple[str, tuple[bool, ...]]:
-    """The statement, and which of its columns are JSON."""
+@lru_cache(maxsize=1000)
+def _combined(parts: tuple[tuple[Part, bool], ...]) -> tuple[str, tuple[bool, ...]]:
+    """The statement for parts of one row or of several, and which of its columns are JSON."""
     texts: list[str] = []
     columns: list[Any] = []
-    for part in parts:
-        own = [part.table.columns[name] for name in part.names]
-        if any(isinstance(column.type, ARRAY) for column in own):
-            raise TypeError(f"{part.table.name}: unnest would flatten a column of arrays")
-        sources = ", ".join(
-            f"${place}::{column.type.compile(dialect=_DIALECT)}[]" for place, column in enumerate(own, len(columns) + 1)
-        )
-        columns += own
-        texts.append(_change(part, sources) if part.changes else _insert(part, sources))
-    counts = ", ".join(f"(select count(*) from part{place})" for place, part in enumerate(parts) if part.changes)  # noqa: S608 - ours
+    for part, one in parts:
+        quoted = ", ".join(f'"{name}"' for name in part.names)
+        sources = f"{part.sources(len(columns) + 1, one=one)} as given({quoted})"
+        columns += [part.table.columns[name] for name in part.names]
+        if part.changes:
+            assigned = ", ".join(f'"{name}" = given."{name}"' for name in part.names if name != "id")
+            text = f"update {part.table.name} kept set {assigned} from {sources} where kept.id = given.id returning 1"  # noqa: S608 - ours
+        else:
+            text = f"insert into {part.table.name} ({quoted}) select * from {sources} {part.conflict}"  # noqa: S608 - ours
+        texts.append(text)
+    counts = ", ".join(f"(select count(*) from part{place})" for place, (part, _) in enumerate(parts) if part.changes)  # noqa: S608 - ours
+    encodings = tuple(isinstance(column.type, JSON) for column in columns)
     if not counts and len(texts) == 1:
-        return texts[0], tuple(isinstance(column.type, JSON) for column in columns)
+        return texts[0], encodings
     named = ", ".join(f"part{place} as ({text})" for place, text in enumerate(texts))
-    return f"with {named} select {counts}", tuple(isinstance(column.type, JSON) for column in columns)
-
-
-def _insert(part: Part, sources: str) -> str:
-    quoted = ", ".join(f'"{name}"' for name in part.names)
-    return f'insert into "{part.table.name}" ({quoted}) select * from unnest({sources}) {part.conflict}'  # noqa: S608 - ours
-
-
-def _change(part: Part, sources: str) -> str:
-    quoted = ", ".join(f'"{name}"' for name in part.names)
-    values = ", ".join(f'"{name}" = given."{name}"' for name in part.names if name != "id")
-    return (
-        f'update "{part.table.name}" kept set {values} from unnest({sources}) as given({quoted})'  # noqa: S608 - ours
-        " where kept.id = given.id returning 1"
-    )
+    return f"with {named} select {counts}", encodings
 
 
 async def flush(session: Session) -> None:
@@ -169,10 +169,11 @@ async def _driver(session: Session) -> _Driver:
     known = session.info.get(_DRIVER)
     if known is not None and known[0] is transaction and transaction is not None:
         return known[1]
-    connection = await session.connection()
-    raw = await connection.get_raw_connection()
-    driver = cast(_Driver, raw.driver_connection)
-    if not driver.is_in_transaction():
-        await connection.execute(text("select"))  # SQLAlchemy begins with its first statement
+    connection = (await session.connection()).sync_connection
+    assert connection is not None
+    driver = cast(_Driver, connection.connection.driver_connection)
+    if not driver.is_in_transaction():  # SQLAlchemy begins with its own first statement
+        adapter: Any = connection.connection.dbapi_connection
+        await adapter._start_transaction()
     session.info[_DRIVER] = (session.sync_session.get_transaction(), driver)
     return driver

@@ -10,9 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
@@ -22,7 +21,8 @@ from billwright.billing.in_advance.waiting import refuse_while_events_wait
 from billwright.billing.invoicing.drafts import finalize_draft
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.overdue import flag_overdue
-from billwright.billing.kernel.statements import fetch
+from billwright.billing.kernel.loading import columns_of, objects_of
+from billwright.billing.kernel.statements import fetch, flush
 from billwright.billing.subscriptions.alerts import alert
 from billwright.billing.subscriptions.calendar.starts import StartDay
 from billwright.billing.subscriptions.life_cycle import start, terminate
@@ -48,21 +48,17 @@ class Pass:
 
 
 async def _due(ctx: Context, customer: Customer, column: str, t: datetime) -> list[Subscription]:
-    wanted = {"organization": ctx.organization_id, "customer": customer.id, "until": t}
-    return list((await ctx.session.scalars(_due_by(column), wanted)).all())
+    await flush(ctx.session)
+    rows = await fetch(ctx.session, _due_by(column), ctx.organization_id, customer.id, t)
+    return objects_of(ctx.session, Subscription, rows)
 
 
 @cache
-def _due_by(column: str) -> Select[Any]:
-    return (
-        select(Subscription)
-        .where(
-            col(Subscription.organization_id) == bindparam("organization"),
-            col(Subscription.customer_id) == bindparam("customer"),
-            col(getattr(Subscription, column)) <= bindparam("until"),
-        )
-        .order_by(col(Subscription.created_at), col(Subscription.id))
-    )
+def _due_by(column: str) -> str:
+    return f"""
+    select {columns_of(Subscription, "s")} from subscriptions s
+    where s.organization_id = $1 and s.customer_id = $2 and s.{column} <= $3 order by s.created_at, s.id
+    """  # noqa: S608 - columns of the model
 
 
 async def _activate(ctx: Context, customer: Customer, t: datetime) -> None:
@@ -125,20 +121,21 @@ PASSES = (ACTIVATION, ENDING, BILLING, TRIALS, FINALIZATION, OVERDUE, ALERTS, TO
 
 _COLUMNS = tuple(item for item in PASSES if item.due_column is not None)
 _EARLIEST = f"""
-select {", ".join(f"min({item.due_column})" for item in _COLUMNS)},
-  (select min(finalization_due_at) from invoices
-    where organization_id = $1 and customer_id = $2 and status = 'draft'),
-  (select min(overdue_due_at) from invoices
-    where organization_id = $1 and customer_id = $2 and overdue_due_at is not null),
+select due.*, billed.*,
   (select min(due_at) from wallet_rules
     where organization_id = $1 and customer_id = $2 and due_at is not null)
-from subscriptions where organization_id = $1 and customer_id = $2 and due_at <= $3
+from (select {", ".join(f"min({item.due_column})" for item in _COLUMNS)}
+    from subscriptions where organization_id = $1 and customer_id = $2 and due_at <= $3) due,
+  (select min(finalization_due_at) filter (where status = 'draft'),
+      min(overdue_due_at) filter (where overdue_due_at is not null)
+    from invoices where organization_id = $1 and customer_id = $2) billed
 """  # noqa: S608 - column names of this module
+"""``filter`` keeps the planner from looking for a customer's minimum through the due instants of all customers."""
 
 
 async def next_pass(ctx: Context, customer: Customer, until: datetime) -> tuple[datetime, Pass] | None:
     """The customer's earliest due pass at or before ``until``, by instant, then rank."""
-    await ctx.session.flush()
+    await flush(ctx.session)
     [row] = await fetch(ctx.session, _EARLIEST, ctx.organization_id, customer.id, until)
     due = [
         (instant, item)

@@ -23,7 +23,7 @@ from billwright.billing.invoicing.billing import bill
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.rows import Row, new_row
 from billwright.billing.kernel.ids import new_id
-from billwright.billing.kernel.statements import fetch
+from billwright.billing.kernel.statements import fetch, flush
 from billwright.billing.notifications.service import emit
 from billwright.billing.progressive.service import hand_over_lifetime_usage
 from billwright.billing.subscriptions.calendar.due import is_switch_day
@@ -65,7 +65,7 @@ async def pending_successors(ctx: Context, subscriptions: Sequence[Subscription]
     """Pending downgrades by the id of the subscription that they follow."""
     if not subscriptions:
         return {}
-    await ctx.session.flush()
+    await flush(ctx.session)
     if not await fetch(ctx.session, _ANY_PENDING, ctx.organization_id, [item.id for item in subscriptions]):
         return {}
     rows = await ctx.session.scalars(
