@@ -12,6 +12,7 @@ import redis.asyncio
 
 from billwright.billing.background.runtime import Runtime
 from billwright.billing.kernel.db import Database, asyncpg_url
+from billwright.billing.metering.store.postgres.connections import keep_settings
 from billwright.billing.metering.store.postgres.store import PostgresEventStore
 from billwright.jobs.dispatch import Dispatcher, open_queue
 from billwright.server.runtime import open_runtime
@@ -41,6 +42,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             asyncpg_url(database_url),
             min_size=1,
             max_size=pool_size,
+            reset=keep_settings,
             server_settings={"application_name": "billwright-worker", "timezone": "UTC"},
         )
         async with opened as pool:

@@ -21,4 +21,8 @@ async def alone(pool: Any, name: str) -> AsyncIterator[bool]:
             yield held
         finally:
             if held and not connection.is_closed():
-                await connection.execute("SELECT pg_advisory_unlock($1, $2)", NAMESPACE, key)
+                try:
+                    await connection.execute("SELECT pg_advisory_unlock($1, $2)", NAMESPACE, key)
+                except BaseException:
+                    connection.terminate()  # or the pool would hand out the lock with the connection
+                    raise

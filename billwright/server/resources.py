@@ -10,6 +10,7 @@ import redis.asyncio
 from starlette.applications import Starlette
 
 from billwright.billing.kernel.db import Database, asyncpg_url
+from billwright.billing.metering.store.postgres.connections import keep_settings
 from billwright.billing.metering.store.postgres.store import PostgresEventStore
 from billwright.jobs.dispatch import Dispatcher, open_queue
 from billwright.jobs.registration import register_handlers
@@ -35,6 +36,7 @@ async def open_resources(app: Starlette, settings: Settings, resources: AsyncExi
         asyncpg_url(settings.database_url),
         min_size=1,
         max_size=settings.database_pool_size,
+        reset=keep_settings,
         server_settings={"application_name": "billwright", "timezone": "UTC"},
     )
     resources.push_async_callback(pool.close)

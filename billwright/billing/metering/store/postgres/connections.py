@@ -34,6 +34,11 @@ class Pool(Protocol):
     def acquire(self) -> AbstractAsyncContextManager[Connection]: ...
 
 
+async def keep_settings(connection: Any) -> None:
+    """For ``reset`` of the pool: what asyncpg would clear after each use (settings, listeners, session locks, cursors)
+    is never left behind by the store, and costs a round trip. Open transactions are rolled back all the same."""
+
+
 @asynccontextmanager
 async def snapshot(pool: Pool) -> AsyncGenerator[Connection]:
     """A read-only transaction whose statements all see one state of the database."""
