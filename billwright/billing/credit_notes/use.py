@@ -29,7 +29,7 @@ async def use_credit_notes(ctx: Context, customer: Customer, flow: Waterfall) ->
     if not flow.final or not flow.held.credit_notes or flow.due_cents <= 0:
         return
     await lock_scope(ctx, "credit_note", customer.id)
-    if await _is_credited(ctx, flow.invoice.id):
+    if flow.is_stored and await _is_credited(ctx, flow.invoice.id):
         return
     notes = await ctx.session.scalars(
         _usable(ctx, customer, flow)

@@ -122,12 +122,12 @@ async def settle(
     ``issued_at``: the instant of issue where it is not the billing instant (an event that came late).
     """
     drafted = invoice.expected_finalization_date is not None
-    flow = await run_waterfall(
-        ctx, customer, invoice, computed.fees, computed.totals, final=not drafted, rows=computed.rows
-    )
-    apply_totals(invoice, flow.totals)
-    apply_credits(invoice, flow)
     with gathering(ctx.session) as jobs:
+        flow = await run_waterfall(
+            ctx, customer, invoice, computed.fees, computed.totals, final=not drafted, rows=computed.rows
+        )
+        apply_totals(invoice, flow.totals)
+        apply_credits(invoice, flow)
         if drafted:
             invoice.status = "draft"
             await emit(ctx, "invoice.drafted", "invoice", invoice.id)

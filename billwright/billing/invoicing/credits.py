@@ -100,8 +100,9 @@ async def resume_waterfall(ctx: Context, customer: Customer, invoice: Invoice, f
 
 
 async def _reduce_total(ctx: Context, customer: Customer, flow: Waterfall) -> None:
-    for step in AFTER_TAXES:
-        await step(ctx, customer, flow)
+    with ctx.session.no_autoflush:  # they read nothing that an earlier step changed; all is written together
+        for step in AFTER_TAXES:
+            await step(ctx, customer, flow)
     flow.totals = replace(flow.totals, total_amount_cents=flow.due_cents)
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import inspect
+
 from billwright.billing.access.context import Context
 from billwright.billing.customers.models import Customer
 from billwright.billing.invoicing.fee_drafts import FeeDraft
@@ -71,6 +73,11 @@ class Waterfall:
     rows_billed: Sequence[Row] = ()
     excesses: list[Excess] = field(default_factory=list[Excess])
     has_thresholds: bool = False
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the invoice has a row, so that credits may have reduced it before."""
+        return not inspect(self.invoice).transient
 
     @property
     def sub_total_excluding_taxes_cents(self) -> int:

@@ -30,7 +30,7 @@ async def pay_with_wallets(ctx: Context, customer: Customer, flow: Waterfall) ->
     if not flow.final or not flow.held.wallets or flow.due_cents <= 0:
         return
     await lock_scope(ctx, "prepaid_credit", customer.id)
-    if await _is_paid(ctx, flow.invoice):
+    if flow.is_stored and await _is_paid(ctx, flow.invoice):
         return
     wallets = await _usable(ctx, customer, flow.invoice.currency)
     metrics = await metrics_of(ctx, [wallet.id for wallet in wallets])
