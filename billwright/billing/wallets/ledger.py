@@ -11,12 +11,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, select
+from sqlalchemy import select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.customers.locking import lock_scope
 from billwright.billing.kernel.ids import new_id
+from billwright.billing.kernel.loading import columns_of, objects_of
+from billwright.billing.kernel.statements import fetch, flush
 from billwright.billing.notifications.service import emit
 from billwright.billing.wallets.amounts import Worth
 from billwright.billing.wallets.marks import mark_wallets
@@ -51,7 +53,7 @@ def new_transaction(wallet: Wallet, kind: str, worth: Worth, now: datetime, **va
         status="pending",
         amount_cents=worth.amount_cents,
         credit_amount=worth.credits,
-        **values,
+        **{"entries": [], **values},
     )
 
 
@@ -130,25 +132,20 @@ def _draw(outbound: WalletTransaction, sources: Sequence[WalletTransaction], now
     raise RuntimeError(f"wallet {outbound.wallet_id}: {rest} of {outbound.amount_cents} have no source")
 
 
+_SOURCES = f"""
+select {columns_of(WalletTransaction, "t")} from wallet_transactions t
+where t.organization_id = $1 and t.wallet_id = $2 and t.remaining_amount_cents > 0
+order by t.priority, t.transaction_status <> 'granted', t.created_at, t.id for update of t
+"""  # noqa: S608 - columns of the model
+
+
 async def sources_of(ctx: Context, wallet: Wallet) -> list[WalletTransaction]:
     """Settled inflows with a rest in the order of use: priority, granted before purchased, oldest first (D6)."""
-    rows = await ctx.session.scalars(
-        select(WalletTransaction)
-        .where(
-            col(WalletTransaction.organization_id) == ctx.organization_id,
-            col(WalletTransaction.wallet_id) == wallet.id,
-            col(WalletTransaction.remaining_amount_cents) > 0,
-        )
-        .order_by(
-            col(WalletTransaction.priority),
-            case((col(WalletTransaction.transaction_status) == "granted", 0), else_=1),
-            col(WalletTransaction.created_at),
-            col(WalletTransaction.id),
-        )
-        .with_for_update()
-        .execution_options(populate_existing=True)
+    if ctx.session.autoflush:
+        await flush(ctx.session)
+    return objects_of(
+        ctx.session, WalletTransaction, await fetch(ctx.session, _SOURCES, ctx.organization_id, wallet.id)
     )
-    return list(rows.all())
 
 
 @dataclass(slots=True)

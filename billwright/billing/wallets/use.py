@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
+from uuid import UUID
 
 from sqlalchemy import exists, select
 from sqlmodel import col
@@ -12,12 +14,13 @@ from billwright.billing.customers.locking import lock_scope
 from billwright.billing.customers.models import Customer
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.waterfall import Waterfall
+from billwright.billing.kernel.loading import columns_of, objects_of
+from billwright.billing.kernel.statements import fetch, flush
 from billwright.billing.wallets.allocation import Part, Payer, allocate
 from billwright.billing.wallets.amounts import Worth, outflow_of
 from billwright.billing.wallets.ledger import announce, new_transaction, settle_inbound, take
 from billwright.billing.wallets.marks import mark_wallets
 from billwright.billing.wallets.models import Wallet, WalletTransaction
-from billwright.billing.wallets.queries import metrics_of
 
 
 async def pay_with_wallets(ctx: Context, customer: Customer, flow: Waterfall) -> None:
@@ -33,12 +36,12 @@ async def pay_with_wallets(ctx: Context, customer: Customer, flow: Waterfall) ->
     if flow.is_stored and await _is_paid(ctx, flow.invoice):
         return
     wallets = await _usable(ctx, customer, flow.invoice.currency)
-    metrics = await metrics_of(ctx, [wallet.id for wallet in wallets])
+    metrics = await _metrics_of(ctx, wallets)
     payers = [
         Payer(
             wallet.balance_cents,
             frozenset(wallet.allowed_fee_types),
-            frozenset(str(metric.id) for metric in metrics.get(wallet.id, ())),
+            frozenset(metrics.get(wallet.id, ())),
         )
         for wallet in wallets
     ]
@@ -79,22 +82,29 @@ async def _is_paid(ctx: Context, invoice: Invoice) -> bool:
     return bool(found.scalar_one())
 
 
+_USABLE = f"""
+select {columns_of(Wallet, "w")} from wallets w
+where w.organization_id = $1 and w.customer_id = $2 and w.status = 'active' and w.currency = $3 and w.balance_cents > 0
+order by w.priority, w.created_at, w.id for update of w
+"""  # noqa: S608 - columns of the model
+_METRICS = "select wallet_id, billable_metric_id from wallet_metrics where wallet_id = any($1::uuid[])"
+
+
 async def _usable(ctx: Context, customer: Customer, currency: str) -> list[Wallet]:
     """Active wallets with money in the invoice's currency, by priority, then creation."""
-    rows = await ctx.session.scalars(
-        select(Wallet)
-        .where(
-            col(Wallet.organization_id) == ctx.organization_id,
-            col(Wallet.customer_id) == customer.id,
-            col(Wallet.status) == "active",
-            col(Wallet.currency) == currency,
-            col(Wallet.balance_cents) > 0,
-        )
-        .order_by(col(Wallet.priority), col(Wallet.created_at), col(Wallet.id))
-        .with_for_update()
-        .execution_options(populate_existing=True)
+    if ctx.session.autoflush:
+        await flush(ctx.session)
+    return objects_of(
+        ctx.session, Wallet, await fetch(ctx.session, _USABLE, ctx.organization_id, customer.id, currency)
     )
-    return list(rows.all())
+
+
+async def _metrics_of(ctx: Context, wallets: Sequence[Wallet]) -> dict[UUID, set[str]]:
+    """Ids of the metrics that wallets are limited to."""
+    found: dict[UUID, set[str]] = {}
+    for wallet_id, metric_id in await fetch(ctx.session, _METRICS, [wallet.id for wallet in wallets]):
+        found.setdefault(wallet_id, set()).add(str(metric_id))
+    return found
 
 
 async def give_wallet_credits_back(ctx: Context, customer: Customer, invoice: Invoice) -> None:
