@@ -53,7 +53,8 @@ def new_transaction(wallet: Wallet, kind: str, worth: Worth, now: datetime, **va
         status="pending",
         amount_cents=worth.amount_cents,
         credit_amount=worth.credits,
-        **{"entries": [], **values},
+        entries=values.pop("entries", []),
+        **values,
     )
 
 
