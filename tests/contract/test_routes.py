@@ -23,8 +23,7 @@ NOT_SERVED: dict[str, str] = {
     r"/fixed_charges": "beyond the scope: not served (spec 00, point 29)",
     r"/payment_requests|^\w+ /payment_receipts|/payment_methods|/checkout_url": DUNNING,
     r"/portal_url$": "the customer portal is not there yet (docs/concepts/not-yet.md)",
-    r"^GET /analytics/(invoice_collection|invoiced_usage|mrr|usage)$": "of the figures, gross revenue and overdue "
-    "balance are there (spec 07 §8)",
+    r"^GET /analytics/usage$": "usage by day is not there yet (spec 07 §8.8)",
 }
 
 

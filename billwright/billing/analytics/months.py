@@ -27,6 +27,19 @@ def months_until_now(ctx: Context, months: str | None) -> Months:
     return Months(max(start, created), _back(current, -1))
 
 
+def of_window(months: Months) -> list[date]:
+    """First days of the window's months."""
+    found = [months.start]
+    while shifted(found[-1], 1) < months.end:
+        found.append(shifted(found[-1], 1))
+    return found
+
+
+def shifted(month: date, count: int) -> date:
+    """The first day of the month ``count`` months later, earlier for negative numbers."""
+    return _back(month, -count)
+
+
 def month_text(month: date) -> str:
     """A month on the wire: its first instant."""
     return f"{month:%Y-%m}-01T00:00:00.000Z"

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from billwright.billing.access.naming import billing_entity_code
+from billwright.billing.analytics.collections import (
+    InvoiceCollectionOut,
+    InvoicedUsageOut,
+    MonthFilters,
+    invoice_collections,
+    invoiced_usages,
+)
 from billwright.billing.analytics.invoiced import (
     GrossRevenueOut,
     InvoicedFilters,
@@ -10,6 +17,7 @@ from billwright.billing.analytics.invoiced import (
     gross_revenues,
     overdue_balances,
 )
+from billwright.billing.analytics.mrr import MrrOut, monthly_recurring_revenue
 from billwright.billing.kernel.errors import NotFound
 from billwright.server.rest.envelope import listing
 from billwright.server.rest.operations import Call, Parameter, operation
@@ -34,12 +42,31 @@ async def find_all_overdue_balances(call: Call) -> list[OverdueBalanceOut]:
     return await overdue_balances(call.context, _filters(call))
 
 
+def _month_filters(call: Call) -> MonthFilters:
+    filters = _filters(call)
+    return MonthFilters(months=filters.months, currency=filters.currency)
+
+
+async def find_all_invoice_collections(call: Call) -> list[InvoiceCollectionOut]:
+    return await invoice_collections(call.context, _month_filters(call))
+
+
+async def find_all_invoiced_usages(call: Call) -> list[InvoicedUsageOut]:
+    return await invoiced_usages(call.context, _month_filters(call))
+
+
+async def find_all_mrrs(call: Call) -> list[MrrOut]:
+    return await monthly_recurring_revenue(call.context, _month_filters(call))
+
+
 _PARAMETERS = (
     Parameter("currency", "ISO 4217 code."),
     Parameter("external_customer_id", "One customer's figures; an unknown one has none."),
     Parameter("months", "So many calendar months, the current one included; all since you started without it."),
     Parameter("billing_entity_code"),
 )
+
+_MONTHS = tuple(each for each in _PARAMETERS if each.name != "external_customer_id")
 
 OPERATIONS = [
     operation(
@@ -61,4 +88,32 @@ OPERATIONS = [
         description="What overdue invoices still ask for, by the month in which they were due, with their ids.",
         parameters=_PARAMETERS,
     )(find_all_overdue_balances),
+    operation(
+        "GET",
+        "/analytics/invoice_collection",
+        permission="analytic:read",
+        answer=listing("invoice_collections", InvoiceCollectionOut),
+        summary="Issued invoices by month and payment status",
+        description="Numbers and totals of issued invoices by issuing month, payment status and currency. Without a "
+        "currency, a month without invoices is a row of zeros.",
+        parameters=_MONTHS,
+    )(find_all_invoice_collections),
+    operation(
+        "GET",
+        "/analytics/invoiced_usage",
+        permission="analytic:read",
+        answer=listing("invoiced_usages", InvoicedUsageOut),
+        summary="Invoiced usage by month and billable metric",
+        description="Charges of issued invoices less their coupons, by the month in which they were made.",
+        parameters=_MONTHS,
+    )(find_all_invoiced_usages),
+    operation(
+        "GET",
+        "/analytics/mrr",
+        permission="analytic:read",
+        answer=listing("mrrs", MrrOut),
+        summary="Monthly recurring revenue",
+        description="Subscription fees of issued invoices, taxes included, spread over the months that they pay.",
+        parameters=_MONTHS,
+    )(find_all_mrrs),
 ]

@@ -1,0 +1,124 @@
+"""Issued invoices by payment state, and what usage was invoiced, by month (spec 07 §8.5, §8.6).
+
+All amounts in minor units of the row's currency, rounded half up once per row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import text
+from typing_extensions import TypedDict
+
+from billwright.billing.access.context import Context
+from billwright.billing.analytics.months import Months, month_text, months_until_now, of_window
+from billwright.billing.kernel.money import round_half_up
+
+
+@dataclass(frozen=True, slots=True)
+class MonthFilters:
+    """``months`` as sent (``months.months_until_now``), ``currency`` in any case."""
+
+    months: str | None = None
+    currency: str | None = None
+
+    @property
+    def code(self) -> str | None:
+        return self.currency.upper() if self.currency else None
+
+
+class InvoiceCollectionOut(TypedDict):
+    month: str
+    payment_status: str | None
+    invoices_count: int
+    amount_cents: int
+    currency: str | None
+
+
+class InvoicedUsageOut(TypedDict):
+    month: str
+    code: str
+    amount_cents: int
+    currency: str
+
+
+_COLLECTIONS = text("""
+    select date_trunc('month', issuing_date)::date, payment_status, currency, count(*), sum(total_amount_cents)::bigint
+      from invoices
+     where organization_id = :org and status = 'finalized' and payment_dispute_lost_at is null
+       and issuing_date >= :start and issuing_date < :end
+       and (cast(:currency as text) is null or currency = :currency)
+     group by 1, 2, 3 order by 1, 2, 3
+""")
+_USAGE = text("""
+    select date_trunc('month', f.created_at at time zone 'UTC')::date, m.code, f.currency,
+           sum(f.amount_cents - f.precise_coupons_amount_cents)
+      from fees f
+      join invoices i on i.id = f.invoice_id
+      join charges c on c.id = f.charge_id
+      join billable_metrics m on m.id = c.billable_metric_id
+     where f.organization_id = :org and f.fee_type = 'charge' and f.deleted_at is null
+       and i.status = 'finalized' and i.payment_dispute_lost_at is null
+       and f.created_at >= cast(:start as date)::timestamp at time zone 'UTC'
+       and f.created_at < cast(:end as date)::timestamp at time zone 'UTC'
+       and (cast(:currency as text) is null or f.currency = :currency)
+     group by 1, 2, 3
+""")
+
+
+async def invoice_collections(ctx: Context, filters: MonthFilters) -> list[InvoiceCollectionOut]:
+    """Finalized, undisputed invoices by issuing month, payment state and currency.
+
+    Without a currency a month without invoices is a row of zeros, with one it is left out.
+    """
+    months = months_until_now(ctx, filters.months)
+    rows = (await ctx.session.execute(_COLLECTIONS, _parameters(ctx, months, filters.code))).all()
+    found: list[InvoiceCollectionOut] = [
+        {
+            "month": month_text(month),
+            "payment_status": status,
+            "invoices_count": count,
+            "amount_cents": amount,
+            "currency": currency,
+        }
+        for month, status, currency, count, amount in rows
+    ]
+    if filters.code is None:
+        known = {row[0] for row in rows}
+        for month in of_window(months):
+            if month not in known:
+                found.append(_empty(month))
+        found.sort(key=lambda row: (row["month"], row["payment_status"] or "", row["currency"] or ""))
+    return found
+
+
+def _empty(month: date) -> InvoiceCollectionOut:
+    return {
+        "month": month_text(month),
+        "payment_status": None,
+        "invoices_count": 0,
+        "amount_cents": 0,
+        "currency": None,
+    }
+
+
+async def invoiced_usages(ctx: Context, filters: MonthFilters) -> list[InvoicedUsageOut]:
+    """Charge fees of finalized invoices less their coupons, by month of creation (UTC) and metric; newest month and
+    largest amount first. Deleted metrics keep their code.
+    """
+    months = months_until_now(ctx, filters.months)
+    rows = (await ctx.session.execute(_USAGE, _parameters(ctx, months, filters.code))).all()
+    found: list[tuple[date, str, str, int]] = [
+        (month, code, currency, int(round_half_up(Decimal(amount)))) for month, code, currency, amount in rows
+    ]
+    found.sort(key=lambda row: (-row[0].toordinal(), -row[3], row[1], row[2]))
+    return [
+        {"month": month_text(month), "code": code, "amount_cents": amount, "currency": currency}
+        for month, code, currency, amount in found
+    ]
+
+
+def _parameters(ctx: Context, months: Months, currency: str | None) -> dict[str, object]:
+    return {"org": ctx.organization_id, "start": months.start, "end": months.end, "currency": currency}
