@@ -64,6 +64,7 @@ async def _fee(sandbox: Sandbox, invoice_id: UUID, customer: str, cents: int, **
                 customer_id=UUID(customer),
                 invoice_id=invoice_id,
                 currency=columns.pop("currency", "EUR"),
+                timestamp=now,
                 amount_cents=cents,
                 **columns,
             )
