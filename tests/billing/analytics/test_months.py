@@ -65,6 +65,7 @@ async def _fee(sandbox: Sandbox, invoice_id: UUID, customer: str, cents: int, **
                 invoice_id=invoice_id,
                 currency=columns.pop("currency", "EUR"),
                 timestamp=now,
+                group_key=str(cents),
                 amount_cents=cents,
                 **columns,
             )
