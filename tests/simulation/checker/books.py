@@ -215,6 +215,7 @@ class Ledger:
     def _finalize_note(self, note: CreditNote, before: dict, after: dict) -> None:
         note.items = [_moved(fee, item, after) for fee, item in note.items]
         note.draft = False
+        note.issuing_date = self.now_local(note.invoice.customer.zone)
         earlier = [item for item in note.invoice.credit_notes if item is not note and not item.draft]
         note.number = f"{note.invoice.number}-CN{len(earlier) + 1:03d}"
         credit_notes.settle(note, None, earlier)

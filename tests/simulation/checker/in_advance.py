@@ -148,14 +148,7 @@ def _amount(
         day = local_date(event.at, window.zone)
         days = max((window.last_day - day + timedelta(days=1)).days, 0)
         return price(charge.model, properties, ceiled(billed * days / window.period.days))
-    total = measure(charge, mine, window).units
-    whole, less = (_without_first_flat(charge.model, properties, units) for units in (total, total - billed))
-    return whole - less
-
-
-def _without_first_flat(model: str, properties: dict, units: Fraction) -> Fraction:
-    """Flat amounts of tiers come with the first unit, so none counts at or below zero units (spec 02 §10.3)."""
-    amount = price(model, properties, units)
-    if units > 0 or not model.startswith("graduated"):
-        return amount
-    return amount - price(model, properties, ZERO)
+    # Usage below zero counts as zero: what is billed then starts at the first unit.
+    start = max(measure(charge, mine, window).units - billed, ZERO)
+    less = ZERO if charge.model.startswith("graduated") and not start else price(charge.model, properties, start)
+    return price(charge.model, properties, start + billed) - less
