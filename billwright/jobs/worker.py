@@ -74,6 +74,7 @@ async def work(settings: Settings) -> None:
         queue = asyncio.create_task(consume(resources, stop), name="queue")
         await stop.wait()
         log.info("worker_stopping")
+        resources.runtime.stopping.set()
         for task in passes:
             task.cancel()
         await asyncio.gather(*passes, return_exceptions=True)

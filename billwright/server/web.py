@@ -50,6 +50,9 @@ class _Server(uvicorn.Server):
             state = state.app
         first = not state.state.shutting_down
         state.state.shutting_down = True
+        runtime = getattr(state.state, "runtime", None)
+        if runtime is not None:
+            runtime.stopping.set()
         if first and self._delay:
             asyncio.get_event_loop().call_later(self._delay, super().handle_exit, sig, frame)
         else:

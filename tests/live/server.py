@@ -28,7 +28,10 @@ listening = socket.create_server(("127.0.0.1", 0))
 port = listening.getsockname()[1]
 print(port, flush=True)
 os.environ["API_URL"] = os.environ["APP_URL"] = f"http://127.0.0.1:{port}"
-serve_on(listening, Settings.from_environment())
+try:
+    serve_on(listening, Settings.from_environment())
+except KeyboardInterrupt:
+    pass
 """
 
 

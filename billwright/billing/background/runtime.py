@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,8 @@ class Runtime:
 
     ``api_url`` and ``app_url`` have no trailing slash; ``box`` opens stored secrets. ``checks_events``: whether events
     are checked each hour (spec 01 §2.12). Without ``mail`` e-mails are kept in the outbox. Without
-    ``vat_checker`` checks of VAT numbers fail as if nobody answered.
+    ``vat_checker`` checks of VAT numbers fail as if nobody answered. ``stopping`` is set when the process is asked to
+    end: what takes long and can be resumed elsewhere ends at once.
     """
 
     database: Database
@@ -33,3 +35,4 @@ class Runtime:
     checks_events: bool = True
     mail: MailSender | None = None
     vat_checker: VatChecker | None = None
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)

@@ -94,6 +94,12 @@ class RateLimited(BillingError):
     status, error, code = 429, "Too Many Requests", "rate_limited"
 
 
+class Stopping(BillingError):
+    """This process is asked to end; what it had begun goes on in another one (503)."""
+
+    status, error, code = 503, "Service Unavailable", "server_is_stopping"
+
+
 class Problems:
     """Collects validation codes per field, each code once, and raises them together."""
 

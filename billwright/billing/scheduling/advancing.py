@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 from billwright.billing.access.context import Context
-from billwright.billing.background.jobs import JobCall, job
+from billwright.billing.background.jobs import JobCall, RetryLater, job
+from billwright.billing.kernel.errors import Stopping
 from billwright.billing.kernel.outbox import enqueue
 from billwright.billing.scheduling.test_clock import advance
 
@@ -27,4 +29,7 @@ async def queue_advance(ctx: Context) -> None:
 @job("test_clock.advance")
 async def walk(call: JobCall) -> None:
     """Walk the clock of ``organization_id`` to its target."""
-    await advance(call.runtime, UUID(call.arguments["organization_id"]))
+    try:
+        await advance(call.runtime, UUID(call.arguments["organization_id"]))
+    except Stopping:
+        raise RetryLater(timedelta(0)) from None

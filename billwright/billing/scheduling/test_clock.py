@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -20,7 +21,7 @@ from billwright.billing.background.jobs import due_jobs, is_running_any, run_job
 from billwright.billing.background.runtime import Runtime
 from billwright.billing.kernel.clock import iso, system_now
 from billwright.billing.kernel.db import Session
-from billwright.billing.kernel.errors import Forbidden, NotAllowed, NotFound, ValidationFailed
+from billwright.billing.kernel.errors import Forbidden, NotAllowed, NotFound, Stopping, ValidationFailed
 from billwright.billing.metering.event_checks import check_events, next_check
 from billwright.billing.notifications.delivery import deliver_first_attempts
 from billwright.billing.scheduling.engine import next_due, run_due_in
@@ -130,10 +131,12 @@ async def advance(runtime: Runtime, organization_id: UUID) -> ClockState:
     Visits only instants at which something is due. A customer whose work fails stays due and is left out from then
     on; the clock still reaches the target. Returns when all of it, background jobs and first attempts of webhooks
     included, has ended. Safe to run again after a crash: it resumes from the stored clock.
+
+    Raises ``Stopping`` when the process is asked to end; a worker then takes the walk up again.
     """
     failed: list[dict[str, str]] = []
     async with _kept_lease(runtime, organization_id):
-        await _walk(runtime, organization_id, failed)
+        await _unless_stopped(runtime, _walk(runtime, organization_id, failed))
     async with runtime.database.reading() as session:
         organization = await session.get(Organization, organization_id)
         if organization is None:
@@ -162,8 +165,29 @@ async def resume_advances(runtime: Runtime) -> int:
         if organization_id is None:
             return done
         log.warning("sandbox advance resumed", organization_id=str(organization_id))
-        await advance(runtime, organization_id)
+        try:
+            await advance(runtime, organization_id)
+        except Stopping:
+            return done
         done += 1
+
+
+async def _unless_stopped(runtime: Runtime, walk: Coroutine[Any, Any, None]) -> None:
+    """Await ``walk``; when the process is asked to end, roll back its step and raise ``Stopping``."""
+    walking = asyncio.create_task(walk)
+    stopped = asyncio.create_task(runtime.stopping.wait())
+    try:
+        await asyncio.wait({walking, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not walking.done():
+            raise Stopping
+    finally:
+        unfinished = not walking.done()
+        for task in (walking, stopped):
+            task.cancel()
+        await asyncio.gather(walking, stopped, return_exceptions=True)
+        if unfinished:
+            log.info("sandbox advance interrupted")
+    walking.result()
 
 
 @asynccontextmanager
@@ -172,10 +196,23 @@ async def _kept_lease(runtime: Runtime, organization_id: UUID) -> AsyncGenerator
     keeper = asyncio.create_task(_keep_lease(runtime, organization_id))
     try:
         yield
+    except (Stopping, asyncio.CancelledError):
+        with contextlib.suppress(Exception):  # an unreachable database leaves it to the lease
+            await asyncio.shield(_give_up_lease(runtime, organization_id))
+        raise
     finally:
         keeper.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await keeper
+
+
+async def _give_up_lease(runtime: Runtime, organization_id: UUID) -> None:
+    """Let another process take the walk up at once."""
+    async with runtime.database.transaction() as session:
+        await session.execute(
+            text("update organizations set clock_lease_until = :now where id = :id and clock_target is not null"),
+            {"now": system_now(), "id": organization_id},
+        )
 
 
 async def _keep_lease(runtime: Runtime, organization_id: UUID) -> None:

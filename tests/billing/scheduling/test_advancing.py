@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -17,11 +18,12 @@ from billwright.billing.background.runtime import Runtime
 from billwright.billing.catalog.models import BillableMetric, Charge, Plan
 from billwright.billing.invoicing.models import Fee, Invoice
 from billwright.billing.kernel.db import Database, asyncpg_url
+from billwright.billing.kernel.errors import Stopping
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.metering.store.postgres.store import PostgresEventStore
 from billwright.billing.metering.store.protocol import EventIn
 from billwright.billing.metering.usage import current_usage
-from billwright.billing.scheduling.test_clock import advance, begin_advance
+from billwright.billing.scheduling.test_clock import advance, begin_advance, resume_advances
 from billwright.billing.subscriptions.schemas import SubscriptionCreate
 from billwright.billing.subscriptions.service import create_subscription
 
@@ -154,3 +156,40 @@ async def test_usage_becomes_fees(runtime: Runtime) -> None:
         ("subscription", Decimal(1), 3100),
         ("charge", Decimal(217), 1085),
     ]
+
+
+async def test_a_walk_that_is_stopped_is_resumed_with_the_same_books(runtime: Runtime) -> None:
+    """The process is asked to end in the middle; another one takes the clock up without waiting for a lease."""
+    organization = await sandbox(runtime, datetime(2024, 1, 1, tzinfo=UTC))
+    await plan(runtime, organization, pay_in_advance=True)
+    async with runtime.database.transaction() as session:
+        ctx = Context(session, await session.get_one(Organization, organization.id), event_store=runtime.event_store)
+        await create_subscription(
+            ctx, SubscriptionCreate(external_customer_id="c", plan_code="p", external_id="s", billing_time="calendar")
+        )
+        await begin_advance(ctx, datetime(2025, 1, 1, 12, tzinfo=UTC))
+    walking = asyncio.create_task(advance(runtime, organization.id))
+    while await _invoices(runtime, organization) < 3:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    runtime.stopping.set()
+    with pytest.raises(Stopping):
+        await walking
+    async with runtime.database.reading() as session:
+        stopped = await session.get_one(Organization, organization.id)
+        assert stopped.clock_target is not None
+        assert stopped.clock_now is not None
+        assert datetime(2024, 1, 1, tzinfo=UTC) < stopped.clock_now < stopped.clock_target
+    with pytest.raises(Stopping):
+        await advance(runtime, organization.id)
+    assert await resume_advances(Runtime(runtime.database, runtime.event_store)) == 1
+    assert await _invoices(runtime, organization) == 13
+
+
+async def _invoices(runtime: Runtime, organization: Organization) -> int:
+    async with runtime.database.reading() as session:
+        rows = await session.scalars(
+            select(Invoice).where(
+                col(Invoice.organization_id) == organization.id, col(Invoice.status).in_(("draft", "finalized"))
+            )
+        )
+        return len(rows.all())
