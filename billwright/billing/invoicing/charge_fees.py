@@ -87,7 +87,8 @@ def _adjusted(
     def unused(chosen: FilterSnapshot | None, grouped_by: dict[str, str | None]) -> FeeDraft:
         bucket = empty_bucket(charge)
         properties = chosen.properties if chosen else charge.properties
-        return charge_fee(row, replace(bucket, filter=chosen, properties=properties, grouped_by=grouped_by), taxes)
+        fee = charge_fee(row, replace(bucket, filter=chosen, properties=properties, grouped_by=grouped_by), taxes)
+        return _for_next_period(row, fee) if renews(charge, row) else fee
 
     if not adjustments:
         return fees
@@ -108,10 +109,13 @@ async def renewal_fees(ctx: Context, row: Row, charge: ChargeSnapshot, taxes: tu
     window = window_of(row.subscription.external_id, row.windows)
     whole = replace(charge, prorated=False)
     priced = await price_charge(ctx, whole, window, row.plan.amount_currency, remember=True)
+    return [_for_next_period(row, charge_fee(row, unused_is_free(bucket), taxes)) for bucket in priced]
+
+
+def _for_next_period(row: Row, fee: FeeDraft) -> FeeDraft:
     paid = row.terms.charges_period(row.windows.day)
     period = {"from": paid.start.isoformat(), "to": paid.end.isoformat()}
-    drafts = [charge_fee(row, unused_is_free(bucket), taxes) for bucket in priced]
-    return [replace(draft, item={**draft.item, "paid_period": period}) for draft in drafts]
+    return replace(fee, item={**fee.item, "paid_period": period})
 
 
 def _stored_fees(
