@@ -261,21 +261,44 @@ def _curl(server: str, path: str, method: str, described: dict[str, Any]) -> str
     return " \\\n  ".join(parts)
 
 
-def _schema_name(schema: dict[str, Any]) -> str:
-    """A readable type: ``TaxOut``, ``array of string``, ``string or null``."""
+def _schema_name(schema: dict[str, Any]) -> Markup:
+    """A readable type: ``array of string``, ``string or null``; objects of the document link to their attributes."""
     if "$ref" in schema:
-        return str(schema["$ref"]).rpartition("/")[2]
+        name = str(schema["$ref"]).rpartition("/")[2]
+        return Markup('<a href="#type-{}">{}</a>').format(name, _title(name))
     if "anyOf" in schema:
-        return " or ".join(dict.fromkeys(_schema_name(each) for each in schema["anyOf"]))
+        return Markup(" or ").join(dict.fromkeys(_schema_name(each) for each in schema["anyOf"]))
     kind = schema.get("type", "any")
     if kind == "array":
-        return "array of " + _schema_name(schema.get("items", {}))
+        return Markup("array of ") + _schema_name(schema.get("items", {}))
     if isinstance(kind, list):
-        return " or ".join(kind)
-    return f"{kind} ({schema['format']})" if "format" in schema else str(kind)
+        return Markup(" or ").join(kind)
+    return escape(f"{kind} ({schema['format']})" if "format" in schema else str(kind))
 
 
-def _fields(schema: dict[str, Any], schemas: dict[str, Any]) -> list[tuple[str, str, bool]]:
+def _title(name: str) -> str:
+    """``InvoiceFeeOut`` as ``invoice fee``, ``AddressInput`` as ``address input``."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*|[a-z0-9]+", name.removesuffix("Out"))
+    return " ".join(word.lower() for word in words) or name
+
+
+def _types(schemas: dict[str, Any], shown: Iterable[tuple[str, Markup, bool]]) -> list[dict[str, Any]]:
+    """The object types that shown attributes link to, and those that these link to; by title."""
+    found: dict[str, list[tuple[str, Markup, bool]]] = {}
+    waiting = [kind for _, kind, _ in shown]
+    while waiting:
+        for name in re.findall(r'href="#type-([^"]+)"', waiting.pop()):
+            if name not in found:
+                found[name] = _attributes(schemas[name])
+                waiting.extend(kind for _, kind, _ in found[name])
+    entries = [
+        {"id": name, "title": _title(name), "fields": fields, "enum": schemas[name].get("enum")}
+        for name, fields in found.items()
+    ]
+    return sorted(entries, key=lambda entry: (str(entry["title"]), str(entry["id"])))
+
+
+def _fields(schema: dict[str, Any], schemas: dict[str, Any]) -> list[tuple[str, Markup, bool]]:
     """Rows (name, type, mandatory) of an object schema, one level below a single root."""
     while "$ref" in schema:
         schema = schemas[schema["$ref"].rpartition("/")[2]]
@@ -286,8 +309,13 @@ def _fields(schema: dict[str, Any], schemas: dict[str, Any]) -> list[tuple[str, 
         inner = inner.get("items", inner)
         if "$ref" in inner:
             return _fields(inner, schemas)
+    return _attributes(schema)
+
+
+def _attributes(schema: dict[str, Any]) -> list[tuple[str, Markup, bool]]:
+    """Rows (name, type, mandatory) of an object schema."""
     required = schema.get("required", [])
-    return [(name, _schema_name(each), name in required) for name, each in properties.items()]
+    return [(name, _schema_name(each), name in required) for name, each in schema.get("properties", {}).items()]
 
 
 @cache
@@ -323,7 +351,10 @@ def _render(described: dict[str, Any]) -> str:
                     "curl": _curl(server, path, method, one),
                 }
             )
-    return _template().render(info=described["info"], server=server, groups=sorted(groups.items()))
+    shown = [row for group in groups.values() for one in group for row in (*one["body"], *one["answer"])]
+    return _template().render(
+        info=described["info"], server=server, groups=sorted(groups.items()), types=_types(schemas, shown)
+    )
 
 
 def _code(text: str) -> Markup:

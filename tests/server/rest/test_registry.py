@@ -154,6 +154,20 @@ async def test_the_page_needs_no_script_and_nothing_from_elsewhere(rest: RestCli
     assert (await rest.http.get("/api/v1/docs.css")).headers["Content-Type"].startswith("text/css")
 
 
+async def test_types_on_the_page_have_readable_names_and_lead_somewhere(rest: RestClient) -> None:
+    answer = await rest.http.get("/api/v1/docs")
+    page = _Page()
+    page.feed(answer.text)
+    ids = [attributes["id"] for _, attributes in page.tags if attributes.get("id")]
+    assert len(ids) == len(set(ids))
+    targets = {(attributes.get("href") or "").removeprefix("#") for tag, attributes in page.tags if tag == "a"}
+    assert {target for target in targets if target.startswith("type-")} <= set(ids)
+    assert {name for name in ids if (name or "").startswith("type-")} <= targets, "every type is linked from somewhere"
+    assert '<a href="#type-TaxOut">tax</a>' in answer.text
+    shown = re.sub(r"<[^>]*>", " ", answer.text)
+    assert re.findall(r"\b[A-Z]\w+Out\b", shown) == [], "names of our classes"
+
+
 async def test_markup_in_the_host_header_is_escaped(rest: RestClient) -> None:
     answer = await rest.http.get("/api/v1/docs", headers={"Host": "a<script>"})
     assert "<script" not in answer.text
