@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import os
+import sys
 from uuid import UUID
 
 import pytest
@@ -56,6 +60,31 @@ async def test_findings_are_printed_and_the_exit_code_is_1(
     assert finding["customer_id"] == finding["object_id"]
     assert finding["first_seen"].endswith("Z")
     assert json.loads(run("audit", "--org", clean, "--json", **environment).stdout) == {"findings": [], "count": 0}
+
+
+async def test_a_terminal_shows_how_far_it_is(environment: dict[str, str], organizations: list[str]) -> None:
+    """On standard error, so that findings can be piped."""
+    screen, child = os.openpty()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "billwright.server.cli", "audit", stdout=asyncio.subprocess.PIPE, stderr=child,
+        env={**os.environ, **environment, "TERM": "xterm", "COLUMNS": "120"},
+    )  # fmt: skip
+    os.close(child)
+    (output, _), shown = await asyncio.gather(process.communicate(), asyncio.to_thread(_read, screen))
+    os.close(screen)
+    assert b"number_gap" in output
+    assert "number_gap" not in shown
+    assert "/" in shown
+    assert process.returncode == 1
+
+
+def _read(screen: int) -> str:
+    """What a terminal shows until nobody writes to it any more."""
+    parts: list[bytes] = []
+    with contextlib.suppress(OSError):
+        while part := os.read(screen, 4096):
+            parts.append(part)
+    return b"".join(parts).decode(errors="replace")
 
 
 def test_wrong_usage(environment: dict[str, str]) -> None:

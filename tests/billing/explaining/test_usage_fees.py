@@ -272,6 +272,18 @@ async def test_dynamic_fee_in_advance(shop: Shop) -> None:
     assert (explanation["matches"], explanation["recomputed_amount_cents"]) == (True, 123)
 
 
+async def test_an_event_that_is_gone(shop: Shop) -> None:
+    """Its metric was deleted, and its events with it; the amount is still explained by what was stored."""
+    await shop.sell("sum_agg", "standard", charge_options={"invoiceable": False}, amount="2")
+    [fee] = await shop.bill_events({"v": 8, "_id": "only"})
+    async with shop.company.context() as ctx:
+        await ctx.session.execute(text("update events set deleted_at = now() where transaction_id = 'only'"))
+    explanation = await explained(shop.company, fee.id)
+    assert explanation["matches"] is False
+    assert explanation["amount_cents"] == explanation["recomputed_amount_cents"] == 1600
+    assert steps(explanation, "drift")[0]["result"] == "-1"
+
+
 async def test_prorated_fee_in_advance_and_its_renewal(shop: Shop) -> None:
     await shop.sell("unique_count_agg", charge_options={"prorated": True}, metric={"recurring": True}, amount="30")
     [fee] = await shop.bill_events({"v": "a"}, when="2024-06-16")
