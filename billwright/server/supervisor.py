@@ -15,12 +15,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 
 from billwright.server.embedded import EmbeddedServers
-from billwright.server.processes import how_ended, spawn
+from billwright.server.processes import end, how_ended, spawn
 from billwright.server.stack import DataFolder
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
@@ -122,9 +122,9 @@ class Supervisor:
 
     def _watch_servers(self, servers: EmbeddedServers) -> None:
         secrets = None
-        for name, process, start in (
-            ("PostgreSQL", servers.postgres, servers.start_postgres),
-            ("Valkey", servers.valkey, servers.start_valkey),
+        for name, process, start, variable in (
+            ("PostgreSQL", servers.postgres, servers.start_postgres, "DATABASE_URL"),
+            ("Valkey", servers.valkey, servers.start_valkey, "REDIS_URL"),
         ):
             if process is None or process.poll() is None:
                 continue
@@ -132,7 +132,22 @@ class Supervisor:
             time.sleep(self._server_wait)
             self._server_wait = min(self._server_wait * 2, LONGEST_WAIT)
             secrets = secrets or servers.folder.secrets()
-            start(secrets)
+            self._moved(name, variable, start(secrets), servers.folder)
+
+    def _moved(self, name: str, variable: str, url: str, folder: DataFolder) -> None:
+        """A server that found its port taken has another address: who knows the old one is started again."""
+        stale = [child for child in self.children if child.environment.get(variable, url) != url]
+        info = folder.read_info()
+        if info is not None:
+            folder.write_info(replace(info, **{variable.lower(): url}))
+        if not stale:
+            return
+        self.say(f"{name} has another port now; starting API and worker again")
+        for child in stale:
+            if child.process is not None:
+                end(child.process, (signal.SIGTERM, 5))
+            child.environment = {**child.environment, variable: url}
+            child.start()
 
     def stop(self) -> None:
         """End API and worker together, then the servers. Waits until nothing of it runs."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -156,3 +158,35 @@ def test_kill_9_of_the_supervisor_leaves_no_orphans_and_the_data(up: Up) -> None
     finally:
         again.process.terminate()
         again.process.wait(60)
+
+
+def test_a_database_whose_port_was_taken_is_found_again(up: Up) -> None:
+    """PostgreSQL dies and something else takes its port: everything goes on at the new one."""
+    before = DataFolder(up.folder).attach()
+    port = json.loads((up.folder / "ports.json").read_text())["postgres"]
+    up.children("postgres", "-D")[0].kill()
+    with socket.socket() as thief:
+        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        up.until(lambda: _bound(thief, port), 20)
+        thief.listen()
+        up.until(lambda: "PostgreSQL has another port now" in up.printed())
+        up.until(lambda: up.health() == 200)
+        after = DataFolder(up.folder).attach()
+        assert after.database_url != before.database_url
+        assert (after.redis_url, after.url) == (before.redis_url, before.url)
+        attached = [*CLI, "org", "create", "Found again", "--data-dir", str(up.folder), "--json"]
+        made = json.loads(subprocess.run(attached, capture_output=True, text=True, check=True).stdout)
+        answer = httpx.get(
+            f"http://127.0.0.1:{up.port}/api/v1/organizations",
+            headers={"Authorization": f"Bearer {made['api_key']}"},
+            timeout=30,
+        )
+        assert answer.status_code == 200
+
+
+def _bound(taking: socket.socket, port: int) -> bool:
+    try:
+        taking.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True
