@@ -187,6 +187,11 @@ def _package(x: Explanation, line: ChargeLine) -> str:
 
 def _percentage(x: Explanation, line: ChargeLine) -> str:
     details = line.details
+    if not details:
+        # Negative events can cost less than nothing, which is then nothing, without details (spec 02 §5).
+        if line.amount_cents:
+            return stored_amount(x, line, "Rate of the paid units")
+        return x.add("pricing", "A negative amount costs nothing", NOTHING, x.currency, units=line.priced_units)
     parts = [
         x.add(
             "pricing",

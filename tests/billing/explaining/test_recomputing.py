@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from billwright.billing.explaining.event_steps import event_price_steps
@@ -134,6 +134,7 @@ VALUES = st.lists(st.decimals(-50, 200, places=2), max_size=8)
 
 
 @given(TERMS, VALUES, CURRENCIES)
+@example(percentage(Decimal(5), Decimal(0), None, None, None, Decimal(1)), [Decimal(-40), Decimal(50)], "USD")
 def test_percentage(raw: dict[str, Any], values: list[Decimal], currency: str) -> None:
     usage = Usage(sum(values, Decimal(0)), len(values), event_values=values)
     explained(line_of("percentage", raw, usage, currency))
