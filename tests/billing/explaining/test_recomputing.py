@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, settings
+from hypothesis import given as hypothesis_given
 from hypothesis import strategies as st
 
 from billwright.billing.explaining.event_steps import event_price_steps
@@ -26,6 +28,12 @@ from billwright.billing.pricing.usage import Usage
 from tests.billing.explaining.calculator import calculate, check
 from tests.billing.pricing.cases import checked
 from tests.billing.pricing.test_price_properties import price_tiers
+
+
+def given(*strategies: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Without a deadline: the first formula also makes the parser."""
+    return lambda test: settings(deadline=None)(hypothesis_given(*strategies)(test))
+
 
 AMOUNTS = st.decimals(0, 1000, places=4)
 UNITS = st.decimals(-20, 500, places=3)
