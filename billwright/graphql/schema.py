@@ -29,6 +29,7 @@ from billwright.graphql.mutations.taxes import TaxMutations
 from billwright.graphql.mutations.wallets import WalletMutations
 from billwright.graphql.mutations.webhooks import WebhookMutations
 from billwright.graphql.queries.access import AccessQueries
+from billwright.graphql.queries.analytics import AnalyticsQueries
 from billwright.graphql.queries.catalog import CatalogQueries
 from billwright.graphql.queries.coupons import CouponQueries
 from billwright.graphql.queries.customers import CustomerQueries
@@ -48,6 +49,7 @@ Query = merge_types(
     "Query",
     (
         AccessQueries,
+        AnalyticsQueries,
         CatalogQueries,
         CouponQueries,
         CustomerQueries,

@@ -18,6 +18,7 @@ from billwright.ui.rendering import STATIC
 from billwright.ui.views import (
     access,
     add_ons,
+    analytics,
     audit,
     catalogue,
     clock,
@@ -118,6 +119,7 @@ async def _outside(request: Request) -> Response:
 
 
 PAGES = (
+    ("GET", "/analytics", analytics.dashboard, ("analytics:view",)),
     ("GET", "/customers", customers.customer_list, ("customers:view",)),
     ("GET", "/create/customer", customers.new_customer, ("customers:create",)),
     ("POST", "/create/customer", customers.create_customer, ("customers:create",)),

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from billwright.ui import components
 from billwright.ui import gallery_objects as objects
 from billwright.ui import gallery_samples as samples
+from billwright.ui.gallery_access import ACCESS_PAGES
 from billwright.ui.rendering import CONTENT_SECURITY_POLICY, STATIC, render
 
 Context = dict[str, Any]
@@ -121,6 +122,7 @@ PAGES: dict[str, tuple[str, str, Callable[[str], Context]]] = {
                      "status": 404},
     ),
     "/acme/error/500": ("Error 500", "errors/500.html", lambda url: error(500, "internal_error")),
+    **ACCESS_PAGES,
 }  # fmt: skip
 """Address -> (label, template, context of an address)."""
 

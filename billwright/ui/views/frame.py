@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 BUILT = frozenset(
     {
+        "analytics",
         "metrics",
         "plans",
         "add_ons",

@@ -1,0 +1,322 @@
+# ruff: noqa: E501
+"""Samples of the pages of access, settings, developers, discounts and analytics for the gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from billwright.billing.access.permissions import API_RESOURCES, all_api_permissions
+from billwright.ui import formatting
+from billwright.ui.gallery_samples import API, BASE, DEVELOPER_TABS, calls, frame, page, revenue, uid
+from billwright.ui.views.metric_forms import EXAMPLES
+from billwright.ui.views.public import ROLES
+
+Data = dict[str, Any]
+TOKEN = "f" * 64
+AT = "2024-01-15T23:30:00Z"
+_CURRENCIES = [{"value": code, "label": code} for code in ("EUR", "USD")]
+
+
+class _Errors(dict[str, Any]):
+    """No field has an error."""
+
+    def __missing__(self, key: str) -> None:
+        return None
+
+
+def _settings(current: str, title: str, **more: Any) -> Data:
+    tabs = [
+        {"label": label, "href": f"{BASE}/settings/{label.lower()}", "current": label == current}
+        for label in ("General", "Invoices", "E-mails", "Taxes", "Members", "Authentication")
+    ]
+    return {"title": title, "frame": frame("settings"), "tabs": tabs, "errors": _Errors(), "error": None,
+            "may_change": True, **more}  # fmt: skip
+
+
+def _public(title: str, **more: Any) -> Data:
+    return {
+        "title": title,
+        "csrf_token": TOKEN,
+        "errors": _Errors(),
+        "error": None,
+        "email": "ann@acme.example",
+        **more,
+    }
+
+
+def _form(title: str, active: str, back: str, **more: Any) -> Data:
+    return {"title": title, "heading": title, "frame": frame(active), "action": "#", "back": back, "submit": "Save",
+            "is_new": True, "errors": _Errors(), "error": None, **more}  # fmt: skip
+
+
+def sign_up() -> Data:
+    return {**_public("Create an organization", organization="", google=True), "error": "This address has an account."}
+
+
+def invitation() -> Data:
+    return _public("Join Acme", organization="Acme", roles="Account manager", methods=["email_password", "okta"],
+                   google=True, token=uid(1), logged_in=False, action="#")  # fmt: skip
+
+
+def general() -> Data:
+    names = (
+        "name slug timezone legal_name legal_number tax_identification_number email address_line1 address_line2 zipcode"
+    )
+    values = {**dict.fromkeys([*names.split(), "city", "state", "country"], ""), "name": "Acme", "slug": "acme",
+              "timezone": "Europe/Paris", "country": "FR"}  # fmt: skip
+    zones = [{"value": "Europe/Paris", "label": "Europe/Paris (UTC+01:00)"}]
+    return _settings(
+        "General", "General", values=values, timezones=zones, countries=[{"value": "FR", "label": "France"}]
+    )
+
+
+def invoices() -> Data:
+    values = {"currency": "EUR", "locale": "fr", "term": "30", "grace_period": "3", "empty_invoices": "yes",
+              "numbering": "per_customer", "prefix": "ACM-1", "footer": "Merci"}  # fmt: skip
+    return _settings(
+        "Invoices", "Invoices", values=values, currencies=_CURRENCIES, locales=[{"value": "fr", "label": "French"}],
+        numbering=[{"value": "per_customer", "label": "Each customer has numbers of its own"}],
+        yes_no=[{"value": "yes", "label": "Issue them"}], preview="ACM-1-001-001",
+    )  # fmt: skip
+
+
+def choices() -> Data:
+    rows = [{"value": "email_password", "label": "E-mail and password", "hint": "Members log in by it.", "on": True},
+            {"value": "google_oauth", "label": "Google", "hint": "Members log in by it.", "on": False}]  # fmt: skip
+    further = {"label": "Okta", "href": f"{BASE}/settings/authentication/okta", "state": "not connected"}
+    return _settings("Authentication", "Authentication", intro="How members may log in.", choices=rows, action="#",
+                     warning="Mind yourself.", further=further)  # fmt: skip
+
+
+def members(url: str) -> Data:
+    people = [
+        ("admin@acme.example", ["admin"], True),
+        ("a.long.address.of.somebody@department.acme.example", ["finance"], False),
+    ]
+    return _settings(
+        "Members", "Members", search="", filtered=False, page=page(2, url), roles=ROLES,
+        quick=[{"label": "All", "href": "#", "current": True, "count": None}],
+        members=[{"id": uid(at), "email": email, "roles": roles, "shown": ", ".join(ROLES[role] for role in roles),
+                  "since": AT, "me": me, "last_admin": me} for at, (email, roles, me) in enumerate(people)],
+        invites=[{"id": uid(9), "email": "guest@acme.example", "roles": ["manager"], "shown": "Account manager",
+                  "since": AT, "link": "https://app.example/invitation/x"}],
+        can={"invite": True, "edit": True, "remove": True},
+    )  # fmt: skip
+
+
+def okta() -> Data:
+    values = {"domain": "acme.example", "organization_name": "acme", "host": "", "client_id": "x", "default_role": ""}
+    masked = "••••••••…xyz"
+    return _settings("Authentication", "Okta", values=values, secret=masked, roles=[{"value": "", "label": "None"}],
+                     callback="https://app.example/auth/okta/callback")  # fmt: skip
+
+
+def taxes(url: str) -> Data:
+    rows = [
+        ("VAT 20 %", "vat_20", "20%", True, False),
+        ("EU reverse charge", "lago_eu_reverse_charge", "0%", False, True),
+    ]
+    return _settings(
+        "Taxes", "Taxes", search="", page=page(2, url), can={"change": True},
+        taxes=[{"id": uid(at), "href": "#", "name": name, "code": code, "rate": rate, "default": default,
+                "automatic": automatic, "used": 3, "customers": 1}
+               for at, (name, code, rate, default, automatic) in enumerate(rows)],
+    )  # fmt: skip
+
+
+def tax_form() -> Data:
+    values = {"name": "VAT", "code": "vat", "rate": "20", "description": "", "default": "yes"}
+    return {**_form("VAT", "settings", f"{BASE}/settings/taxes", values=values, customers=2), "is_new": False}
+
+
+def keys() -> Data:
+    rows = [("Unnamed", "Everything", None), ("CI", "Reads 3 resources", AT)]
+    return {
+        "title": "API keys", "frame": frame("developers"), "tabs": DEVELOPER_TABS,
+        "keys": [{"id": uid(at), "name": name, "value": "••••••••9f2", "scope": scope, "created_at": AT,
+                  "last_used_at": ends, "expires_at": ends, "deletable": bool(ends)}
+                 for at, (name, scope, ends) in enumerate(rows)],
+        "overlaps": [{"value": "now", "label": "Immediately"}, {"value": "24h", "label": "In 24 hours"}],
+        "shown": {"name": "CI", "value": uid(3)},
+    }  # fmt: skip
+
+
+def key_form() -> Data:
+    known = all_api_permissions()
+    resources = [
+        {"name": name.replace("_", " ").capitalize(), "key": name,
+         "modes": [{"mode": mode, "known": mode in known[name], "on": mode == "read"} for mode in ("read", "write")]}
+        for name in API_RESOURCES
+    ]  # fmt: skip
+    return _form("New API key", "developers", f"{BASE}/developers/keys", name="", resources=resources)
+
+
+def webhooks(url: str) -> Data:
+    return {
+        "title": "Webhooks", "frame": frame("developers"), "tabs": DEVELOPER_TABS, "search": "", "filtered": False, "full": False,
+        "page": page(1, url),
+        "endpoints": [{"id": uid(1), "href": f"{BASE}/developers/webhooks/1", "name": "Books", "types": "All types",
+                       "url": "https://hooks.example.com/a/long/path/that/does/not/fit/anywhere", "signature": "jwt",
+                       "created_at": AT}],
+    }  # fmt: skip
+
+
+def webhook_form() -> Data:
+    return _form("New webhook", "developers", f"{BASE}/developers/webhooks",
+                 values={"url": "", "name": "", "signature": "jwt"}, all=True, hmac_key=uid(4),
+                 groups=[{"name": "Invoice", "types": [{"name": "invoice.created", "on": True}]}])  # fmt: skip
+
+
+def webhook(url: str) -> Data:
+    rows = [("invoice.created", "succeeded", 200, 0), ("customer.updated", "failed", None, 3)]
+    return {
+        "title": "Books", "frame": frame("developers"), "search": "", "filtered": False, "page": page(2, url), "waiting": False,
+        "endpoint": {"id": uid(1), "href": f"{BASE}/developers/webhooks/1", "name": "Books", "url": "https://hooks.example.com/in",
+                     "types": "All types", "signature": "hmac"},
+        "quick": [{"label": "All", "href": "#", "current": True, "count": None}],
+        "deliveries": [{"id": uid(at), "href": "#", "type": kind, "object": f"invoice {uid(7)}", "status": status,
+                        "answer": answer, "retries": retries, "at": AT}
+                       for at, (kind, status, answer, retries) in enumerate(rows)],
+    }  # fmt: skip
+
+
+def delivery() -> Data:
+    return {
+        "title": "invoice.created", "frame": frame("developers"), "back": f"{BASE}/developers/webhooks/1", "retry": "#",
+        "delivery": {"id": uid(2), "type": "invoice.created", "status": "failed", "retries": 3, "answer": 503,
+                     "endpoint": "https://hooks.example.com/in", "payload": '{\n  "webhook_type": "invoice.created"\n}',
+                     "response": "busy", "created_at": AT, "updated_at": AT, "next_at": None},
+    }  # fmt: skip
+
+
+def emails(url: str) -> Data:
+    return {
+        "title": "E-mails", "frame": frame("developers"), "tabs": DEVELOPER_TABS, "kept": True, "page": page(1, url),
+        "emails": [{"id": uid(1), "subject": "Acme: API key created", "to": "admin@acme.example", "status": "kept",
+                    "error": None, "at": AT, "text": "A new API key was created.\n"}],
+    }  # fmt: skip
+
+
+def payments(url: str) -> Data:
+    return {
+        "title": "Payments", "frame": frame("payments"), "search": "", "page": page(1, url),
+        "payments": [{"id": uid(1), "status": "succeeded", "invoices": [{"number": "ACM-001-003", "href": "#"}],
+                      "customer": {"name": "Acme Corporation", "href": "#"}, "reference": "Bank transfer 42",
+                      "amount_cents": 12_000, "currency": "USD", "at": AT}],
+        "api": calls("GET", "/payments", "query Payments {\n  payments { collection { id } }\n}"),
+    }  # fmt: skip
+
+
+def coupons(url: str) -> Data:
+    return {
+        "title": "Coupons", "frame": frame("coupons"), "search": "", "filtered": False, "can": {"create": True}, "page": page(1, url),
+        "quick": [{"label": "All", "href": "#", "current": True, "count": None}],
+        "coupons": [{"id": uid(1), "href": f"{BASE}/coupon/1", "name": "Welcome", "code": "welcome", "status": "active",
+                     "caption": "10% off during 3 invoices", "customers": 12, "until": None}],
+        "api": calls("POST", "/coupons", "query Coupons {\n  coupons { collection { id code } }\n}", {"coupon": {}}),
+    }  # fmt: skip
+
+
+def coupon(url: str) -> Data:
+    return {
+        "title": "Welcome", "frame": frame("coupons"), "page": page(1, url),
+        "coupon": {"id": uid(1), "href": f"{BASE}/coupon/1", "name": "Welcome", "code": "welcome", "description": "For the fair",
+                   "status": "active", "caption": "10% off during 3 invoices", "until": AT, "created_at": AT, "ended_at": None,
+                   "reusable": True, "limits": [{"href": "#", "name": "Scale"}]},
+        "applied": [{"id": uid(2), "status": "active", "customer": "Acme Corporation", "href": "#", "left": "2 invoices",
+                     "caption": "10% off during 3 invoices", "at": AT}],
+        "can": {"edit": True, "end": True, "delete": True, "detach": True},
+        "api": calls("GET", "/coupons/welcome", "query Coupon {\n  coupon(id: 1) { code }\n}"),
+    }  # fmt: skip
+
+
+def coupon_form() -> Data:
+    names = "name code description type amount currency rate frequency duration until reusable plans metrics"
+    values = {**dict.fromkeys(names.split(), ""), "type": "percentage", "frequency": "recurring", "currency": "EUR"}
+    return _form("New coupon", "coupons", f"{BASE}/coupons", locked=False, values=values, currencies=_CURRENCIES,
+                 plans=[{"id": uid(1), "name": "Scale", "code": "scale", "on": True}], metrics=[])  # fmt: skip
+
+
+def add_ons(url: str) -> Data:
+    return {
+        "title": "Add-ons", "frame": frame("add_ons"), "search": "", "can": {"create": True}, "page": page(1, url),
+        "add_ons": [{"id": uid(1), "href": f"{BASE}/add-on/1", "name": "Setup", "code": "setup", "amount_cents": 50000,
+                     "currency": "USD", "customers": 4, "created_at": AT}],
+        "api": calls("POST", "/add_ons", "query AddOns {\n  addOns { collection { id code } }\n}", {"add_on": {}}),
+    }  # fmt: skip
+
+
+def add_on() -> Data:
+    return {
+        "title": "Setup", "frame": frame("add_ons"), "can": {"edit": True, "delete": True},
+        "add_on": {"id": uid(1), "href": f"{BASE}/add-on/1", "name": "Setup", "code": "setup", "description": "Once",
+                   "facts": [{"label": "Price", "value": "$500.00"}]},
+        "sample": formatting.curl("POST", API + "/invoices", {"invoice": {}}),
+    }  # fmt: skip
+
+
+def add_on_form() -> Data:
+    values = {**dict.fromkeys("name code description display_name amount taxes".split(), ""), "currency": "EUR"}
+    return _form("New add-on", "add_ons", f"{BASE}/add-ons", values=values, currencies=_CURRENCIES,
+                 taxes=[{"code": "vat", "name": "VAT", "rate": "20", "on": True}])  # fmt: skip
+
+
+def metric_form() -> Data:
+    names = "name code description aggregation type field expression rounding precision interval source filters"
+    values = {**dict.fromkeys(names.split(), ""), "aggregation": "sum_agg", "type": "metered"}
+    return _form("New billable metric", "metrics", f"{BASE}/billable-metrics", locked=False, plans=0, values=values,
+                 aggregations=[{"value": "sum_agg", "label": "Sum"}], filters=[("region", "eu, us"), ("", "")],
+                 examples=EXAMPLES, tried=True, trial={"payload": "{}", "value": "2", "error": None})  # fmt: skip
+
+
+def dashboard() -> Data:
+    def figure(total: int) -> Data:
+        return {"total_cents": total, "note": "across 12 invoices", "chart": revenue(), "empty": False, "href": "#"}
+
+    return {
+        "title": "Analytics", "frame": frame("analytics"), "currency": "USD",
+        "currencies": [{"label": "USD", "href": "#", "current": True, "default": True}],
+        "periods": [{"label": "12 months", "href": "#", "current": True}, {"label": "3 months", "href": "#", "current": False}],
+        "revenue": figure(7_340_000), "overdue": {**figure(0), "empty": True}, "recurring": figure(941_055),
+        "usage": {"total_cents": 900, "empty": False, "parts": [
+            {"label": "search_requests", "amount_cents": 600, "percent": 66.7, "shown": "search_requests: $6.00"},
+            {"label": "Others", "amount_cents": 300, "percent": 33.3, "shown": "Others: $3.00"}]},
+        "collections": {**figure(1_200), "parts": [
+            {"label": "Paid", "amount_cents": 5_000, "count": 4, "href": "#"},
+            {"label": "Pending", "amount_cents": 1_200, "count": 1, "href": "#"}]},
+    }  # fmt: skip
+
+
+ACCESS_PAGES: dict[str, tuple[str, str, Callable[[str], Data]]] = {
+    "/sign-up": ("Sign up", "public/sign_up.html", lambda url: sign_up()),
+    "/sign-up/google": ("Sign up by Google", "public/google.html", lambda url: _public("Create", organization="")),
+    "/forgot-password": ("Forgot password", "public/forgot.html", lambda url: _public("Forgot", done=False)),
+    "/reset-password": ("New password", "public/reset.html", lambda url: _public("New password", action="#")),
+    "/invitation": ("Invitation", "public/invitation.html", lambda url: invitation()),
+    "/login/okta": ("Okta", "public/okta.html", lambda url: _public("Okta", **{"token": "", "next": ""})),
+    "/acme/analytics": ("Analytics", "analytics/dashboard.html", lambda url: dashboard()),
+    "/acme/create/billable-metric": ("New metric", "catalogue/metric_form.html", lambda url: metric_form()),
+    "/acme/coupons": ("Coupons", "discounts/coupons.html", coupons),
+    "/acme/coupon/1": ("Coupon", "discounts/coupon.html", coupon),
+    "/acme/create/coupon": ("New coupon", "discounts/coupon_form.html", lambda url: coupon_form()),
+    "/acme/add-ons": ("Add-ons", "discounts/add_ons.html", add_ons),
+    "/acme/add-on/1": ("Add-on", "discounts/add_on.html", lambda url: add_on()),
+    "/acme/create/add-on": ("New add-on", "discounts/add_on_form.html", lambda url: add_on_form()),
+    "/acme/payments": ("Payments", "payments/list.html", payments),
+    "/acme/settings/general": ("Settings", "settings/general.html", lambda url: general()),
+    "/acme/settings/invoices": ("Settings, invoices", "settings/invoices.html", lambda url: invoices()),
+    "/acme/settings/authentication": ("Settings, log in", "settings/choices.html", lambda url: choices()),
+    "/acme/settings/members": ("Members", "settings/members.html", members),
+    "/acme/settings/authentication/okta": ("Okta connection", "settings/okta.html", lambda url: okta()),
+    "/acme/settings/taxes": ("Taxes", "settings/taxes.html", taxes),
+    "/acme/settings/taxes/1": ("Tax", "settings/tax_form.html", lambda url: tax_form()),
+    "/acme/developers/keys": ("API keys", "developers/keys.html", lambda url: keys()),
+    "/acme/developers/keys/new": ("New API key", "developers/key_form.html", lambda url: key_form()),
+    "/acme/developers/webhooks": ("Webhooks", "developers/webhooks.html", webhooks),
+    "/acme/developers/webhooks/new": ("New webhook", "developers/webhook_form.html", lambda url: webhook_form()),
+    "/acme/developers/webhooks/1": ("Webhook", "developers/webhook.html", webhook),
+    "/acme/developers/webhooks/1/log": ("Delivery", "developers/delivery.html", lambda url: delivery()),
+    "/acme/developers/emails": ("E-mails", "developers/emails.html", emails),
+}
+"""Address -> (label, template, context of an address), as in ``gallery.PAGES``."""

@@ -1,0 +1,181 @@
+"""The dashboard: overdue and gross revenue, recurring revenue, usage, outstanding invoices (spec 07 §8.10)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+from starlette.responses import Response
+
+from billwright.billing.kernel.money import CURRENCIES, exponent
+from billwright.ui import formatting
+from billwright.ui.views.customers import load_frame, present
+from billwright.ui.views.support import View
+
+PERIODS = (("12", "12 months", 12), ("3", "3 months", 3), ("1", "This month", 1))
+LARGEST = 4
+_STATES = (("succeeded", "Paid"), ("pending", "Pending"), ("failed", "Failed"))
+
+
+async def dashboard(view: View) -> Response:
+    """``GET /{slug}/analytics?currency=&period=``."""
+    known = await view.ask("DashboardCurrencies")
+    default: str = known["organization"]["defaultCurrency"]
+    used = {row["currency"] for key in ("grossRevenues", "overdueBalances") for row in known[key]} | {default}
+    wanted = view.query("currency").upper()
+    currency = wanted if wanted in CURRENCIES else default
+    chosen = next((each for each in PERIODS if each[0] == view.query("period")), PERIODS[0])
+    data = await view.ask("Dashboard", currency=currency)
+    now = formatting.instant(present(view, await load_frame(view)))
+    months = _months(now, chosen[2])
+    content = {
+        "title": "Analytics",
+        "url": view.url,
+        "currency": currency,
+        "currencies": [
+            {"label": code, "href": formatting.url_with(view.url, currency=code), "current": code == currency,
+             "default": code == default}
+            for code in sorted(used | {currency})
+        ],
+        "periods": [
+            {"label": label, "href": formatting.url_with(view.url, period=key), "current": key == chosen[0]}
+            for key, label, _ in PERIODS
+        ],
+        "revenue": _revenue(data["grossRevenues"], months, currency),
+        "overdue": _overdue(view, data["overdueBalances"], months, currency),
+        "recurring": _recurring(data["mrrs"], months, _months(now, 12), currency),
+        "usage": _usage(data["invoicedUsages"], months, currency),
+        "collections": _collections(view, data["invoiceCollections"], months, currency),
+    }  # fmt: skip
+    return await view.page("analytics/dashboard.html", "analytics", content)
+
+
+def _months(now: datetime, count: int) -> list[str]:
+    """The last months as ``YYYY-MM``, oldest first; calendar months are UTC (spec 07 §8.1)."""
+    present_month = now.astimezone(UTC).date()
+    number = present_month.year * 12 + present_month.month - 1
+    return [f"{each // 12:04}-{each % 12 + 1:02}" for each in range(number - count + 1, number + 1)]
+
+
+def _sums(rows: Iterable[Mapping[str, Any]], months: list[str]) -> dict[str, int]:
+    """Minor units by month of the period."""
+    found: dict[str, int] = defaultdict(int)
+    for row in rows:
+        if row["month"][:7] in months and row["amountCents"] is not None:
+            found[row["month"][:7]] += int(row["amountCents"])
+    return found
+
+
+def _symbol(currency: str) -> str:
+    return formatting.money_with_currency(0, currency).partition("0")[0].strip()
+
+
+def _chart(label: str, kind: str, months: list[str], currency: str, series: Mapping[str, Mapping[str, int]]) -> Any:
+    days = [date.fromisoformat(f"{month}-01") for month in months]
+    return {
+        "label": label,
+        "kind": kind,
+        "x": [int(datetime(day.year, day.month, 1, tzinfo=UTC).timestamp()) for day in days],
+        "x_labels": [f"{day:%b %Y}" for day in days],
+        "axis": {
+            "prefix": formatting.money_with_currency(0, currency).partition("0")[0].strip(),
+            "exponent": exponent(currency),
+        },
+        "series": [
+            {
+                "label": name,
+                "values": [values.get(month, 0) for month in months],
+                "display": [formatting.money_with_currency(values.get(month, 0), currency) for month in months],
+            }
+            for name, values in series.items()
+        ],
+    }
+
+
+def _revenue(rows: list[dict[str, Any]], months: list[str], currency: str) -> dict[str, Any]:
+    sums = _sums(rows, months)
+    count = sum(int(row["invoicesCount"]) for row in rows if row["month"][:7] in months)
+    return {
+        "total_cents": sum(sums.values()),
+        "note": f"across {count:,} invoice{'' if count == 1 else 's'}",
+        "chart": _chart("Gross revenue by month", "area", months, currency, {"Gross revenue": sums}),
+        "empty": not sums,
+    }
+
+
+def _overdue(view: View, rows: list[dict[str, Any]], months: list[str], currency: str) -> dict[str, Any]:
+    sums = _sums(rows, months)
+    count = sum(len(row["lagoInvoiceIds"]) for row in rows if row["month"][:7] in months)
+    return {
+        "total_cents": sum(sums.values()),
+        "note": f"across {count:,} invoice{'' if count == 1 else 's'}",
+        "href": f"{view.base}/invoices?view=overdue",
+        "chart": _chart("Overdue balance by month", "bars", months, currency, {"Overdue": sums}),
+        "empty": not sums,
+    }
+
+
+def _recurring(rows: list[dict[str, Any]], months: list[str], year: list[str], currency: str) -> dict[str, Any]:
+    sums = _sums(rows, year)
+    last = year[-2]
+    return {
+        "total_cents": sums.get(last, 0),
+        "note": f"in {date.fromisoformat(f'{last}-01'):%B %Y}, the last whole month",
+        "chart": _chart("Monthly recurring revenue", "area", months, currency, {"MRR": sums}),
+        "empty": not sums,
+    }
+
+
+def _usage(rows: list[dict[str, Any]], months: list[str], currency: str) -> dict[str, Any]:
+    """The metrics by amount: all when there are five at most, else the four largest and the others."""
+    by_code: dict[str, int] = defaultdict(int)
+    for row in rows:
+        if row["month"][:7] in months:
+            by_code[row["code"]] += int(row["amountCents"])
+    ordered = sorted(by_code.items(), key=lambda pair: (-pair[1], pair[0]))
+    total = sum(by_code.values())
+    if len(ordered) > LARGEST + 1:
+        ordered = [*ordered[:LARGEST], ("Others", sum(amount for _, amount in ordered[LARGEST:]))]
+    return {
+        "total_cents": total,
+        "parts": [
+            {
+                "label": label,
+                "amount_cents": amount,
+                "percent": round(amount * 100 / total, 1) if total > 0 else 0,
+                "shown": f"{label}: {formatting.money_with_currency(amount, currency)}",
+            }
+            for label, amount in ordered
+        ],
+        "empty": not by_code,
+    }
+
+
+def _collections(view: View, rows: list[dict[str, Any]], months: list[str], currency: str) -> dict[str, Any]:
+    """Paid, pending and failed, each with its invoices; what is outstanding is what is not paid."""
+    amounts: dict[str, int] = defaultdict(int)
+    counts: dict[str, int] = defaultdict(int)
+    series: dict[str, dict[str, int]] = {label: defaultdict(int) for _, label in _STATES}
+    labels = dict(_STATES)
+    for row in rows:
+        month, state = row["month"][:7], row["paymentStatus"]
+        if month in months and state in labels:
+            amounts[state] += int(row["amountCents"])
+            counts[state] += int(row["invoicesCount"])
+            series[labels[state]][month] += int(row["amountCents"])
+    return {
+        "total_cents": amounts["pending"] + amounts["failed"],
+        "parts": [
+            {
+                "label": label,
+                "amount_cents": amounts[state],
+                "count": counts[state],
+                "href": formatting.url_with(f"{view.base}/invoices", payment_status=state, currency=currency),
+            }
+            for state, label in _STATES
+        ],
+        "chart": _chart("Issued invoices by payment", "bars", months, currency, series),
+        "empty": not any(counts.values()),
+    }

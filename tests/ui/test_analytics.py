@@ -1,0 +1,51 @@
+"""The dashboard (spec 07 §8.10)."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import unescape
+from typing import Any
+
+from sqlalchemy import text
+
+from tests.graphql.support import World
+from tests.ui.support import BASE, company, visitor, words
+
+FIGURES = """{ grossRevenues{ month amountCents currency invoicesCount } overdueBalances{ amountCents lagoInvoiceIds }
+  invoiceCollections(currency:"EUR"){ paymentStatus invoicesCount amountCents } invoicedUsages{ code }
+  mrrs(currency:"EUR"){ month amountCents } }"""
+
+
+async def test_the_figures_of_the_month(world: World) -> None:
+    await company(world, 2)
+    async with world.runtime.database.reading() as session:
+        total = await session.scalar(text("select sum(total_amount_cents) from invoices where status = 'finalized'"))
+    found = await world.data(FIGURES)
+    assert found["grossRevenues"] == [
+        {"month": "2024-01-01T00:00:00.000Z", "amountCents": str(total), "currency": "EUR", "invoicesCount": "2"}
+    ]
+    assert found["invoiceCollections"] == [
+        {"paymentStatus": "pending", "invoicesCount": "2", "amountCents": str(total)}
+    ]
+    assert found["overdueBalances"] == []
+    async with visitor(world) as admin:
+        page = await admin.page(f"{BASE}/analytics?currency=EUR&period=3")
+    assert "across 2 invoices" in words(page)
+    charts: list[Any] = [json.loads(unescape(each)) for each in re.findall(r'data-chart="([^"]*)"', page)]
+    revenue = next(chart for chart in charts if chart["label"] == "Gross revenue by month")
+    assert revenue["x_labels"] == ["Nov 2023", "Dec 2023", "Jan 2024"]
+    assert revenue["series"][0]["values"] == [0, 0, total]
+
+
+async def test_an_empty_dashboard_and_who_sees_it(world: World) -> None:
+    async with visitor(world) as admin:
+        page = words(await admin.page(f"{BASE}/analytics"))
+        assert page.count("Nothing in this period") == 5
+        assert await admin.page(f"{BASE}/analytics?currency=jpy&period=1")
+        assert await admin.page(f"{BASE}/analytics?currency=nonsense&period=x")
+    async with visitor(world, "finance") as finance:
+        await finance.page(f"{BASE}/analytics")
+    async with visitor(world, "manager") as manager:
+        await manager.page(f"{BASE}/analytics", 403)
+        assert "/analytics" not in await manager.page(f"{BASE}/customers")
