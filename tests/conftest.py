@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from billwright.migrations.runner import upgrade
 from billwright.server.stack import DataFolder, StackInfo
 
 _TEMPLATE = "billwright_template"
+_CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1"
 _KEEPER = Path(__file__).parent / "support" / "stack_keeper.py"
 
 
@@ -151,7 +153,9 @@ def _database(stack: TestStack, admin: _Admin, template: str) -> Iterator[str]:
     name = f"test_{stack.worker}_{next(_numbers)}"
     admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     yield stack.database_url(name)
-    open_connections = admin.value("SELECT count(*) FROM pg_stat_activity WHERE datname = $1", name)
+    deadline = time.monotonic() + 2  # a closed connection's backend takes a moment to leave on a busy machine
+    while (open_connections := admin.value(_CONNECTIONS, name)) and time.monotonic() < deadline:
+        time.sleep(0.05)
     if open_connections:
         warnings.warn(f"{open_connections} connections to the test's database were left open", stacklevel=1)
     admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
