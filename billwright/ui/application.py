@@ -213,6 +213,7 @@ PAGES = (
     ("GET", "/settings/taxes", taxes.tax_list, ("organization:taxes:view",)),
     ("POST", "/settings/taxes", taxes.create, ("organization:taxes:update",)),
     ("GET", "/settings/taxes/new", taxes.new_tax, ("organization:taxes:update",)),
+    ("POST", "/settings/taxes/eu", taxes.switch_eu, ("organization:taxes:update",)),
     ("GET", "/settings/taxes/{tax}", taxes.edit_tax, ("organization:taxes:update",)),
     ("POST", "/settings/taxes/{tax}", taxes.change, ("organization:taxes:update",)),
     ("POST", "/settings/taxes/{tax}/delete", taxes.delete, ("organization:taxes:update",)),

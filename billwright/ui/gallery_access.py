@@ -118,7 +118,7 @@ def taxes(url: str) -> Data:
         ("EU reverse charge", "lago_eu_reverse_charge", "0%", False, True),
     ]
     return _settings(
-        "Taxes", "Taxes", search="", page=page(2, url), can={"change": True},
+        "Taxes", "Taxes", search="", page=page(2, url), can={"change": True}, eu=True,
         taxes=[{"id": uid(at), "href": "#", "name": name, "code": code, "rate": rate, "default": default,
                 "automatic": automatic, "used": 3, "customers": 1}
                for at, (name, code, rate, default, automatic) in enumerate(rows)],
@@ -294,7 +294,7 @@ ACCESS_PAGES: dict[str, tuple[str, str, Callable[[str], Data]]] = {
     "/forgot-password": ("Forgot password", "public/forgot.html", lambda url: _public("Forgot", done=False)),
     "/reset-password": ("New password", "public/reset.html", lambda url: _public("New password", action="#")),
     "/invitation": ("Invitation", "public/invitation.html", lambda url: invitation()),
-    "/login/okta": ("Okta", "public/okta.html", lambda url: _public("Okta", **{"token": "", "next": ""})),
+    "/login/okta": ("Okta", "public/okta.html", lambda url: {**_public("Okta"), "token": "", "next": ""}),
     "/acme/analytics": ("Analytics", "analytics/dashboard.html", lambda url: dashboard()),
     "/acme/create/billable-metric": ("New metric", "catalogue/metric_form.html", lambda url: metric_form()),
     "/acme/coupons": ("Coupons", "discounts/coupons.html", coupons),

@@ -123,6 +123,20 @@ async def test_taxes(world: World) -> None:
         assert "No taxes yet" in await admin.page(f"{BASE}/settings/taxes")
 
 
+async def test_eu_taxes_are_switched(world: World) -> None:
+    async with visitor(world) as admin:
+        await admin.submit(f"{BASE}/settings/taxes/eu", on="yes")
+        refused = words(await admin.page(f"{BASE}/settings/taxes"))
+        assert "Turn on" in refused, "not without an address in the EU"
+        await admin.submit(
+            f"{BASE}/settings/general", name="Acme Search", slug="acme-search", timezone="UTC", country="FR"
+        )
+        await admin.submit(f"{BASE}/settings/taxes/eu", on="yes")
+        page = words(await admin.page(f"{BASE}/settings/taxes"))
+        assert "Turn off" in page
+        assert "EU" in page
+
+
 async def test_roles_see_what_they_may(world: World) -> None:
     async with visitor(world, "manager") as manager:
         page = await manager.page(f"{BASE}/coupons")

@@ -18,7 +18,8 @@ FIELDS = {"name": "name", "code": "code", "rate": "rate", "description": "descri
 
 async def tax_list(view: View) -> Response:
     """``GET /{slug}/settings/taxes``."""
-    found = (await view.ask("TaxList", **view.paging(), searchTerm=view.search or None))["taxes"]
+    data = await view.ask("TaxList", **view.paging(), searchTerm=view.search or None)
+    found = data["taxes"]
     content = {
         "title": "Taxes · Settings",
         "url": view.url,
@@ -39,9 +40,19 @@ async def tax_list(view: View) -> Response:
             for item in found["collection"]
         ],
         "page": view.pager(found["metadata"]),
+        "eu": data["organization"]["euTaxManagement"],
         "can": {"change": view.may("organization:taxes:update")},
     }
     return await view.page("settings/taxes.html", "settings", content)
+
+
+async def switch_eu(view: View) -> Response:
+    """``POST /{slug}/settings/taxes/eu``: EU tax management on or off."""
+    on = view.posted("on") == "yes"
+    outcome = await view.change("UpdateOrganization", euTaxManagement=on)
+    words = "EU taxes are chosen automatically" if on else "EU taxes are no longer chosen automatically"
+    toast = ("positive", words) if outcome.ok else ("negative", toast_words(outcome.code, outcome.fields))
+    return view.redirect(f"{view.base}/settings/taxes", toast)
 
 
 async def new_tax(view: View) -> Response:

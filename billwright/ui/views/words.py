@@ -44,6 +44,7 @@ _WORDS: Mapping[str, str] = {
     "invalid_role": "Choose at least one role.",
     "last_non_expiring_api_key": "This is the last key that does not end. Rotate it instead.",
     "signup_disabled": "Signing up is closed here.",
+    "org_must_be_in_eu": "Your organization needs an address in the European Union. Set its country under General.",
     "okta_integration_missing": "Connect Okta first.",
     "google_auth_missing_setup": "This installation is not registered with Google. Log in another way.",
     "google_auth_unavailable": "Google does not answer at the moment. Try again, or log in another way.",
