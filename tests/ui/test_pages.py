@@ -59,9 +59,9 @@ async def test_customer_list_shows_every_currency(world: World) -> None:
     await company(world, 1)
     async with world.runtime.database.transaction() as session:
         ctx = await world.fresh(session)
-        add_on = {"name": "Setup", "code": "setup", "amount_cents": 12300, "amount_currency": "USD"}
+        add_on = {"name": "Wiring", "code": "wiring", "amount_cents": 12300, "amount_currency": "USD"}
         await create_add_on(ctx, AddOnCreate.parse(add_on))
-        sold = {"external_customer_id": "c0", "currency": "USD", "fees": [{"add_on_code": "setup"}]}
+        sold = {"external_customer_id": "c0", "currency": "USD", "fees": [{"add_on_code": "wiring"}]}
         await create_one_off_invoice(ctx, OneOffInvoiceCreate.parse(sold))
     async with visitor(world) as admin:
         page = await admin.page(f"{BASE}/customers")
@@ -288,13 +288,13 @@ async def test_invoice_page_names_what_reduced_it(world: World) -> None:
     await company(world, 1)
     async with world.runtime.database.transaction() as session:
         ctx = await world.fresh(session)
-        add_on = {"name": "Setup", "code": "setup", "amount_cents": 10000, "amount_currency": "EUR"}
+        add_on = {"name": "Wiring", "code": "wiring", "amount_cents": 10000, "amount_currency": "EUR"}
         await create_add_on(ctx, AddOnCreate.parse(add_on))
         coupon = {"name": "Spring <sale>", "code": "spring", "coupon_type": "percentage", "percentage_rate": "10",
                   "frequency": "forever", "expiration": "no_expiration"}  # fmt: skip
         await create_coupon(ctx, CouponInput.parse(coupon))
         await apply_coupon(ctx, ApplyCoupon.parse({"external_customer_id": "c0", "coupon_code": "spring"}))
-        sold = {"external_customer_id": "c0", "currency": "EUR", "fees": [{"add_on_code": "setup"}]}
+        sold = {"external_customer_id": "c0", "currency": "EUR", "fees": [{"add_on_code": "wiring"}]}
         first = await create_one_off_invoice(ctx, OneOffInvoiceCreate.parse(sold))
         fee = text("select id from fees where invoice_id = :id")
         fee_id = (await session.execute(fee, {"id": first.id})).scalar_one()
