@@ -115,7 +115,7 @@ async def make_delivery(world: World) -> None:
     """A webhook endpoint with one failed delivery."""
     async with world.runtime.database.transaction() as session:
         ctx = await world.fresh(session)
-        endpoint = await create_endpoint(ctx, EndpointInput.parse({"webhook_url": "https://hooks.example/in"}))
+        endpoint = await create_endpoint(ctx, EndpointInput.parse({"webhook_url": "https://hooks.example.com/in"}))
         session.add(
             Webhook(
                 id=new_id(),
@@ -141,11 +141,11 @@ async def make_discounts(world: World) -> None:
     """A coupon, an add-on and a tax."""
     async with world.runtime.database.transaction() as session:
         ctx = await world.fresh(session)
-        coupon = {"name": "Welcome", "code": "welcome", "coupon_type": "percentage", "percentage_rate": "10"}
+        coupon = {"name": "Fair", "code": "fair-2024", "coupon_type": "percentage", "percentage_rate": "10"}
         await create_coupon(ctx, CouponInput.parse({**coupon, "frequency": "once", "expiration": "no_expiration"}))
-        add_on = {"name": "Setup", "code": "setup", "amount_cents": 50000, "amount_currency": "EUR"}
+        add_on = {"name": "Kit", "code": "kit-2024", "amount_cents": 50000, "amount_currency": "EUR"}
         await create_add_on(ctx, AddOnCreate.parse(add_on))
-        await create_tax(ctx, TaxCreate.parse({"name": "Reduced", "code": "reduced", "rate": "5"}))
+        await create_tax(ctx, TaxCreate.parse({"name": "Reduced", "code": "reduced-2024", "rate": "5"}))
 
 
 async def company(world: World, customers: int = 2, *, grace_days: int = 0) -> dict[str, str]:

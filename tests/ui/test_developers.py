@@ -29,7 +29,7 @@ async def test_jobs_and_retry(world: World) -> None:
         )
     address = f"{BASE}/developers/jobs?status=failed"
     async with visitor(world) as admin:
-        assert (await admin.get(f"{BASE}/developers")).headers["location"] == f"{BASE}/developers/jobs"
+        assert (await admin.get(f"{BASE}/developers")).headers["location"] == f"{BASE}/developers/keys"
         page = await admin.page(address)
         said = words(page)
         assert "Failed 1" in said
