@@ -330,6 +330,8 @@ class Books:
         if asked:
             items = [(fee, half_up(Fraction(amount) * asked / whole, 5)) for fee, amount in rest if amount]
             ledger.new_note(invoice, items, "other", (asked, 0, 0))
+        for fee in invoice.fees:
+            fee.credited = half_up(fee.credited)  # the items count in whole cents, so that both notes make the invoice
         left = credit_notes.creditable(invoice)
         if left:
             items = [(fee, fee.amount - fee.credited) for fee, amount in rest if amount]
