@@ -91,15 +91,9 @@ def creditable(invoice: Invoice) -> int:
     whole = sum(rest.values(), ZERO)
     if not whole or invoice.status == "draft" or invoice.kind == "credit":
         return 0
-    adjustment = Fraction(invoice.coupons_amount, invoice.fees_amount) * whole
-    taxes = sum(
-        (
-            (rest[id(fee)] - adjustment * rest[id(fee)] / whole) * sum((rate for _, rate in fee.taxes), ZERO)
-            for fee in invoice.fees
-        ),
-        ZERO,
-    )
-    return cents(whole - adjustment) + cents(taxes / 100)
+    bases = {id(fee): rest[id(fee)] - _discount(fee, rest[id(fee)]) for fee in invoice.fees}
+    taxes = sum((bases[id(fee)] * rate for fee in invoice.fees for _, rate in fee.taxes), ZERO)
+    return cents(sum(bases.values(), ZERO)) + cents(taxes / 100)
 
 
 def unused_item(subscription: Subscription, fee: Fee, *, upgrade: bool, trial_ends: date | None) -> Fraction:
