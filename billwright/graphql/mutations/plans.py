@@ -94,9 +94,7 @@ class UpdatePlanInput:
     minimum_commitment: CommitmentInput | None = i("What a period costs at least.")
     usage_thresholds: list[UsageThresholdInput] | None = i("Usage at which an invoice is made during the period.")
     metadata: JsonObject | None = i("Keys and values of your own.")
-    cascade_updates: bool | None = i(
-        "Whether prices of single subscriptions follow where they did not differ."
-    )
+    cascade_updates: bool | None = i("Whether prices of single subscriptions follow where they did not differ.")
     client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
 
 
