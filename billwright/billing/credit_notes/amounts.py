@@ -6,7 +6,7 @@ nothing to credit takes what rounding left over, so that the notes of an invoice
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -113,11 +113,21 @@ class NoteAmounts:
 
 
 def leaves_nothing(items: Sequence[NoteItem], fees: Sequence[CreditedFee]) -> bool:
-    """Whether after ``items`` nothing on the invoice remains creditable."""
+    """Whether after ``items`` nothing on the invoice remains creditable; what coupons paid in full never is."""
     taken: dict[UUID, int] = {}
     for item in items:
         taken[item.fee.id] = taken.get(item.fee.id, 0) + item.amount_cents
-    return all(fee.creditable_cents <= taken.get(fee.id, 0) for fee in fees)
+    return not _is_worth_something(
+        NoteItem(fee, Decimal(max(fee.creditable_cents - taken.get(fee.id, 0), 0))) for fee in fees
+    )
+
+
+def _is_worth_something(items: Iterable[NoteItem]) -> bool:
+    """Whether the items, discounts taken off, or their taxes come to a whole minor unit."""
+    bases = [(Fraction(item.amount) - Fraction(item.fee.discount) * item.share, item.fee.taxes_rate) for item in items]
+    net = sum((base for base, _ in bases), Fraction(0))
+    taxes = sum((base * Fraction(rate) / 100 for base, rate in bases), Fraction(0))
+    return _whole(net) > 0 or _whole(taxes) > 0
 
 
 def amounts_of(items: Sequence[NoteItem], fees: Sequence[CreditedFee], rest: Rest) -> NoteAmounts:
@@ -169,24 +179,14 @@ def value_of(items: Sequence[NoteItem]) -> Fraction:
     return amount - adjustment + taxes
 
 
-def creditable_of(fees: Sequence[CreditedFee], discounts_cents: int, rest: Rest) -> int:
-    """What can still be credited on an issued invoice, taxes included (spec 05 C2).
+def creditable_of(fees: Sequence[CreditedFee], rest: Rest) -> int:
+    """What can still be credited on an issued invoice, taxes included: what one note of everything left would be worth.
 
-    ``discounts_cents``: its coupons and progressive credits.
+    The notes of an invoice add up to it, so that is all that earlier ones leave (spec 05 C2, adr/0010).
     """
-    total = sum(fee.amount_cents for fee in fees)
-    left = sum(fee.creditable_cents for fee in fees)
-    if not total or not left:
+    if not _is_worth_something(NoteItem(fee, Decimal(fee.creditable_cents)) for fee in fees):
         return 0
-    adjustment = Fraction(discounts_cents * left, total)
-    taxes = sum(
-        (
-            (fee.creditable_cents - adjustment * fee.creditable_cents / left) * Fraction(fee.taxes_rate) / 100
-            for fee in fees
-        ),
-        Fraction(0),
-    )
-    return min(_whole(left - adjustment) + _whole(taxes), rest.sub_total_cents + rest.taxes_cents)
+    return rest.sub_total_cents + rest.taxes_cents
 
 
 def truncated(amount: Fraction) -> Decimal:

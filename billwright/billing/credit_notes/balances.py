@@ -89,8 +89,7 @@ class Balance:
         invoice = self.invoice
         if invoice.status == "draft" or invoice.invoice_type == "credit":
             return 0
-        discounts = invoice.coupons_amount_cents + invoice.progressive_billing_credit_amount_cents
-        return max(creditable_of(self.fees, discounts, self.rest), 0)
+        return max(creditable_of(self.fees, self.rest), 0)
 
     @property
     def refundable_cents(self) -> int:

@@ -166,11 +166,41 @@ def test_discounts_that_leave_nothing_are_not_given_back() -> None:
 
 def test_creditable_is_what_full_notes_would_give() -> None:
     invoice = invoice_of_A4()
-    assert creditable_of(invoice.fees, 2000, invoice.rest) == 16448
+    assert creditable_of(invoice.fees, invoice.rest) == 16448
     invoice.note((1, 2000))
-    assert creditable_of(invoice.fees, 2000, invoice.rest) == 16448 - 2099
+    assert creditable_of(invoice.fees, invoice.rest) == 16448 - 2099
     invoice.note((0, 9900), (1, 2525), (2, 1500))
-    assert creditable_of(invoice.fees, 2000, invoice.rest) == 0
+    assert creditable_of(invoice.fees, invoice.rest) == 0
+
+
+def test_creditable_is_what_was_invoiced_when_a_coupon_is_limited_to_some_fees() -> None:
+    """Spread evenly, the coupon would take 1000 off a base of 2000 and leave 1100."""
+    invoice = Bill.of([fee(1000), fee(1000, (tax("0", "vat0"),), "1000")])
+    assert creditable_of(invoice.fees, invoice.rest) == 1200
+
+
+def test_the_last_note_takes_the_rounding_of_subtotals_too() -> None:
+    """Items that round up in the first note: 23578.58750 and 41771 of 65349 (adr/0010)."""
+    other = (tax("7.77", "t3"),)
+    paid = [fee(amount, (VAT,), str(amount)) for amount in (663, 180, 45, 14499)]
+    invoice = Bill.of([*paid, fee(10680), fee(54669, other)])
+    assert (invoice.sub_total, invoice.taxes) == (65349, 6384)
+    first = invoice.note(
+        *enumerate(map(Decimal, ("239.21718", "64.94584", "16.23646", "5231.38747", "3853.45322", "19725.13428")))
+    )
+    assert figures(first) == (23579, 2303, 25882)
+    assert creditable_of(invoice.fees, invoice.rest) == 45851
+    last = invoice.note(*((index, known.creditable_cents) for index, known in enumerate(invoice.fees)))
+    assert (last.precise_taxes, *figures(last)) == (Decimal("4080.88238"), 41770, 4081, 45851)
+    assert creditable_of(invoice.fees, invoice.rest) == 0
+
+
+def test_a_note_is_the_last_when_only_fees_are_left_that_coupons_paid() -> None:
+    """Thirds of a cent that were rounded down in two notes come with the third, not with a note of nothing."""
+    invoice = Bill.of([fee(1000, (VAT,), "1000"), *(fee(3, (VAT,), "1.66667") for _ in range(3))])
+    assert (invoice.sub_total, invoice.taxes) == (4, 1)
+    assert [figures(invoice.note((index, 3))) for index in (1, 2, 3)] == [(1, 0, 1), (1, 0, 1), (2, 1, 3)]
+    assert creditable_of(invoice.fees, invoice.rest) == 0
 
 
 rates = st.sampled_from(["0", "5", "5.5", "7.7", "20", "23.33", "25.5"])

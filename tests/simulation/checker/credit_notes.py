@@ -57,21 +57,24 @@ def amounts(items: Sequence[tuple[Fee, Fraction]]) -> Amounts:
     return Amounts(cents(whole - coupons), cents(taxes), taxes, cents(coupons), cents(whole - coupons + taxes))
 
 
-def settle(note: CreditNote, parts: tuple[int, int, int] | None, earlier: Iterable[CreditNote]) -> None:
-    """Compute the note's figures; ``parts``: credit, refund and offset as asked for (None: all credit)."""
+def settle(note: CreditNote, parts: tuple[int, int, int] | None, earlier: Sequence[CreditNote]) -> None:
+    """Compute the note's figures; ``parts``: credit, refund and offset as asked for (None: all credit).
+
+    The notes of an invoice add up to it, before and after taxes (05 C2 "last CN absorbs rounding", adr/0010): none is
+    worth more than the earlier ones leave, the last one exactly that.
+    """
     found = amounts(note.items)
-    precise = found.precise_taxes
-    if creditable(note.invoice) <= 0:
+    precise, subtotal_left, taxes_left = found.precise_taxes, *left_by(note.invoice, earlier)
+    note.coupons = found.coupons
+    if worth_of_rest(note.invoice) <= 0:
         precise -= sum((other.taxes - other.precise_taxes for other in earlier), ZERO)
-    note.subtotal, note.coupons = found.subtotal, found.coupons
-    note.precise_taxes, note.taxes = precise, cents(precise)
-    exact_base = sum((item - _discount(fee, item) for fee, item in note.items), ZERO)
-    total = cents(exact_base + precise)
-    note.credit, note.refund, note.offset = parts or (total, 0, 0)
-    total = note.credit + note.refund + note.offset
-    base = total - note.taxes
-    change = -1 if base > note.subtotal else 1 if base < note.subtotal else 0
-    note.total = total + change
+        note.subtotal, note.taxes = subtotal_left, taxes_left
+    else:
+        note.subtotal, note.taxes = min(found.subtotal, subtotal_left), min(cents(precise), taxes_left)
+    note.precise_taxes = precise
+    note.total = note.subtotal + note.taxes
+    note.credit, note.refund, note.offset = parts or (note.total, 0, 0)
+    change = note.total - note.credit - note.refund - note.offset
     if note.credit > 0:
         note.credit += change
     elif note.refund > 0:
@@ -81,11 +84,25 @@ def settle(note: CreditNote, parts: tuple[int, int, int] | None, earlier: Iterab
     note.balance = note.credit
 
 
+def left_by(invoice: Invoice, notes: Iterable[CreditNote]) -> tuple[int, int]:
+    """What ``notes`` leave of the invoice: before taxes, and of its taxes."""
+    return (
+        invoice.subtotal - sum(note.subtotal for note in notes),
+        invoice.taxes_amount - sum(note.taxes for note in notes),
+    )
+
+
 def _discount(fee: Fee, item: Fraction) -> Fraction:
     return fee.discount * item / fee.amount if fee.amount else ZERO
 
 
 def creditable(invoice: Invoice) -> int:
+    """What can still be credited (spec 05 C2): as the notes add up to the invoice, all that they leave."""
+    issued = [note for note in invoice.credit_notes if not note.draft]
+    return sum(left_by(invoice, issued)) if worth_of_rest(invoice) > 0 else 0
+
+
+def worth_of_rest(invoice: Invoice) -> int:
     """What the invoice's fees have left, less discounts and with taxes (spec 05 C2)."""
     rest = {id(fee): fee.amount - fee.credited for fee in invoice.fees}
     whole = sum(rest.values(), ZERO)
