@@ -314,3 +314,90 @@ async def test_05_D7_what_a_threshold_buys(
     purchases = [item for item in found if item["transaction_status"] == "purchased"]
     assert [Decimal(item["credit_amount"]) for item in purchases] == [Decimal(bought)]
     await check_books(sandbox)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "duplicated_charge",
+        "product_unsatisfactory",
+        "order_change",
+        "order_cancellation",
+        "fraudulent_charge",
+        "other",
+    ],
+)
+async def test_05_C1_reasons(sandbox: Sandbox, reason: str) -> None:
+    await credited(sandbox)
+    [invoice] = await details(sandbox)
+    entries = [{"fee_id": invoice["fees"][0]["lago_id"], "amount_cents": 100}]
+    note = await credit(sandbox, invoice, entries, credit_amount_cents=100, reason=reason)
+    assert note["reason"] == reason
+    assert [item["reason"] for item in await notes(sandbox, reason=reason)] == [reason]
+
+
+async def test_05_A1_finalized_documents_keep_their_taxes(sandbox: Sandbox) -> None:
+    """Name, code, rate and description are copies; the row names the tax even when that is deleted."""
+    body = {"name": "VAT", "code": "vat", "rate": "20", "description": "of 2024", "applied_to_organization": True}
+    made = (await sandbox.call("POST", "taxes", {"tax": body}))["tax"]
+    await credited(sandbox)
+    [before] = await details(sandbox)
+    entries = [{"fee_id": before["fees"][0]["lago_id"], "amount_cents": 100}]
+    note = await credit(sandbox, before, entries, credit_amount_cents=120)
+    [row] = before["applied_taxes"]
+    assert (row["lago_tax_id"], row["tax_name"], row["tax_code"], row["tax_rate"], row["tax_description"]) == (
+        made["lago_id"],
+        "VAT",
+        "vat",
+        20,
+        "of 2024",
+    )
+    change = {"name": "MwSt", "code": "mwst", "rate": "19", "description": None}
+    await sandbox.call("PUT", "taxes/vat", {"tax": change})
+    assert (await sandbox.invoice(before["lago_id"]))["applied_taxes"] == [row]
+    await sandbox.call("DELETE", "taxes/mwst")
+    after = await sandbox.invoice(before["lago_id"])
+    assert (after["applied_taxes"], after["taxes_amount_cents"]) == ([row], 1000)
+    assert [fee["applied_taxes"] for fee in after["fees"]] == [fee["applied_taxes"] for fee in before["fees"]]
+    [stored] = await notes(sandbox)
+    assert stored["applied_taxes"] == note["applied_taxes"]
+
+
+async def test_05_D1_what_the_initial_top_up_takes_over(sandbox: Sandbox) -> None:
+    await sandbox.customer("c1")
+    made = await wallet(sandbox, paid_credits="10", granted_credits="5", transaction_priority=7)
+    assert [item["priority"] for item in await transactions(sandbox, made)] == [7, 7]
+    assert made["last_consumed_credit_at"] is None
+    await sandbox.advance("2024-01-20T00:00:00Z")
+    await top_up(sandbox, made, voided_credits="1")
+    assert (await reread(sandbox, made))["last_consumed_credit_at"] == "2024-01-20T00:00:00Z"
+
+
+async def test_05_D3_a_void_of_more_than_an_inflow_has_left(sandbox: Sandbox) -> None:
+    await sandbox.customer("c1")
+    made = await wallet(sandbox, granted_credits="10")
+    [later] = await top_up(sandbox, made, granted_credits="5")
+    body = {"wallet_id": made["lago_id"], "voided_transaction_id": later["lago_id"], "voided_credits": "5.01"}
+    answer = await sandbox.rest.post("wallet_transactions", {"wallet_transaction": body})
+    assert answer.json() == validation(voided_transaction_id="exceeds_remaining_transaction_amount")
+    await top_up(sandbox, made, voided_transaction_id=later["lago_id"], voided_credits="2")
+    inflows = await transactions(sandbox, made, transaction_type="inbound")
+    found = [(item["remaining_amount_cents"], item["remaining_credit_amount"]) for item in inflows]
+    assert found == [(1000, "10.0"), (300, "3.0")]
+    await check_books(sandbox)
+
+
+async def test_05_D3_links_to_pay_a_purchase(sandbox: Sandbox) -> None:
+    """Before the invoice is there, and when it is settled."""
+    await sandbox.customer("c1")
+    made = await wallet(sandbox, paid_credits="10")
+    [settled] = await transactions(sandbox, made)
+    await paid(sandbox, settled["lago_invoice_id"], 1000)
+    body = {"wallet_transaction": {"wallet_id": made["lago_id"], "paid_credits": "1"}}
+    [fresh] = (await sandbox.call("POST", "wallet_transactions", body))["wallet_transactions"]
+    for found, code in (
+        (settled, "wallet_transaction_already_settled"),
+        (fresh, "wallet_transaction_has_no_attached_invoice"),
+    ):
+        answer = await sandbox.rest.post(f"wallet_transactions/{found['lago_id']}/payment_url")
+        assert (answer.status_code, answer.json()) == (422, validation(base=code))
