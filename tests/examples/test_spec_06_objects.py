@@ -168,3 +168,36 @@ async def test_05_B2_coupons_have_no_webhooks(wired: Wired) -> None:
     await wired.sandbox.call("DELETE", f"customers/c1/applied_coupons/{given['lago_id']}")
     await wired.sandbox.call("DELETE", "coupons/deal")
     assert await wired.news() == []
+
+
+async def test_05_C3_credit_notes_and_what_they_settle(wired: Wired) -> None:
+    """An offset of all that is due pays the invoice; the automatic note of a termination is told as well (05 C4)."""
+    sandbox = wired.sandbox
+    await sandbox.tax("vat", "20")
+    await sandbox.plan("p", 3100, pay_in_advance=True)
+    for name in ("s1", "s2"):
+        await sandbox.subscribe(name)
+    first, second = await details(sandbox)
+    await wired.news()
+    made = await credit(sandbox, first, items((fee_id(first), 1700)), offset_amount_cents=2040)
+    arrived = await told(wired, "")
+    assert [name for name, _ in arrived] == [
+        "credit_note.created",
+        "credit_note.generated",
+        "invoice.payment_status_updated",
+    ]
+    (_, created), (_, generated), (_, settled) = arrived
+    assert (created["lago_id"], created["offset_amount_cents"], created["file_url"]) == (made["lago_id"], 2040, None)
+    assert {"customer", "items", "applied_taxes"} <= set(created)
+    assert generated["file_url"].endswith(f"/{made['number']}.pdf")
+    assert not {"items", "applied_taxes"} & set(generated)
+    assert (settled["lago_id"], settled["payment_status"], settled["total_due_amount_cents"]) == (
+        first["lago_id"],
+        "succeeded",
+        0,
+    )
+    await sandbox.advance("2024-01-20T12:00:00Z")
+    await sandbox.terminate(second["subscriptions"][0]["external_id"], on_termination_invoice="skip")
+    note = await wired.new("credit_note.created", at="2024-01-20T12:00:00Z")
+    assert (note["lago_invoice_id"], note["reason"]) == (second["lago_id"], "order_cancellation")
+    assert (note["sub_total_excluding_taxes_amount_cents"], note["credit_amount_cents"]) == (1100, 1320)
