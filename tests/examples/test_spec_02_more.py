@@ -1,4 +1,4 @@
-"""Figures of spec 02 §9-§16 on whole invoices: spending minimums, and what stays true of fees that were issued."""
+"""Figures of spec 02 §8-§16 on whole invoices: spending minimums, renewals, and fees whose prices are gone."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 
 from billwright.billing.kernel.db import Database
+from tests.billing.in_advance.shop import Shop
+from tests.billing.metering.company import charge as on
 from tests.billing.pricing.cases import tiers
 from tests.billing.subscriptions.lives import change_plan, life, metric, priced, shop_plan
+from tests.billing.taxes.conftest import Seller
+from tests.billing.taxes.test_waiting_invoices import invalid
 from tests.support.sandbox import Sandbox
 
 JANUARY, FEBRUARY = "2023-01-01T00:00Z", "2023-02-01T00:00Z"
@@ -207,3 +211,65 @@ async def test_02_16_trap_8_thirds_of_a_month(database: Database) -> None:
         await sandbox.advance("2023-07-01T00:00:00Z")
         [fee] = await charges(sandbox)
         assert (fee["units"], fee["amount_cents"], fee["precise_amount"]) == ("4.0", 2000, "20.0")
+
+
+@pytest.mark.parametrize(
+    ("change", "renewed"), [("terminate", []), ("q", [2100, 2100]), ("r", [700, 3500]), (None, [700, 700])]
+)
+@pytest.mark.parametrize("invoiceable", [True, False])
+async def test_02_8_table_recurring_charges_in_advance(
+    shop: Shop, change: str | None, renewed: list[int], invoiceable: bool
+) -> None:
+    """Seven units, changed on 20 June: no renewal at the end or an upgrade, one by the old plan at a downgrade."""
+    options = {"invoiceable": invoiceable}
+    await shop.sell(
+        "sum_agg", metric={"recurring": True}, charge_options=options, amount="1", plan={"amount_cents": 1000}
+    )
+    for code, price, cents in (("q", "3", 2000), ("r", "5", 100)):
+        await shop.company.plan(
+            on("m", _pay_in_advance=True, _invoiceable=invoiceable, amount=price), code=code, amount_cents=cents
+        )
+    assert await shop.cents(7) == [700]
+    await shop.company.to("2024-06-20T10:00")
+    if change == "terminate":
+        await shop.company.terminate()
+    elif change:
+        await shop.company.subscribe(plan=change)
+    assert len(await shop.fees()) == 1
+    await shop.company.to("2024-08-01")
+    assert [fee["amount_cents"] for fee in await shop.fees()] == [700, *renewed]
+
+
+@pytest.mark.parametrize("change", ["terminate", "q", "r", None])
+async def test_02_8_table_metered_charges_in_advance(shop: Shop, change: str | None) -> None:
+    """Billed with each event and never again."""
+    await shop.sell("sum_agg", amount="1", plan={"amount_cents": 1000})
+    for code, cents in (("q", 2000), ("r", 100)):
+        await shop.company.plan(on("m", _pay_in_advance=True, amount="3"), code=code, amount_cents=cents)
+    assert await shop.cents(7) == [700]
+    await shop.company.to("2024-06-20T10:00")
+    if change == "terminate":
+        await shop.company.terminate()
+    elif change:
+        await shop.company.subscribe(plan=change)
+    await shop.company.to("2024-08-01")
+    assert [fee["amount_cents"] for fee in await shop.fees()] == [700]
+
+
+async def test_02_10_5_taxes_that_are_pending(waiting: Seller) -> None:
+    """``fee.created`` at once and not again, ``invoice.created`` when the taxes are known (spec 05 A7)."""
+    plan = await waiting.box.plan("p", 0)
+    await waiting.box.charge(plan, pay_in_advance=True, properties={"amount": "2"})
+    await waiting.box.subscribe()
+    event = {"transaction_id": "t1", "external_subscription_id": "s1", "code": "calls", "properties": {"n": "3"}}
+    await waiting.box.call("POST", "events", {"event": event})
+    await waiting.jobs()
+    [invoice] = await waiting.box.invoices()
+    assert (invoice["status"], invoice["fees_amount_cents"]) == ("pending", 600)
+    [fee] = await waiting.announced("fee.created")
+    assert (fee["amount_cents"], fee["lago_invoice_id"]) == (600, invoice["lago_id"])
+    assert await waiting.announced("invoice.created") == []
+    await invalid(waiting)
+    assert len(await waiting.announced("fee.created")) == 1
+    [issued] = await waiting.announced("invoice.created")
+    assert (issued["lago_id"], issued["total_amount_cents"]) == (invoice["lago_id"], 732)

@@ -177,3 +177,26 @@ async def test_03_6_9_downgrades_move_no_money_and_credit_nothing(database: Data
         assert (await sandbox.call("GET", "credit_notes"))["credit_notes"] == []
         assert (await sandbox.subscribe(plan="same"))["plan_code"] == "same"
         assert len((await sandbox.call("GET", "credit_notes"))["credit_notes"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("in_advance", "expected"),
+    [
+        (True, [("2024-02-01", "p", 3100), ("2024-02-01", "calls", 300)]),
+        (False, [("2024-02-01", "p", 2200), ("2024-02-01", "calls", 300)]),
+    ],
+)
+async def test_03_6_10_a_start_moved_into_the_past(
+    database: Database, in_advance: bool, expected: list[tuple[str, str, int]]
+) -> None:
+    """As in 6.4: active at once, nothing billed before 1 February; in arrears 22 of 31 days from 10 January."""
+    async with life(database, START) as sandbox:
+        plan = await sandbox.plan("p", 3100, pay_in_advance=in_advance)
+        await sandbox.charge(plan)
+        await sandbox.subscribe(subscription_at="2024-03-10T00:00:00Z")
+        await sandbox.send(("2024-01-09T23:59:59Z", 50), ("2024-01-10T00:00:00Z", 3))
+        shown = await edit(sandbox, subscription_at="2024-01-10T00:00:00Z")
+        assert (shown["status"], shown["started_at"]) == ("active", "2024-01-10T00:00:00.000Z")
+        assert await sandbox.invoices() == []
+        await sandbox.advance("2024-02-01")
+        assert await lines(sandbox) == expected
