@@ -25,6 +25,7 @@ from billwright.billing.invoicing.writing import apply_totals, insert_fees
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.kernel.money import PRECISE
 from billwright.billing.kernel.statements import fetch, flush
+from billwright.billing.payments.service import record_paid_fees
 from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.taxes.computation import PaidFeeTax, regrouped_taxes
 
@@ -104,7 +105,7 @@ async def _invoice(
     if totals.fees_amount_cents == 0 and not finalizes_empty_invoices(customer, ctx.organization):
         invoice.status = "closed"
     else:
-        invoice.total_paid_amount_cents = invoice.total_amount_cents
+        record_paid_fees(ctx, invoice, t)
         await issue(ctx, customer, invoice, t)
     ctx.session.add(invoice)
     await ctx.session.flush()

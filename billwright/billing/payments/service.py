@@ -24,6 +24,8 @@ from billwright.billing.payments.schemas import PaymentInput
 PAYABLE_STATUSES = ("finalized", "open")
 """Invoices that can be paid; ``open`` ones are purchases of credits that only their payment makes visible."""
 MAX_REFERENCE = 40
+REGROUPED = "Fees paid in advance"
+"""Reference of the payment that an invoice of paid fees has from the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,16 @@ async def settle(ctx: Context, invoice: Invoice) -> None:
     if invoice.total_due_amount_cents <= 0:
         await set_payment_status(ctx, invoice, "succeeded")
     await ctx.session.flush()
+
+
+def record_paid_fees(ctx: Context, invoice: Invoice, at: datetime) -> None:
+    """Note that the fees of a new invoice of type ``advance_charges`` were paid before (spec 02 §10.5, 04 §2.4).
+
+    One manual payment of the total, dated ``at``; a total of 0 has none. Nothing is announced.
+    """
+    invoice.total_paid_amount_cents = invoice.total_amount_cents
+    if invoice.total_amount_cents > 0:
+        ctx.session.add(_manual(ctx, invoice, _Received(invoice.total_amount_cents, REGROUPED, at)))
 
 
 def _manual(ctx: Context, invoice: Invoice, received: _Received) -> Payment:

@@ -127,6 +127,11 @@ async def test_02_10_5_paid_fees_on_one_invoice_add_their_taxes(shop: Shop) -> N
         "succeeded",
         0,
     )
+    found = (await shop.company.rest.get("payments", params={"invoice_id": invoice["lago_id"]})).json()["payments"]
+    keys = ("amount_cents", "amount_currency", "type", "payment_status", "invoice_ids", "created_at")
+    assert [tuple(payment[key] for key in keys) for payment in found] == [
+        (22047, invoice["currency"], "manual", "succeeded", [invoice["lago_id"]], "2024-07-01T00:00:00Z")
+    ]
     [tax] = invoice["applied_taxes"]
     assert (tax["tax_code"], tax["amount_cents"], tax["fees_amount_cents"]) == ("vat", 3674, 18373)
     [period] = invoice["billing_periods"]
