@@ -49,7 +49,7 @@ class Database:
             json_deserializer=_decoder.decode,
             connect_args={"server_settings": {"application_name": "billwright", "timezone": "UTC"}},
         )
-        event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
+        event.listen(self.engine.sync_engine, "checkout", _begin_on_living)
         self.dispatch = dispatch
         self.on_access_change: list[Callable[[UUID], None]] = []
         self._sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
@@ -78,13 +78,21 @@ class Database:
         await self.engine.dispose()
 
 
-def _refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:
-    """The server has ended this connection (a restart, a fail-over): all pooled ones are made anew, without an error.
+def _begin_on_living(connection: Any, _record: Any, _proxy: Any) -> None:
+    """Begin the transaction when a connection leaves the pool. If the server has ended it (a restart, a fail-over), all
+    pooled ones are made anew, without an error.
 
-    The driver knows; asking the server instead, as ``pool_pre_ping`` does, would cost each transaction a round trip.
+    The driver may not have heard of the end yet, so BEGIN itself asks. Nothing was done before it; and as the first
+    statement would send it anyway, it costs no round trip more, unlike ``pool_pre_ping``.
     """
-    if connection.driver_connection.is_closed():
-        raise InvalidatePoolError
+
+    async def begin(_driver: object) -> None:
+        await connection._start_transaction()
+
+    try:
+        connection.run_async(begin)
+    except Exception as error:
+        raise InvalidatePoolError from error
 
 
 def sqlalchemy_url(url: str) -> str:
