@@ -25,10 +25,15 @@ from typing import Any
 import asyncpg
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from billwright.billing.kernel.db import Database
 from billwright.migrations.runner import upgrade
 from billwright.server.stack import DataFolder, StackInfo
+
+# How long an example takes says how busy the machine is, not whether the rule holds. A failure prints how to repeat it.
+settings.register_profile("billwright", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("billwright")
 
 _TEMPLATE = "billwright_template"
 _CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1"
