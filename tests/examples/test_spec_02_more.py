@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from billwright.billing.invoicing.documents import invoice_document
+from billwright.billing.invoicing.models import Invoice
 from billwright.billing.kernel.db import Database
 from tests.billing.in_advance.shop import Shop
 from tests.billing.metering.company import charge as on
@@ -273,3 +276,18 @@ async def test_02_10_5_taxes_that_are_pending(waiting: Seller) -> None:
     assert len(await waiting.announced("fee.created")) == 1
     [issued] = await waiting.announced("invoice.created")
     assert (issued["lago_id"], issued["total_amount_cents"]) == (invoice["lago_id"], 732)
+
+
+async def test_02_15_the_minimum_of_an_upgrade_on_the_last_day_is_prorated(database: Database) -> None:
+    """Of 28 days the last belongs to the new plan: due is 1000/28 x 27 = 964.29, and the document says prorated."""
+    async with life(database, FEBRUARY) as sandbox:
+        await sell(sandbox, 1000)
+        await sandbox.subscribe()
+        await sandbox.send(("2023-02-20T00:00:00Z", 800))
+        await sandbox.advance("2023-02-28T18:00:00Z")
+        await sandbox.subscribe(plan="q")
+        [listed] = await sandbox.invoices()
+        async with sandbox.context() as ctx:
+            document = await invoice_document(ctx, await ctx.session.get_one(Invoice, UUID(listed["lago_id"])))
+        [found] = [line.true_up for section in document.subscriptions for line in section.fees if line.true_up]
+        assert (found.amount_cents, found.minimum_amount_cents, found.prorated) == (164, 1000, True)

@@ -111,6 +111,8 @@ def test_02_15_a_true_up_names_its_minimum() -> None:
     part = {"chargesFromDatetime": "2024-01-15T00:00:00Z"}
     notes = lines({**parent, **part}, {**whole, **part})[1]["notes"]
     assert notes == ["Minimum: €50.00, prorated on days of usage"]
+    last_day = {**whole, "item": {**whole["item"], "min_prorated": True}}
+    assert lines(parent, last_day)[1]["notes"] == notes, "an upgrade on the last day leaves one day out"
 
 
 def test_02_15_unit_prices() -> None:

@@ -155,7 +155,7 @@ def _true_up_fee(parent: FeeDraft, missing: TrueUp, window: Window, charged_cent
         amount_details={},
         grouped_by={},
         true_up_parent=parent,
-        item={**parent.item, "true_up": True, "min_amount_cents": parent.item["min_amount_cents"]},
+        item={**parent.item, "true_up": True, "min_prorated": window.billed_days < window.period_days},
         explanation={
             "minimum": parent.item["min_amount_cents"],
             "days": window.billed_days,

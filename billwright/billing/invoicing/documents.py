@@ -313,10 +313,11 @@ def _fee_taxes(rows: Sequence[models.FeeTax]) -> tuple[FeeTax, ...]:
 
 def _true_up(fee: Fee, taxes: tuple[FeeTax, ...], tz: str) -> TrueUp:
     days = _days(fee.charges_from_datetime, fee.charges_to_datetime, tz)
+    shorter = days is not None and fee.charges_duration is not None and days < fee.charges_duration
     return TrueUp(
         amount_cents=fee.amount_cents,
         minimum_amount_cents=int(fee.item.get("min_amount_cents") or 0),
-        prorated=days is not None and fee.charges_duration is not None and days < fee.charges_duration,
+        prorated=fee.item.get("min_prorated", shorter),
         taxes=taxes,
     )
 

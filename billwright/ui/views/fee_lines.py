@@ -109,7 +109,8 @@ def minimum_note(fee: Fee, zone: str, currency: str) -> list[str]:
         return []
     since, until = (date.fromisoformat(day) if day else None for day in _period(fee, zone))
     whole = fee.get("chargesDuration")
-    prorated = since and until and whole and (until - since).days + 1 < whole
+    shorter = since and until and whole and (until - since).days + 1 < whole
+    prorated = fee["item"].get("min_prorated", shorter)
     words = f"Minimum: {formatting.money_with_currency(minimum, currency)}"
     return [f"{words}, prorated on days of usage" if prorated else words]
 
