@@ -37,6 +37,7 @@ DECIDED: dict[str, str] = {
     r"|payment_provider: None|provider_error: None)": "told even to a customer without a provider (spec 06 §5.5, §5.6)",
     r"^webhook invoice\.payment_dispute_lost\.payment_dispute_lost\.\w+ is (missing|not in the contract)$": "one "
     "level deeper (spec 06 §9.5)",
+    r"^webhook invoice\.ready_to_finalize$": "not in the contract's list (spec 04 §2.4)",
     r"^webhook wallet\.(created|updated|terminated)$": "not in the contract's list (spec 06 §16.7)",
     r"^webhook credit_note\.refund_failure\.organization_id is not in the contract$": "required without a type",
     r"^POST /invoices 200\.invoice\.status: 'closed'": "an empty one that the settings do not issue (spec 04 §7)",

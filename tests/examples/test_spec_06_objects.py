@@ -201,3 +201,19 @@ async def test_05_C3_credit_notes_and_what_they_settle(wired: Wired) -> None:
     note = await wired.new("credit_note.created", at="2024-01-20T12:00:00Z")
     assert (note["lago_invoice_id"], note["reason"]) == (second["lago_id"], "order_cancellation")
     assert (note["sub_total_excluding_taxes_amount_cents"], note["credit_amount_cents"]) == (1100, 1320)
+
+
+async def test_04_2_4_a_draft_whose_taxes_are_known(wired: Wired) -> None:
+    """Told at once; nothing else until it is final, refreshed or not."""
+    sandbox = wired.sandbox
+    await sandbox.customer("c1", billing_configuration={"invoice_grace_period": 3})
+    await sandbox.plan("p", 3100, pay_in_advance=True)
+    await wired.news()
+    await sandbox.subscribe()
+    drafted, ready = await told(wired, "invoice.")
+    assert (drafted[0], ready[0]) == ("invoice.drafted", "invoice.ready_to_finalize")
+    assert drafted[1] == ready[1]
+    await sandbox.call("PUT", f"invoices/{ready[1]['lago_id']}/refresh")
+    assert await told(wired, "invoice.", at="2024-01-17T00:00:00Z") == []
+    names = [name for name, _ in await told(wired, "invoice.", at="2024-01-18T01:00:00Z")]
+    assert names == ["invoice.created", "invoice.generated"]

@@ -131,6 +131,8 @@ async def settle(
         if drafted:
             invoice.status = "draft"
             await emit(ctx, "invoice.drafted", "invoice", invoice.id)
+            if not flow.totals.untaxed:
+                await emit(ctx, "invoice.ready_to_finalize", "invoice", invoice.id)
         elif flow.totals.fees_amount_cents == 0 and not finalizes_empty_invoices(customer, ctx.organization):
             invoice.status = "closed"
             if flow.totals.untaxed:

@@ -26,6 +26,7 @@ from billwright.billing.invoicing.queries import find_invoice
 from billwright.billing.invoicing.rows import Row, stored_row
 from billwright.billing.invoicing.writing import apply_totals, delete_fees, insert_fees
 from billwright.billing.kernel.errors import Forbidden, NotFound
+from billwright.billing.notifications.service import emit
 from billwright.billing.progressive.consequences import follow_up
 from billwright.billing.subscriptions.calendar.timezones import local_date
 from billwright.billing.subscriptions.models import Subscription
@@ -79,10 +80,13 @@ async def _recompute(
     detached = await detach_notes(ctx, invoice)
     await delete_fees(ctx, invoice.id)
     flow = await run_waterfall(ctx, customer, invoice, computed.fees, computed.totals, final=final, rows=computed.rows)
+    waited = invoice.tax_status == "pending"
     apply_totals(invoice, flow.totals)
     apply_credits(invoice, flow)
     invoice.ready_to_be_refreshed = False
     invoice.updated_at = ctx.now()
+    if waited and not final and not flow.totals.untaxed:
+        await emit(ctx, "invoice.ready_to_finalize", "invoice", invoice.id)
     return flow, detached
 
 

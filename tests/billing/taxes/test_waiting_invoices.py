@@ -263,9 +263,14 @@ async def test_the_answer_refreshes_drafts_that_are_not_due(waiting: Seller) -> 
     await waiting.box.customer(billing_configuration={"invoice_grace_period": 30})
     invoice = await paid_in_advance(waiting)
     await waiting.box.advance("2026-01-16T10:00:00Z")
+    assert len(await waiting.announced("invoice.drafted")) == 1
+    assert await waiting.announced("invoice.ready_to_finalize") == []
     await invalid(waiting)
     draft = await waiting.box.invoice(invoice["lago_id"])
     assert (draft["status"], draft["total_amount_cents"]) == ("draft", 12200)
+    assert len(await waiting.announced("invoice.ready_to_finalize")) == 1
+    await waiting.box.call("PUT", f"invoices/{invoice['lago_id']}/refresh")
+    assert len(await waiting.announced("invoice.ready_to_finalize")) == 1
     assert await status(waiting, invoice) == ("draft", "succeeded")
     await waiting.box.call("PUT", f"invoices/{invoice['lago_id']}/finalize")
 
