@@ -12,7 +12,7 @@ from tests.simulation.checker import books, coupons, credit_notes, wallets, wind
 from tests.simulation.checker.books import Clock, Ledger
 from tests.simulation.checker.calendar import instant, local_date
 from tests.simulation.checker.model import Charge, Customer, Event, Fee, Filter, Invoice, Metric, Plan, Subscription
-from tests.simulation.checker.money import cents, exponent, half_up, number
+from tests.simulation.checker.money import cents, exponent, half_up, number, truncated
 from tests.simulation.checker.taxes import applicable
 
 Body = Mapping[str, Any]
@@ -328,7 +328,7 @@ class Books:
         invoice.voided, invoice.status = True, "voided"
         coupons.give_back(invoice)
         if asked:
-            items = [(fee, half_up(Fraction(amount) * asked / whole, 5)) for fee, amount in rest if amount]
+            items = [(fee, truncated(Fraction(amount) * asked / whole)) for fee, amount in rest if amount]
             ledger.new_note(invoice, items, "other", (asked, 0, 0))
         for fee in invoice.fees:
             fee.credited = half_up(fee.credited)  # the items count in whole cents, so that both notes make the invoice
