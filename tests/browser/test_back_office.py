@@ -160,7 +160,7 @@ async def test_a_failed_job_is_tried_again(page: Page, company: Company) -> None
         " error = 'OSError: disk full' where id = (select id from jobs where organization_id = :organization"
         " and name = 'invoice.document' order by created_at limit 1)"
     )
-    await page.goto(f"{company.base}/developers")
+    await page.goto(f"{company.base}/developers/jobs")
     await page.get_by_role("link", name="Failed 1").click()
     rows = page.locator("#results tbody tr")
     await expect(rows).to_have_count(1)

@@ -55,6 +55,7 @@ DECIDED: dict[str, str] = {
     r"^PUT /invoices/\{lago_id\} 200\.invoice\.status: 'open'": "a purchase that waits for its payment (spec 05 D4)",
     r"^GET /analytics/(mrr|invoice_collection) 200\.\w+\[\d+\]\.(amount_cents|currency|payment_status): None": "an "
     "empty month (spec 07 §8.5, §8.7)",
+    r"\.(applicable_)?timezone: '[\w/+-]+' is none of": "any zone of the IANA database (spec 03 §1.1)",
     r"\.minimum_commitment\.invoice_display_name: None": "null = none (spec 02 §12)",
 }
 """Expressions for whole complaints that a chapter of the specification has decided."""

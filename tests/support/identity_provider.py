@@ -19,6 +19,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -31,6 +32,12 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 CLIENT_ID, CLIENT_SECRET = "billwright-client", "a-client-secret-xyz"
+
+
+@cache
+def _first_key() -> RSAKey:
+    """One for all tests: it is slow to make."""
+    return RSAKey.generate_key(2048, {"kid": "one"})
 
 
 @dataclass
@@ -46,7 +53,7 @@ class IdentityProvider:
     redirect_uris: set[str] = field(default_factory=set[str])
     authorized: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     refusals: list[str] = field(default_factory=list[str])
-    key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "one"}))
+    key: RSAKey = field(default_factory=lambda: _first_key())
     signing_key: RSAKey | None = None
     """Signs instead of ``key``, which stays the published one."""
     _codes: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
