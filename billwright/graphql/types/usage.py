@@ -122,13 +122,13 @@ def customer_usage(ctx: Context, usage: CurrentUsage) -> CustomerUsage:
     """Current usage as its type, with what it comes to by the period's end (spec 01 §10.7)."""
     wire, projected = usage.wire(), projected_object(ctx, usage)
     return CustomerUsage(
-        from_datetime=wire["from_datetime"],
-        to_datetime=wire["to_datetime"],
-        issuing_date=wire["issuing_date"],
-        currency=wire["currency"],
-        amount_cents=wire["amount_cents"],
-        taxes_amount_cents=wire["taxes_amount_cents"],
-        total_amount_cents=wire["total_amount_cents"],
+        from_datetime=ISO8601DateTime(usage.from_datetime),
+        to_datetime=ISO8601DateTime(usage.windows.charges_to_datetime),
+        issuing_date=ISO8601Date(wire["issuing_date"]),
+        currency=usage.currency,
+        amount_cents=BigInt(usage.amount_cents),
+        taxes_amount_cents=BigInt(usage.taxes_amount_cents),
+        total_amount_cents=BigInt(usage.total_amount_cents),
         projected_amount_cents=BigInt(projected["projected_amount_cents"]),
         charges_usage=[
             _charge(item, ahead) for item, ahead in zip(wire["charges_usage"], projected["charges_usage"], strict=True)
