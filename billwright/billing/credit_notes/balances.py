@@ -15,7 +15,7 @@ from billwright.billing.access.context import Context
 from billwright.billing.credit_notes.amounts import CreditedFee, NoteTax, Rest, creditable_of
 from billwright.billing.credit_notes.models import CreditNote, CreditNoteItem
 from billwright.billing.invoicing.models import Fee, FeeTax, Invoice
-from billwright.billing.invoicing.presenting import fees_of, taxes_of_fees
+from billwright.billing.invoicing.presenting import fees_of_invoices, grouped, taxes_of_fees
 from billwright.billing.kernel.money import round_half_up
 
 
@@ -104,11 +104,16 @@ class Balance:
 
 async def balance_of(ctx: Context, invoice: Invoice, *, without: UUID | None = None) -> Balance:
     """Load the balance of an invoice; ``without`` leaves one of its notes out. Lock the invoice before writing."""
-    rows = await fees_of(ctx, invoice)
-    taxes = await taxes_of_fees(ctx, [fee.id for fee in rows])
+    return (await balances_of(ctx, [invoice], without=without))[invoice.id]
+
+
+async def balances_of(ctx: Context, invoices: Sequence[Invoice], *, without: UUID | None = None) -> dict[UUID, Balance]:
+    """The balances of invoices by their ids, in a constant number of queries."""
+    rows = await fees_of_invoices(ctx, invoices)
+    taxes = await taxes_of_fees(ctx, [fee.id for own in rows.values() for fee in own])
     statement = select(CreditNote).where(
         col(CreditNote.organization_id) == ctx.organization_id,
-        col(CreditNote.invoice_id) == invoice.id,
+        col(CreditNote.invoice_id).in_([invoice.id for invoice in invoices]),
         col(CreditNote.status) != "deleted",
     )
     if without is not None:
@@ -129,22 +134,26 @@ async def balance_of(ctx: Context, invoice: Invoice, *, without: UUID | None = N
         for fee_id, cents, amount in items:
             credited[fee_id] = int(cents)
             precise[fee_id] = amount
-    return Balance(
-        invoice=invoice,
-        rows={fee.id: fee for fee in rows},
-        fees=[
-            CreditedFee(
-                id=fee.id,
-                amount_cents=fee.amount_cents,
-                discount=fee.precise_coupons_amount_cents,
-                taxes=tuple(_tax(row) for row in taxes.get(fee.id, [])),
-                credited_cents=credited.get(fee.id, 0),
-            )
-            for fee in rows
-        ],
-        notes=notes,
-        precise_items=precise,
-    )
+    issued = grouped(notes, "invoice_id")
+    return {
+        invoice.id: Balance(
+            invoice=invoice,
+            rows={fee.id: fee for fee in rows.get(invoice.id, [])},
+            fees=[
+                CreditedFee(
+                    id=fee.id,
+                    amount_cents=fee.amount_cents,
+                    discount=fee.precise_coupons_amount_cents,
+                    taxes=tuple(_tax(row) for row in taxes.get(fee.id, [])),
+                    credited_cents=credited.get(fee.id, 0),
+                )
+                for fee in rows.get(invoice.id, [])
+            ],
+            notes=issued.get(invoice.id, []),
+            precise_items={fee.id: precise[fee.id] for fee in rows.get(invoice.id, []) if fee.id in precise},
+        )
+        for invoice in invoices
+    }
 
 
 def _tax(row: FeeTax) -> NoteTax:

@@ -5,8 +5,10 @@ The wallets' room connects itself with ``connect``; without it no purchase exist
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from uuid import UUID
 
 from billwright.billing.access.context import Context
 from billwright.billing.credit_notes.balances import Balance
@@ -32,6 +34,10 @@ class PrepaidCredits(Protocol):
 
     async def top_up(self, ctx: Context, invoice: Invoice) -> TopUp | None:
         """The purchase, under the customer's ``prepaid_credit`` lock."""
+        ...
+
+    async def top_ups(self, ctx: Context, invoices: Sequence[Invoice]) -> Mapping[UUID, TopUp]:
+        """The purchases by the ids of their invoices, without a lock: for showing only."""
         ...
 
     async def refund(self, ctx: Context, invoice: Invoice, note: CreditNote, amount_cents: int) -> None:
@@ -61,6 +67,12 @@ async def top_up_of(ctx: Context, invoice: Invoice) -> TopUp:
     if found is None or not found.wallet_is_active:
         raise NotAllowed("invalid_type_or_status")
     return found
+
+
+async def top_ups_of(ctx: Context, invoices: Sequence[Invoice]) -> Mapping[UUID, TopUp]:
+    """The purchases of invoices of type ``credit``, without a lock: for showing only."""
+    purchases = [invoice for invoice in invoices if invoice.invoice_type == "credit"]
+    return await _connected[0].top_ups(ctx, purchases) if _connected and purchases else {}
 
 
 async def wallet_name_of(ctx: Context, invoice: Invoice) -> str | None:

@@ -136,16 +136,21 @@ async def invoice_detail(ctx: Context, invoice: Invoice) -> InvoiceOut:
 
 async def fees_of(ctx: Context, invoice: Invoice) -> list[Fee]:
     """The invoice's fees in stored order."""
+    return (await fees_of_invoices(ctx, [invoice])).get(invoice.id, [])
+
+
+async def fees_of_invoices(ctx: Context, invoices: Sequence[Invoice]) -> dict[UUID, list[Fee]]:
+    """The fees of invoices by invoice, each in stored order."""
     rows = await ctx.session.scalars(
         select(Fee)
         .where(
             col(Fee.organization_id) == ctx.organization_id,
-            col(Fee.invoice_id) == invoice.id,
+            col(Fee.invoice_id).in_([invoice.id for invoice in invoices]),
             col(Fee.deleted_at).is_(None),
         )
         .order_by(col(Fee.position), col(Fee.id))
     )
-    return list(rows.all())
+    return grouped(rows, "invoice_id")
 
 
 async def taxes_of_fees(ctx: Context, fee_ids: Sequence[UUID]) -> dict[UUID, list[FeeTax]]:

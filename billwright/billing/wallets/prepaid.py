@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlmodel import col
+
 from billwright.billing.access.context import Context
 from billwright.billing.credit_notes.models import CreditNote
 from billwright.billing.credit_notes.prepaid import TopUp, connect
@@ -24,11 +30,19 @@ class Purchases:
             return None
         await ctx.session.refresh(purchase)
         wallet = await ctx.session.get_one(Wallet, purchase.wallet_id)
-        return TopUp(
-            wallet_name=wallet.name,
-            wallet_is_active=wallet.status == "active",
-            remaining_amount_cents=purchase.remaining_amount_cents or 0,
+        return _top_up(wallet, purchase)
+
+    async def top_ups(self, ctx: Context, invoices: Sequence[Invoice]) -> dict[UUID, TopUp]:
+        rows = await ctx.session.execute(
+            select(Wallet, WalletTransaction)
+            .join(WalletTransaction, col(WalletTransaction.wallet_id) == col(Wallet.id))
+            .where(
+                col(WalletTransaction.organization_id) == ctx.organization_id,
+                col(WalletTransaction.invoice_id).in_([invoice.id for invoice in invoices]),
+                col(WalletTransaction.transaction_status) == "purchased",
+            )
         )
+        return {purchase.invoice_id: _top_up(wallet, purchase) for wallet, purchase in rows if purchase.invoice_id}
 
     async def refund(self, ctx: Context, invoice: Invoice, note: CreditNote, amount_cents: int) -> None:
         wallet, purchase = await _purchase(ctx, invoice)
@@ -43,6 +57,14 @@ class Purchases:
         wallet, purchase = await _purchase(ctx, invoice)
         if purchase.status != "settled":
             await fail_purchase(ctx, wallet, purchase, cancelled=True)
+
+
+def _top_up(wallet: Wallet, purchase: WalletTransaction) -> TopUp:
+    return TopUp(
+        wallet_name=wallet.name,
+        wallet_is_active=wallet.status == "active",
+        remaining_amount_cents=purchase.remaining_amount_cents or 0,
+    )
 
 
 async def _purchase(ctx: Context, invoice: Invoice) -> tuple[Wallet, WalletTransaction]:
