@@ -49,10 +49,13 @@ def load_operations(folder: Path = FOLDER) -> Mapping[str, Operation]:
         for node in parse(file.read_text(encoding="utf-8")).definitions:
             if not isinstance(node, OperationDefinitionNode | FragmentDefinitionNode) or node.name is None:
                 raise ValueError(f"{file.name}: every definition is a named operation or a fragment")
-            known = operations if isinstance(node, OperationDefinitionNode) else fragments
-            if node.name.value in known:
-                raise ValueError(f"{file.name}: {node.name.value} is defined twice")
-            known[node.name.value] = node  # type: ignore[assignment]
+            name = node.name.value
+            if name in operations or name in fragments:
+                raise ValueError(f"{file.name}: {name} is defined twice")
+            if isinstance(node, OperationDefinitionNode):
+                operations[name] = node
+            else:
+                fragments[name] = node
     return {name: _checked(name, node, fragments) for name, node in operations.items()}
 
 

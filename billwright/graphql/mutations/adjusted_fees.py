@@ -12,7 +12,7 @@ from billwright.graphql import batches
 from billwright.graphql.mutations.inputs import CLIENT_MUTATION_ID, i, m, sent
 from billwright.graphql.permissions import HasPermission
 from billwright.graphql.scalars import DecimalText
-from billwright.graphql.types.common import Inf
+from billwright.graphql.types.common import Inf, shown
 from billwright.graphql.types.invoices import Fee
 
 _UNITS = "Units to bill; without a unit price the amount is computed from them."
@@ -72,7 +72,7 @@ class AdjustedFeeMutations:
     )
     async def create_adjusted_fee(self, info: Inf, input: Setting) -> Fee | None:
         async with info.context.writing() as ctx:
-            return await create_adjusted_fee(ctx, FeeAdjustment.parse(sent(input)))  # type: ignore[return-value]
+            return shown(await create_adjusted_fee(ctx, FeeAdjustment.parse(sent(input))))
 
     @strawberry.mutation(
         description="The fee that createAdjustedFee would give, taxes included; nothing is stored.",
@@ -85,7 +85,7 @@ class AdjustedFeeMutations:
             found = await preview_adjusted_fee(ctx, FeeAdjustment.parse(asked))
         await info.context.prime(batches.taxes_of_fee, found.fee.id, found.taxes)
         await info.context.prime(batches.adjustment_of_fee, found.fee.id, found.adjusted)
-        return found.fee  # type: ignore[return-value]
+        return shown(found.fee)
 
     @strawberry.mutation(
         description="Compute a fee of a draft from usage again; null when usage gives none.",
@@ -93,4 +93,4 @@ class AdjustedFeeMutations:
     )
     async def destroy_adjusted_fee(self, info: Inf, input: Resetting) -> Fee | None:
         async with info.context.writing() as ctx:
-            return await destroy_adjusted_fee(ctx, FeeTarget.parse(sent(input)))  # type: ignore[return-value]
+            return shown(await destroy_adjusted_fee(ctx, FeeTarget.parse(sent(input))))

@@ -23,7 +23,7 @@ from billwright.graphql.mutations.inputs import (
 )
 from billwright.graphql.permissions import HasPermission
 from billwright.graphql.types.catalog import BillableMetric, CustomAggregatorTrial
-from billwright.graphql.types.common import Inf
+from billwright.graphql.types.common import Inf, shown
 
 NewMetric = Annotated[CreateBillableMetricInput, strawberry.argument(description="Attributes of the metric.")]
 ChangedMetric = Annotated[UpdateBillableMetricInput, strawberry.argument(description="Attributes to change.")]
@@ -46,7 +46,7 @@ class CatalogMutations:
     async def create_billable_metric(self, info: Inf, input: NewMetric) -> BillableMetric | None:
         async with info.context.writing() as ctx:
             view = await create_metric(ctx, AdministeredMetricInput.parse(sent(input)))
-            return view.metric  # type: ignore[return-value]
+            return shown(view.metric)
 
     @strawberry.mutation(
         description="Change a billable metric.", permission_classes=[HasPermission("billable_metrics:update")]
@@ -54,7 +54,7 @@ class CatalogMutations:
     async def update_billable_metric(self, info: Inf, input: ChangedMetric) -> BillableMetric | None:
         async with info.context.writing() as ctx:
             changes = AdministeredMetricInput.parse(sent(input, "id"))
-            return (await update_metric(ctx, await _code_of(ctx, input.id), changes)).metric  # type: ignore[return-value]
+            return shown((await update_metric(ctx, await _code_of(ctx, input.id), changes)).metric)
 
     @strawberry.mutation(
         description="Delete a billable metric with its charges.",
@@ -62,7 +62,7 @@ class CatalogMutations:
     )
     async def destroy_billable_metric(self, info: Inf, input: GoneMetric) -> BillableMetric | None:
         async with info.context.writing() as ctx:
-            return (await delete_metric(ctx, await _code_of(ctx, input.id))).metric  # type: ignore[return-value]
+            return shown((await delete_metric(ctx, await _code_of(ctx, input.id))).metric)
 
     @strawberry.mutation(
         description="Try a custom aggregator on sample events; nothing is stored.",
@@ -71,6 +71,6 @@ class CatalogMutations:
     async def test_custom_aggregator(self, info: Inf, input: Trial) -> CustomAggregatorTrial | None:
         given = sent(input)
         async with info.context.reading() as ctx:
-            return await try_aggregator(  # type: ignore[return-value]
-                ctx, given["custom_aggregator"], given["events"], given.get("custom_properties")
+            return shown(
+                await try_aggregator(ctx, given["custom_aggregator"], given["events"], given.get("custom_properties"))
             )

@@ -22,7 +22,7 @@ from billwright.graphql.mutations.customers import customer_of
 from billwright.graphql.mutations.inputs import CLIENT_MUTATION_ID, i, m, sent
 from billwright.graphql.permissions import HasPermission
 from billwright.graphql.scalars import BigInt, DecimalText, ISO8601DateTime
-from billwright.graphql.types.common import Inf
+from billwright.graphql.types.common import Inf, shown
 from billwright.graphql.types.coupons import AddOn, AppliedCoupon, Coupon
 
 _AMOUNT = "Amount in minor units of the currency, for fixed amounts."
@@ -166,13 +166,13 @@ class CouponMutations:
     @strawberry.mutation(description="Make a coupon.", permission_classes=[HasPermission("coupons:create")])
     async def create_coupon(self, info: Inf, input: NewCoupon) -> Coupon | None:
         async with info.context.writing() as ctx:
-            return await create_coupon(ctx, await _coupon(ctx, input))  # type: ignore[return-value]
+            return shown(await create_coupon(ctx, await _coupon(ctx, input)))
 
     @strawberry.mutation(description="Change a coupon.", permission_classes=[HasPermission("coupons:update")])
     async def update_coupon(self, info: Inf, input: ChangedCoupon) -> Coupon | None:
         async with info.context.writing() as ctx:
             found = await coupon_by_id(ctx, parse_id(input.id))
-            return await update_coupon(ctx, found.code, await _coupon(ctx, input, "id"))  # type: ignore[return-value]
+            return shown(await update_coupon(ctx, found.code, await _coupon(ctx, input, "id")))
 
     @strawberry.mutation(
         description="End a coupon: nobody gets it any more, who has it keeps it.",
@@ -181,7 +181,7 @@ class CouponMutations:
     async def terminate_coupon(self, info: Inf, input: EndedCoupon) -> Coupon | None:
         async with info.context.writing() as ctx:
             found = await coupon_by_id(ctx, parse_id(input.id))
-            return await terminate_coupon(ctx, found.code)  # type: ignore[return-value]
+            return shown(await terminate_coupon(ctx, found.code))
 
     @strawberry.mutation(
         description="Delete a coupon; its applications end.", permission_classes=[HasPermission("coupons:delete")]
@@ -189,7 +189,7 @@ class CouponMutations:
     async def destroy_coupon(self, info: Inf, input: GoneCoupon) -> Coupon | None:
         async with info.context.writing() as ctx:
             found = await coupon_by_id(ctx, parse_id(input.id))
-            return await delete_coupon(ctx, found.code)  # type: ignore[return-value]
+            return shown(await delete_coupon(ctx, found.code))
 
     @strawberry.mutation(
         description="Give a coupon to a customer.", permission_classes=[HasPermission("coupons:attach")]
@@ -200,7 +200,7 @@ class CouponMutations:
             coupon = await coupon_by_id(ctx, parse_id(input.coupon_id))
             given = sent(input, "customer_id", "coupon_id")
             inp = ApplyCoupon.parse({**given, "external_customer_id": customer.external_id, "coupon_code": coupon.code})
-            return await apply_coupon(ctx, inp)  # type: ignore[return-value]
+            return shown(await apply_coupon(ctx, inp))
 
     @strawberry.mutation(
         description="Take a coupon from a customer.", permission_classes=[HasPermission("coupons:detach")]
@@ -209,18 +209,18 @@ class CouponMutations:
         async with info.context.writing() as ctx:
             applied = await applied_coupon_by_id(ctx, parse_id(input.id))
             customer = (await customers_by_id(ctx, [applied.customer_id]))[applied.customer_id]
-            return await remove_applied_coupon(ctx, customer.external_id, applied.id)  # type: ignore[return-value]
+            return shown(await remove_applied_coupon(ctx, customer.external_id, applied.id))
 
     @strawberry.mutation(description="Make an add-on.", permission_classes=[HasPermission("addons:create")])
     async def create_add_on(self, info: Inf, input: NewAddOn) -> AddOn | None:
         async with info.context.writing() as ctx:
-            return await create_add_on(ctx, AddOnCreate.parse(sent(input)))  # type: ignore[return-value]
+            return shown(await create_add_on(ctx, AddOnCreate.parse(sent(input))))
 
     @strawberry.mutation(description="Change an add-on.", permission_classes=[HasPermission("addons:update")])
     async def update_add_on(self, info: Inf, input: ChangedAddOn) -> AddOn | None:
         async with info.context.writing() as ctx:
             found = await add_on_by_id(ctx, parse_id(input.id))
-            return await update_add_on(ctx, found.code, AddOnUpdate.parse(sent(input, "id")))  # type: ignore[return-value]
+            return shown(await update_add_on(ctx, found.code, AddOnUpdate.parse(sent(input, "id"))))
 
     @strawberry.mutation(
         description="Delete an add-on; what was sold stays.", permission_classes=[HasPermission("addons:delete")]
@@ -228,4 +228,4 @@ class CouponMutations:
     async def destroy_add_on(self, info: Inf, input: GoneAddOn) -> AddOn | None:
         async with info.context.writing() as ctx:
             found = await add_on_by_id(ctx, parse_id(input.id))
-            return await delete_add_on(ctx, found.code)  # type: ignore[return-value]
+            return shown(await delete_add_on(ctx, found.code))

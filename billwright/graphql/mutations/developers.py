@@ -13,7 +13,7 @@ from billwright.billing.scheduling.test_clock import begin_advance
 from billwright.graphql.mutations.inputs import AdvanceTestClockInput, RetryJobInput
 from billwright.graphql.permissions import HasPermission
 from billwright.graphql.types.access import clock_of
-from billwright.graphql.types.common import Inf
+from billwright.graphql.types.common import Inf, shown
 from billwright.graphql.types.developers import Job, TestClock
 
 Advance = Annotated[AdvanceTestClockInput, strawberry.argument(description="Where to, and whether to wait.")]
@@ -44,4 +44,4 @@ class DeveloperMutations:
         if job_id is None:
             raise NotFound("job")
         async with info.context.writing() as ctx:
-            return await retry_job(ctx, job_id)  # type: ignore[return-value]
+            return shown(await retry_job(ctx, job_id))

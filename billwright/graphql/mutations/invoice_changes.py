@@ -17,7 +17,7 @@ from billwright.graphql.enums import InvoicePaymentStatusEnum
 from billwright.graphql.mutations.inputs import CLIENT_MUTATION_ID, i, m, sent
 from billwright.graphql.permissions import HasPermission
 from billwright.graphql.scalars import BigInt
-from billwright.graphql.types.common import Inf
+from billwright.graphql.types.common import Inf, shown
 from billwright.graphql.types.invoices import Invoice
 
 
@@ -71,7 +71,7 @@ class InvoiceChangeMutations:
     )
     async def update_invoice(self, info: Inf, input: Changing) -> Invoice | None:
         async with info.context.writing() as ctx:
-            return await update_invoice(ctx, _id(input.id), InvoiceUpdate.parse(sent(input, "id")))  # type: ignore[return-value]
+            return shown(await update_invoice(ctx, _id(input.id), InvoiceUpdate.parse(sent(input, "id"))))
 
     @strawberry.mutation(
         description="Cancel an issued invoice: nothing is due on it any more.",
@@ -80,7 +80,7 @@ class InvoiceChangeMutations:
     async def void_invoice(self, info: Inf, input: Voiding) -> Invoice | None:
         given = {name: value for name, value in sent(input, "id").items() if value is not None}
         async with info.context.writing() as ctx:
-            return await void_invoice(ctx, _id(input.id), VoidOptions.parse(given))  # type: ignore[return-value]
+            return shown(await void_invoice(ctx, _id(input.id), VoidOptions.parse(given)))
 
     @strawberry.mutation(
         description="Note that a dispute about the payment was lost.",
@@ -88,4 +88,4 @@ class InvoiceChangeMutations:
     )
     async def lose_invoice_dispute(self, info: Inf, input: Losing) -> Invoice | None:
         async with info.context.writing() as ctx:
-            return await lose_dispute(ctx, _id(input.id))  # type: ignore[return-value]
+            return shown(await lose_dispute(ctx, _id(input.id)))

@@ -23,7 +23,7 @@ from billwright.graphql.mutations.inputs import (
     m,
 )
 from billwright.graphql.permissions import HasPermission
-from billwright.graphql.types.common import Inf
+from billwright.graphql.types.common import Inf, shown
 from billwright.graphql.types.invoices import Invoice
 
 Finalizing = Annotated[FinalizeInvoiceInput, strawberry.argument(description="Which draft.")]
@@ -61,19 +61,19 @@ class InvoiceMutations:
     )
     async def retry_invoice(self, info: Inf, input: Retrying) -> Invoice | None:
         async with info.context.writing() as ctx:
-            return await retry_invoice(ctx, _id(input.id))  # type: ignore[return-value]
+            return shown(await retry_invoice(ctx, _id(input.id)))
 
     @strawberry.mutation(
         description="The same for all failed invoices.", permission_classes=[HasPermission("invoices:update")]
     )
     async def retry_all_invoices(self, info: Inf, input: RetryingAll) -> list[Invoice]:
         async with info.context.writing() as ctx:
-            return await retry_all_invoices(ctx)  # type: ignore[return-value]
+            return shown(await retry_all_invoices(ctx))
 
     @strawberry.mutation(description="Issue a draft now.", permission_classes=[HasPermission("invoices:update")])
     async def finalize_invoice(self, info: Inf, input: Finalizing) -> Invoice | None:
         async with info.context.writing() as ctx:
-            return await finalize_invoice(ctx, _id(input.id))  # type: ignore[return-value]
+            return shown(await finalize_invoice(ctx, _id(input.id)))
 
     @strawberry.mutation(
         description="Compute a draft again from usage and catalogue as they are now.",
@@ -81,7 +81,7 @@ class InvoiceMutations:
     )
     async def refresh_invoice(self, info: Inf, input: Refreshing) -> Invoice | None:
         async with info.context.writing() as ctx:
-            return await refresh_invoice(ctx, _id(input.id))  # type: ignore[return-value]
+            return shown(await refresh_invoice(ctx, _id(input.id)))
 
     @strawberry.mutation(
         description="Make the PDF of a finalized invoice, if there is none; fileUrl of the answer is its address.",

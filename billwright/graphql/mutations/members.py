@@ -14,7 +14,7 @@ from billwright.graphql.enums import MembershipRoleEnum
 from billwright.graphql.mutations.inputs import CLIENT_MUTATION_ID, i, m, sent
 from billwright.graphql.permissions import HasPermission
 from billwright.graphql.scalars import ISO8601DateTime, JsonObject
-from billwright.graphql.types.common import Inf
+from billwright.graphql.types.common import Inf, shown
 from billwright.graphql.types.members import ApiKey, Invite, OrganizationMembership
 
 KEYS = HasPermission("developers:keys:manage")
@@ -111,7 +111,7 @@ class MemberMutations:
     async def create_invite(self, info: Inf, input: NewInvite) -> Invite | None:
         own, box = await _own_roles(info), info.context.services.runtime.box
         async with info.context.writing() as ctx:
-            return await create_invite(ctx, box, input.email, _roles(input.roles), granted_by=own)  # type: ignore[return-value]
+            return shown(await create_invite(ctx, box, input.email, _roles(input.roles), granted_by=own))
 
     @strawberry.mutation(
         description="Change the roles of a pending invitation.",
@@ -120,14 +120,14 @@ class MemberMutations:
     async def update_invite(self, info: Inf, input: ChangedInvite) -> Invite | None:
         own = await _own_roles(info)
         async with info.context.writing() as ctx:
-            return await update_invite(ctx, parse_id(input.id), _roles(input.roles), granted_by=own)  # type: ignore[return-value]
+            return shown(await update_invite(ctx, parse_id(input.id), _roles(input.roles), granted_by=own))
 
     @strawberry.mutation(
         description="Withdraw a pending invitation.", permission_classes=[HasPermission("organization:members:delete")]
     )
     async def revoke_invite(self, info: Inf, input: GoneInvite) -> Invite | None:
         async with info.context.writing() as ctx:
-            return await revoke_invite(ctx, parse_id(input.id))  # type: ignore[return-value]
+            return shown(await revoke_invite(ctx, parse_id(input.id)))
 
     @strawberry.mutation(
         description="Give a member other roles.", permission_classes=[HasPermission("organization:members:update")]
@@ -135,7 +135,7 @@ class MemberMutations:
     async def update_membership(self, info: Inf, input: ChangedMember) -> OrganizationMembership | None:
         own = await _own_roles(info)
         async with info.context.writing() as ctx:
-            return await update_member(ctx, parse_id(input.id), _roles(input.roles), granted_by=own)  # type: ignore[return-value]
+            return shown(await update_member(ctx, parse_id(input.id), _roles(input.roles), granted_by=own))
 
     @strawberry.mutation(
         description="End a membership.", permission_classes=[HasPermission("organization:members:delete")]
@@ -143,7 +143,7 @@ class MemberMutations:
     async def revoke_membership(self, info: Inf, input: GoneMember) -> OrganizationMembership | None:
         user_id = (await info.context.principal()).user.id
         async with info.context.writing() as ctx:
-            return await revoke_member(ctx, parse_id(input.id), acting_user_id=user_id)  # type: ignore[return-value]
+            return shown(await revoke_member(ctx, parse_id(input.id), acting_user_id=user_id))
 
     @strawberry.mutation(
         description="Make an API key. Its value is readable in this answer only.", permission_classes=[KEYS]
@@ -151,12 +151,12 @@ class MemberMutations:
     async def create_api_key(self, info: Inf, input: NewKey) -> ApiKey | None:
         given = sent(input)
         async with info.context.writing() as ctx:
-            return await create_api_key(ctx, given.get("name"), given.get("permissions"))  # type: ignore[return-value]
+            return shown(await create_api_key(ctx, given.get("name"), given.get("permissions")))
 
     @strawberry.mutation(description="Change an API key's label or permissions.", permission_classes=[KEYS])
     async def update_api_key(self, info: Inf, input: ChangedKey) -> ApiKey | None:
         async with info.context.writing() as ctx:
-            return await update_api_key(ctx, parse_id(input.id), sent(input, "id"))  # type: ignore[return-value]
+            return shown(await update_api_key(ctx, parse_id(input.id), sent(input, "id")))
 
     @strawberry.mutation(
         description="Replace an API key by a new one with the same permissions, readable in this answer only.",
@@ -166,9 +166,9 @@ class MemberMutations:
         until = None if input.expires_at is strawberry.UNSET else input.expires_at
         name = None if input.name is strawberry.UNSET else input.name
         async with info.context.writing() as ctx:
-            return await rotate_api_key(ctx, parse_id(input.id), name=name, expires_at=until)  # type: ignore[return-value, arg-type]
+            return shown(await rotate_api_key(ctx, parse_id(input.id), name=name, expires_at=until))
 
     @strawberry.mutation(description="End an API key now.", permission_classes=[KEYS])
     async def destroy_api_key(self, info: Inf, input: GoneKey) -> ApiKey | None:
         async with info.context.writing() as ctx:
-            return await delete_api_key(ctx, parse_id(input.id))  # type: ignore[return-value]
+            return shown(await delete_api_key(ctx, parse_id(input.id)))

@@ -15,7 +15,7 @@ from billwright.billing.invoicing.settings_changes import change_settings
 from billwright.graphql.mutations.inputs import CLIENT_MUTATION_ID, i, sent
 from billwright.graphql.permissions import IsMember
 from billwright.graphql.types.access import Organization
-from billwright.graphql.types.common import Inf
+from billwright.graphql.types.common import Inf, shown
 
 
 @strawberry.input(description="Settings of documents and drafts.")
@@ -97,4 +97,4 @@ class OrganizationMutations:
                 await change_authentication_methods(ctx, own["authentication_methods"], has_okta=has_okta)
             if given:
                 await change_settings(ctx, AdministeredOrganizationUpdate.parse(given))
-            return ctx.organization  # type: ignore[return-value]
+            return shown(ctx.organization)

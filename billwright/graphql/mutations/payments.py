@@ -11,7 +11,7 @@ from billwright.billing.payments.service import create_manual_payment
 from billwright.graphql.mutations.inputs import CLIENT_MUTATION_ID, i, m, sent
 from billwright.graphql.permissions import HasPermission
 from billwright.graphql.scalars import BigInt, ISO8601DateTime
-from billwright.graphql.types.common import Inf
+from billwright.graphql.types.common import Inf, shown
 from billwright.graphql.types.payments import Payment
 
 
@@ -35,6 +35,4 @@ class PaymentMutations:
     async def create_payment(self, info: Inf, input: Receiving) -> Payment | None:
         values = sent(input, "created_at")
         async with info.context.writing() as ctx:
-            return await create_manual_payment(  # type: ignore[return-value]
-                ctx, PaymentInput.parse({**values, "paid_at": input.created_at})
-            )
+            return shown(await create_manual_payment(ctx, PaymentInput.parse({**values, "paid_at": input.created_at})))

@@ -14,7 +14,7 @@ from billwright.graphql.mutations.inputs import CLIENT_MUTATION_ID, i, m, sent
 from billwright.graphql.permissions import HasPermission, IsPublic
 from billwright.graphql.queries.single_sign_on import bound_browser
 from billwright.graphql.types.access import CurrentUser
-from billwright.graphql.types.common import Inf
+from billwright.graphql.types.common import Inf, shown
 from billwright.graphql.types.single_sign_on import (
     AuthorizeUrl,
     GoogleIdentity,
@@ -176,7 +176,7 @@ class SingleSignOnMutations:
     async def create_okta_integration(self, info: Inf, input: NewOkta) -> OktaIntegration | None:
         await _both(info, "create")
         async with info.context.writing() as ctx:
-            return await create_connection(ctx, info.context.services.runtime.box, sent(input))  # type: ignore[return-value]
+            return shown(await create_connection(ctx, info.context.services.runtime.box, sent(input)))
 
     @strawberry.mutation(
         description="Change the Okta connection. Needs authentication_methods:update, too.",
@@ -185,7 +185,7 @@ class SingleSignOnMutations:
     async def update_okta_integration(self, info: Inf, input: ChangedOkta) -> OktaIntegration | None:
         await _both(info, "update")
         async with info.context.writing() as ctx:
-            return await update_connection(ctx, info.context.services.runtime.box, sent(input, "id"))  # type: ignore[return-value]
+            return shown(await update_connection(ctx, info.context.services.runtime.box, sent(input, "id")))
 
     @strawberry.mutation(
         description="Take the Okta connection away, and with it the way to sign in. Needs "
@@ -195,4 +195,4 @@ class SingleSignOnMutations:
     async def destroy_okta_integration(self, info: Inf, input: GoneOkta = None) -> OktaIntegration | None:
         await _both(info, "delete")
         async with info.context.writing() as ctx:
-            return await delete_connection(ctx)  # type: ignore[return-value]
+            return shown(await delete_connection(ctx))

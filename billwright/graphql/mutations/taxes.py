@@ -15,7 +15,7 @@ from billwright.billing.taxes.service import create_tax, delete_tax, update_tax
 from billwright.graphql.mutations.inputs import CLIENT_MUTATION_ID, i, m, sent
 from billwright.graphql.permissions import HasPermission
 from billwright.graphql.scalars import DecimalText
-from billwright.graphql.types.common import Inf
+from billwright.graphql.types.common import Inf, shown
 from billwright.graphql.types.taxes import Tax
 
 
@@ -69,7 +69,7 @@ class TaxMutations:
     @strawberry.mutation(description="Make a tax.", permission_classes=[MAY])
     async def create_tax(self, info: Inf, input: NewTax) -> Tax | None:
         async with info.context.writing() as ctx:
-            return await create_tax(ctx, TaxCreate.parse(_values(input)))  # type: ignore[return-value]
+            return shown(await create_tax(ctx, TaxCreate.parse(_values(input))))
 
     @strawberry.mutation(
         description="Change a tax. Drafts follow; issued documents keep it as it was.", permission_classes=[MAY]
@@ -77,7 +77,7 @@ class TaxMutations:
     async def update_tax(self, info: Inf, input: ChangedTax) -> Tax | None:
         async with info.context.writing() as ctx:
             changes = TaxUpdate.parse(_values(input, "id"))
-            return await update_tax(ctx, await _code_of(ctx, input.id), changes)  # type: ignore[return-value]
+            return shown(await update_tax(ctx, await _code_of(ctx, input.id), changes))
 
     @strawberry.mutation(
         description="Delete a tax. Everything that has it loses it, drafts too; issued documents keep it.",
@@ -85,4 +85,4 @@ class TaxMutations:
     )
     async def destroy_tax(self, info: Inf, input: GoneTax) -> Tax | None:
         async with info.context.writing() as ctx:
-            return await delete_tax(ctx, await _code_of(ctx, input.id))  # type: ignore[return-value]
+            return shown(await delete_tax(ctx, await _code_of(ctx, input.id)))

@@ -14,7 +14,7 @@ from billwright.billing.notifications.schemas import EndpointInput
 from billwright.graphql.enums import WebhookEndpointSignatureAlgoEnum
 from billwright.graphql.mutations.inputs import CLIENT_MUTATION_ID, i, m, sent
 from billwright.graphql.permissions import HasPermission
-from billwright.graphql.types.common import Inf
+from billwright.graphql.types.common import Inf, shown
 from billwright.graphql.types.webhooks import Webhook, WebhookEndpoint
 
 MANAGE = HasPermission("developers:manage")
@@ -63,7 +63,7 @@ class WebhookMutations:
     @strawberry.mutation(description="Make a webhook endpoint, one of at most ten.", permission_classes=[MANAGE])
     async def create_webhook_endpoint(self, info: Inf, input: New) -> WebhookEndpoint | None:
         async with info.context.writing() as ctx:
-            return await create_endpoint(ctx, EndpointInput.parse(sent(input)))  # type: ignore[return-value]
+            return shown(await create_endpoint(ctx, EndpointInput.parse(sent(input))))
 
     @strawberry.mutation(
         description="Change a webhook endpoint; what waits to be delivered goes to the new address.",
@@ -72,7 +72,7 @@ class WebhookMutations:
     async def update_webhook_endpoint(self, info: Inf, input: Changed) -> WebhookEndpoint | None:
         async with info.context.writing() as ctx:
             inp = EndpointInput.parse(sent(input, "id"))
-            return await update_endpoint(ctx, input.id, inp)  # type: ignore[return-value]
+            return shown(await update_endpoint(ctx, input.id, inp))
 
     @strawberry.mutation(
         description="Delete a webhook endpoint, its log and what waits to be delivered to it.",
@@ -80,7 +80,7 @@ class WebhookMutations:
     )
     async def destroy_webhook_endpoint(self, info: Inf, input: Gone) -> WebhookEndpoint | None:
         async with info.context.writing() as ctx:
-            return await delete_endpoint(ctx, input.id)  # type: ignore[return-value]
+            return shown(await delete_endpoint(ctx, input.id))
 
     @strawberry.mutation(
         description="Send a delivery again, once: the same payload and unique key, a fresh signature.",
@@ -91,4 +91,4 @@ class WebhookMutations:
         if delivery_id is None:
             raise NotFound("webhook")
         async with info.context.writing() as ctx:
-            return await send_again(ctx, delivery_id)  # type: ignore[return-value]
+            return shown(await send_again(ctx, delivery_id))

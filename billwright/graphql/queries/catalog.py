@@ -32,6 +32,7 @@ from billwright.graphql.types.common import (
     SearchTerm,
     collection,
     page_request,
+    shown,
 )
 
 
@@ -53,7 +54,7 @@ class CatalogQueries:
         if plan_id is None:
             raise NotFound("plan")
         async with info.context.reading() as ctx:
-            return await plan_by_id(ctx, plan_id)  # type: ignore[return-value]
+            return shown(await plan_by_id(ctx, plan_id))
 
     @strawberry.field(
         description="Billable metrics, newest first.", permission_classes=[HasPermission("billable_metrics:view")]

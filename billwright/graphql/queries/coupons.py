@@ -20,6 +20,7 @@ from billwright.graphql.types.common import (
     SearchTerm,
     collection,
     page_request,
+    shown,
 )
 from billwright.graphql.types.coupons import AddOn, AppliedCoupon, Coupon
 
@@ -52,7 +53,7 @@ class CouponQueries:
     @strawberry.field(description="One coupon.", permission_classes=[HasPermission("coupons:view")])
     async def coupon(self, info: Inf, id: IdArgument) -> Coupon | None:
         async with info.context.reading() as ctx:
-            return await coupon_by_id(ctx, parse_id(id))  # type: ignore[return-value]
+            return shown(await coupon_by_id(ctx, parse_id(id)))
 
     @strawberry.field(
         description="Coupons given to customers, newest first.", permission_classes=[HasPermission("coupons:view")]

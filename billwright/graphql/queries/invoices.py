@@ -28,6 +28,7 @@ from billwright.graphql.types.common import (
     collection,
     f,
     page_request,
+    shown,
 )
 from billwright.graphql.types.invoices import Invoice
 
@@ -112,7 +113,7 @@ class InvoiceQueries:
         if invoice_id is None:
             raise NotFound("invoice")
         async with info.context.reading() as ctx:
-            return await find_invoice(ctx, invoice_id)  # type: ignore[return-value]
+            return shown(await find_invoice(ctx, invoice_id))
 
     @strawberry.field(
         description="How many invoices each quick filter finds.", permission_classes=[HasPermission("invoices:view")]

@@ -26,6 +26,7 @@ from billwright.graphql.types.common import (
     collection,
     f,
     page_request,
+    shown,
 )
 from billwright.graphql.types.members import (
     ApiKey,
@@ -88,7 +89,7 @@ class MemberQueries:
     @strawberry.field(description="The invitation that a link opens.", permission_classes=[IsPublic])
     async def invite(self, info: Inf, token: Token) -> PublicInvite | None:
         async with info.context.session() as session:
-            return await find_invite(session, token)  # type: ignore[return-value]
+            return shown(await find_invite(session, token))
 
     @strawberry.field(description="Whose password a mailed link sets.", permission_classes=[IsPublic])
     async def password_reset(self, info: Inf, token: Token) -> PasswordReset | None:
@@ -105,7 +106,7 @@ class MemberQueries:
     @strawberry.field(description="One API key.", permission_classes=[KEYS])
     async def api_key(self, info: Inf, id: IdArgument) -> ApiKey | None:
         async with info.context.reading() as ctx:
-            return await find_api_key(ctx, parse_id(id))  # type: ignore[return-value]
+            return shown(await find_api_key(ctx, parse_id(id)))
 
     @strawberry.field(
         description="E-mails of the organization and of its members, newest first.", permission_classes=[MANAGE]
@@ -122,4 +123,4 @@ class MemberQueries:
             raise NotFound("email")
         user_id = (await info.context.principal()).user.id
         async with info.context.reading() as ctx:
-            return await find_email(ctx, user_id, email_id)  # type: ignore[return-value]
+            return shown(await find_email(ctx, user_id, email_id))

@@ -20,6 +20,7 @@ from billwright.graphql.types.common import (
     SearchTerm,
     collection,
     page_request,
+    shown,
 )
 from billwright.graphql.types.payments import Payment
 
@@ -52,4 +53,4 @@ class PaymentQueries:
         if payment_id is None:
             raise NotFound("payment")
         async with info.context.reading() as ctx:
-            return await find_payment(ctx, payment_id)  # type: ignore[return-value]
+            return shown(await find_payment(ctx, payment_id))

@@ -10,7 +10,7 @@ import strawberry
 from billwright.billing.access.okta import connection_of
 from billwright.graphql.context import RequestContext
 from billwright.graphql.permissions import HasPermission, IsPublic
-from billwright.graphql.types.common import Inf
+from billwright.graphql.types.common import Inf, shown
 from billwright.graphql.types.single_sign_on import AuthorizeUrl, GoogleIdentity, OktaIntegration
 
 Mode = Annotated[str, strawberry.argument(description="login, signup or invite.")]
@@ -54,4 +54,4 @@ class SingleSignOnQueries:
     )
     async def okta_integration(self, info: Inf) -> OktaIntegration | None:
         async with info.context.reading() as ctx:
-            return await connection_of(ctx)  # type: ignore[return-value]
+            return shown(await connection_of(ctx))

@@ -20,6 +20,7 @@ from billwright.graphql.types.common import (
     SearchTerm,
     collection,
     page_request,
+    shown,
 )
 from billwright.graphql.types.taxes import Tax
 
@@ -56,4 +57,4 @@ class TaxQueries:
         if tax_id is None:
             raise NotFound("tax")
         async with info.context.reading() as ctx:
-            return await tax_by_id(ctx, tax_id)  # type: ignore[return-value]
+            return shown(await tax_by_id(ctx, tax_id))

@@ -23,6 +23,7 @@ from billwright.graphql.types.common import (
     SearchTerm,
     collection,
     page_request,
+    shown,
 )
 from billwright.graphql.types.webhooks import EventType, Webhook, WebhookEndpoint
 
@@ -49,7 +50,7 @@ class WebhookQueries:
     @strawberry.field(description="One webhook endpoint.", permission_classes=[MANAGE])
     async def webhook_endpoint(self, info: Inf, id: IdArgument) -> WebhookEndpoint | None:
         async with info.context.reading() as ctx:
-            return await find_endpoint(ctx, id)  # type: ignore[return-value]
+            return shown(await find_endpoint(ctx, id))
 
     @strawberry.field(
         description="Deliveries to one endpoint, last touched first; searched by id, their own or their object's.",
@@ -72,8 +73,8 @@ class WebhookQueries:
             statuses=[item.value for item in statuses] if statuses else None,
             event_types=event_types,
             http_statuses=http_statuses,
-            since=from_date,  # type: ignore[arg-type]
-            until=to_date,  # type: ignore[arg-type]
+            since=from_date,
+            until=to_date,
             search=search_term,
         )
         async with info.context.reading() as ctx:
@@ -86,7 +87,7 @@ class WebhookQueries:
         if delivery_id is None:
             raise NotFound("webhook")
         async with info.context.reading() as ctx:
-            return await find_delivery(ctx, delivery_id)  # type: ignore[return-value]
+            return shown(await find_delivery(ctx, delivery_id))
 
     @strawberry.field(description="Every type that an endpoint may list.", permission_classes=[MANAGE])
     async def event_types(self, info: Inf) -> list[EventType]:

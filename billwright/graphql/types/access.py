@@ -17,7 +17,7 @@ from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.taxes.queries import default_taxes
 from billwright.graphql.enums import MembershipRoleEnum, OrganizationKindEnum
 from billwright.graphql.scalars import ISO8601DateTime
-from billwright.graphql.types.common import Inf, f
+from billwright.graphql.types.common import Inf, f, shown
 from billwright.graphql.types.developers import TestClock, TestClockFailure
 from billwright.graphql.types.taxes import Tax
 
@@ -142,11 +142,11 @@ class Membership:
 
     @strawberry.field(description="The organization.")
     def organization(self, root: ChoiceRow) -> OrganizationEntry:
-        return root.organization  # type: ignore[return-value]
+        return shown(root.organization)
 
     @strawberry.field(description="Roles held; their permissions add up.")
     def roles(self, root: ChoiceRow) -> list[MembershipRoleEnum]:
-        return root.membership.roles  # type: ignore[return-value]
+        return shown(root.membership.roles)
 
     @strawberry.field(description="What the roles allow.", graphql_type=Permissions)
     def permissions(self, root: ChoiceRow) -> Any:
@@ -189,12 +189,12 @@ async def clock_of(info: Inf) -> TestClock:
         )
     walk = await clocks.last(state.organization_id)
     return TestClock(
-        now=state.now,  # type: ignore[arg-type]
-        status=state.status,  # type: ignore[arg-type]
-        target=state.target,  # type: ignore[arg-type]
-        started_from=walk.started_from,  # type: ignore[arg-type]
-        next_due_at=state.next_due_at,  # type: ignore[arg-type]
-        period_end_at=period_end if period_end and period_end > state.now else None,  # type: ignore[arg-type]
+        now=shown(state.now),
+        status=shown(state.status),
+        target=shown(state.target),
+        started_from=shown(walk.started_from),
+        next_due_at=shown(state.next_due_at),
+        period_end_at=shown(period_end if period_end and period_end > state.now else None),
         failed_jobs=[TestClockFailure(**entry) for entry in walk.failed_jobs],
         error=walk.error,
     )

@@ -13,7 +13,7 @@ from billwright.billing.metering.custom_aggregation import State
 from billwright.graphql import batches
 from billwright.graphql.enums import BillableMetricAggregationTypeEnum, PlanIntervalEnum
 from billwright.graphql.scalars import BigInt, DecimalText, ISO8601DateTime, JsonObject
-from billwright.graphql.types.common import Inf, f
+from billwright.graphql.types.common import Inf, f, shown
 from billwright.graphql.types.taxes import Tax
 from billwright.graphql.types.thresholds import UsageThreshold
 
@@ -98,15 +98,15 @@ class Charge:
 
     @strawberry.field(description="Metric that the charge bills.")
     def billable_metric(self, root: strawberry.Parent[ChargeView]) -> BillableMetric:
-        return root.metric  # type: ignore[return-value]
+        return shown(root.metric)
 
     @strawberry.field(description="Buckets with prices of their own, in the order last sent.")
     def filters(self, root: strawberry.Parent[ChargeView]) -> list[ChargeFilter]:
-        return list(root.filters)  # type: ignore[return-value]
+        return shown(list(root.filters))
 
     @strawberry.field(description="Taxes of the charge itself.")
     def taxes(self, root: strawberry.Parent[ChargeView]) -> list[Tax]:
-        return list(root.taxes)  # type: ignore[return-value]
+        return shown(list(root.taxes))
 
 
 @strawberry.type(description="A price list: a fee per period and prices of usage.")

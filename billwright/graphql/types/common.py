@@ -21,6 +21,11 @@ def f(description: str) -> Any:
     return strawberry.field(description=description)
 
 
+def shown(record: object) -> Any:
+    """A record in place of its GraphQL type: the type's fields read the attributes of the same names from it."""
+    return record
+
+
 @strawberry.type(description="Where a page stands in its list.")
 class CollectionMetadata:
     current_page: int = f("Number of this page, from 1; 0 when the list is empty.")

@@ -14,7 +14,7 @@ from billwright.billing.mailing import models as mailing
 from billwright.billing.mailing.service import full_text
 from billwright.graphql.enums import EmailStatusEnum, InviteStatusEnum, MembershipRoleEnum
 from billwright.graphql.scalars import ISO8601DateTime, JsonObject
-from billwright.graphql.types.common import Inf, f
+from billwright.graphql.types.common import Inf, f, shown
 
 InviteRow = strawberry.Parent[models.Invite]
 KeyRow = strawberry.Parent[Any]
@@ -35,7 +35,7 @@ class OrganizationMembership:
 
     @strawberry.field(description="The person.")
     def user(self, root: strawberry.Parent[Member]) -> MemberUser:
-        return root.user  # type: ignore[return-value]
+        return shown(root.user)
 
     @strawberry.field(description="Roles held; their permissions add up.")
     def roles(self, root: strawberry.Parent[Member]) -> list[MembershipRoleEnum]:
@@ -43,7 +43,7 @@ class OrganizationMembership:
 
     @strawberry.field(description="When the membership began (system time).")
     def created_at(self, root: strawberry.Parent[Member]) -> ISO8601DateTime:
-        return root.membership.created_at  # type: ignore[return-value]
+        return shown(root.membership.created_at)
 
 
 @strawberry.type(description="Where a page of members stands, and how many members hold each role.")
@@ -128,19 +128,19 @@ class ApiKey:
 
     @strawberry.field(description="Resource to the modes allowed on it: read, write.")
     def permissions(self, root: KeyRow) -> JsonObject:
-        return _key(root).permissions  # type: ignore[return-value]
+        return shown(_key(root).permissions)
 
     @strawberry.field(description="When it stops working (system time); null is never.")
     def expires_at(self, root: KeyRow) -> ISO8601DateTime | None:
-        return _key(root).expires_at  # type: ignore[return-value]
+        return shown(_key(root).expires_at)
 
     @strawberry.field(description="When it was last used (system time), to the hour.")
     def last_used_at(self, root: KeyRow) -> ISO8601DateTime | None:
-        return _key(root).last_used_at  # type: ignore[return-value]
+        return shown(_key(root).last_used_at)
 
     @strawberry.field(description="When it was made (system time).")
     def created_at(self, root: KeyRow) -> ISO8601DateTime:
-        return _key(root).created_at  # type: ignore[return-value]
+        return shown(_key(root).created_at)
 
 
 def _key(root: Any) -> models.ApiKey:

@@ -9,7 +9,7 @@ from billwright.billing.progressive.queries import AppliedThreshold
 from billwright.billing.progressive.schemas import ratio
 from billwright.billing.progressive.service import LifetimeUsageView
 from billwright.graphql.scalars import BigInt, DecimalText, ISO8601DateTime
-from billwright.graphql.types.common import f
+from billwright.graphql.types.common import f, shown
 
 Row = strawberry.Parent[LifetimeUsageView]
 AppliedRow = strawberry.Parent[AppliedThreshold]
@@ -37,7 +37,7 @@ class AppliedUsageThreshold:
 
     @strawberry.field(description="The threshold as it is now.")
     def usage_threshold(self, root: AppliedRow) -> UsageThreshold:
-        return root.threshold  # type: ignore[return-value]
+        return shown(root.threshold)
 
 
 @strawberry.type(description="A threshold on the way of lifetime usage.")
@@ -71,4 +71,4 @@ class LifetimeUsage:
 
     @strawberry.field(description="Thresholds ascending, the recurring one as its multiples; empty without thresholds.")
     def usage_thresholds(self, root: Row) -> list[LifetimeUsageThreshold]:
-        return completions(root.grid, root.usage.total)  # type: ignore[return-value]
+        return shown(completions(root.grid, root.usage.total))

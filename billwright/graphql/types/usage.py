@@ -107,7 +107,7 @@ def _charge(item: Any, projected: Any) -> ChargeUsage:
         filters=[_filter(part) for part in item["filters"]],
         grouped_usage=[
             GroupedUsage(
-                grouped_by=group["grouped_by"],  # type: ignore[arg-type]
+                grouped_by=JsonObject(group["grouped_by"]),
                 units=group["units"],
                 events_count=group["events_count"],
                 amount_cents=group["amount_cents"],

@@ -7,7 +7,7 @@ import strawberry
 from billwright.billing.notifications import models
 from billwright.graphql.enums import WebhookEndpointSignatureAlgoEnum, WebhookStatusEnum
 from billwright.graphql.scalars import ISO8601DateTime
-from billwright.graphql.types.common import f
+from billwright.graphql.types.common import f, shown
 
 EndpointRow = strawberry.Parent[models.WebhookEndpoint]
 DeliveryRow = strawberry.Parent[models.Webhook]
@@ -51,7 +51,7 @@ class Webhook:
 
     @strawberry.field(description="When the next attempt is made; null when none is to come.")
     def next_attempt_at(self, root: DeliveryRow) -> ISO8601DateTime | None:
-        return root.due_at  # type: ignore[return-value]
+        return shown(root.due_at)
 
 
 @strawberry.type(description="A type of events.")
