@@ -25,7 +25,7 @@ from billwright.graphql.mutations.inputs import (
     sent,
 )
 from billwright.graphql.permissions import HasPermission
-from billwright.graphql.types.common import Inf
+from billwright.graphql.types.common import Inf, shown
 from billwright.graphql.types.customers import Customer
 from billwright.graphql.types.subscriptions import Subscription
 
@@ -52,14 +52,14 @@ class CustomerMutations:
             inp = CustomerInput.parse(sent(input))
             if inp.external_id and await find_customer(ctx, inp.external_id) is not None:
                 raise ValidationFailed(external_id="value_already_exist")
-            return await upsert_customer(ctx, inp)  # type: ignore[return-value]
+            return shown(await upsert_customer(ctx, inp))
 
     @strawberry.mutation(description="Change a customer.", permission_classes=[HasPermission("customers:update")])
     async def update_customer(self, info: Inf, input: ChangedCustomer) -> Customer | None:
         async with info.context.writing() as ctx:
             customer = await customer_of(ctx, input.id)
             changes = {**sent(input, "id"), "external_id": customer.external_id}
-            return await upsert_customer(ctx, CustomerInput.parse(changes))  # type: ignore[return-value]
+            return shown(await upsert_customer(ctx, CustomerInput.parse(changes)))
 
     @strawberry.mutation(
         description="Put a customer on a plan.", permission_classes=[HasPermission("subscriptions:create")]
@@ -75,7 +75,7 @@ class CustomerMutations:
             if not (values.get("external_id") or "").strip():
                 values["external_id"] = str(new_id())
             values |= {"external_customer_id": customer.external_id, "plan_code": plan.code}
-            return await create_subscription(ctx, SubscriptionCreate.parse(values))  # type: ignore[return-value]
+            return shown(await create_subscription(ctx, SubscriptionCreate.parse(values)))
 
     @strawberry.mutation(
         description="End a subscription, or cancel a pending one.",
@@ -90,6 +90,4 @@ class CustomerMutations:
             if found.status not in ("active", "pending"):
                 raise NotFound("subscription")
             options = TerminationOptions.parse(sent(input, "id"))
-            return await terminate_subscription(  # type: ignore[return-value]
-                ctx, found.external_id, options, status=found.status
-            )
+            return shown(await terminate_subscription(ctx, found.external_id, options, status=found.status))

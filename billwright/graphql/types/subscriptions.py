@@ -16,7 +16,7 @@ from billwright.graphql import batches
 from billwright.graphql.enums import SubscriptionBillingTimeEnum, SubscriptionStatusEnum
 from billwright.graphql.scalars import ISO8601Date, ISO8601DateTime
 from billwright.graphql.types.catalog import Plan
-from billwright.graphql.types.common import Inf, f
+from billwright.graphql.types.common import Inf, f, shown
 from billwright.graphql.types.thresholds import LifetimeUsage, UsageThreshold
 from billwright.graphql.types.usage import CustomerUsage, customer_usage
 
@@ -97,7 +97,7 @@ class Subscription:
             if record is None:
                 return None
             try:
-                return await view_of(ctx, root, record)  # type: ignore[return-value]
+                return shown(await view_of(ctx, root, record))
             except BillingError:
                 return None
 
