@@ -26,7 +26,7 @@ from billwright.billing.invoicing.dates import dates_at_generation
 from billwright.billing.invoicing.fee_drafts import FeeDraft
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.one_off_schemas import OneOffFeeInput, OneOffInvoiceCreate
-from billwright.billing.invoicing.totals import totals_of
+from billwright.billing.invoicing.totals import Totals, totals_of
 from billwright.billing.kernel.clock import parse_instant
 from billwright.billing.kernel.errors import NotFound, ValidationFailed
 from billwright.billing.kernel.inputs import MAX_INT
@@ -51,6 +51,15 @@ class _Taxes:
         return first_level(one_off_taxes(requested, self.named), own, self.customer)
 
 
+@dataclass(frozen=True, slots=True)
+class OneOffEstimate:
+    """What a one-off invoice would bill: its lines in the order asked for, and the totals over them."""
+
+    currency: str
+    fees: list[FeeDraft]
+    totals: Totals
+
+
 async def create_one_off_invoice(ctx: Context, inp: OneOffInvoiceCreate) -> Invoice:
     """Bill a customer for add-ons, all or nothing, and issue the invoice (``closed`` when empty and such are skipped).
 
@@ -58,32 +67,50 @@ async def create_one_off_invoice(ctx: Context, inp: OneOffInvoiceCreate) -> Invo
     ``ValidationFailed``: ``currency: value_is_mandatory``, ``boundaries: values_are_invalid``, ``units``,
     ``unit_amount_cents`` and ``fees: value_is_out_of_range``.
     """
-    found = await get_customer(ctx, inp.external_customer_id or "")
+    found, add_ons = await _asked(ctx, inp)
+    customer = await lock_customer(ctx, found.id)
+    if customer is None or customer.deleted_at is not None:
+        raise NotFound("customer")
+    computed = await _compute(ctx, customer, inp, add_ons)
+    now, tz = ctx.now(), applicable_timezone(customer, ctx.organization)
+    if customer.currency is None:
+        customer.currency = computed.currency
+        customer.updated_at = now
+    dates = dates_at_generation(customer, ctx.organization, now, has_grace_period=False, periodic=False, tz=tz)
+    invoice = new_invoice(ctx, customer, dates, currency=computed.currency, t=now, tz=tz, invoice_type="one_off")
+    invoice.skip_automatic_payment = bool(inp.skip_psp)
+    await settle(ctx, customer, invoice, Computation(computed.fees, computed.totals))
+    return invoice
+
+
+async def estimate_one_off_invoice(ctx: Context, inp: OneOffInvoiceCreate) -> OneOffEstimate:
+    """The lines, taxes and totals that ``create_one_off_invoice`` would issue now; stores nothing. Raises the same."""
+    customer, add_ons = await _asked(ctx, inp)
+    return await _compute(ctx, customer, inp, add_ons)
+
+
+async def _asked(ctx: Context, inp: OneOffInvoiceCreate) -> tuple[Customer, Mapping[str, AddOn]]:
+    customer = await get_customer(ctx, inp.external_customer_id or "")
     if inp.billing_entity_code not in (None, billing_entity_code(ctx.organization)):
         raise NotFound("billing_entity")
     if not inp.fees:
         raise NotFound("fees")
-    add_ons = await add_ons_by_codes(ctx, [fee.add_on_code or "" for fee in inp.fees])
-    customer = await lock_customer(ctx, found.id)
-    if customer is None or customer.deleted_at is not None:
-        raise NotFound("customer")
-    currency = inp.currency or customer.currency
+    return customer, await add_ons_by_codes(ctx, [fee.add_on_code or "" for fee in inp.fees])
+
+
+async def _compute(
+    ctx: Context, customer: Customer, inp: OneOffInvoiceCreate, add_ons: Mapping[str, AddOn]
+) -> OneOffEstimate:
+    currency, lines = inp.currency or customer.currency, inp.fees or []
     if currency is None:
         raise ValidationFailed(currency="value_is_mandatory")
-    now, tz = ctx.now(), applicable_timezone(customer, ctx.organization)
-    taxes = await _tax_levels(ctx, customer, inp.fees, list(add_ons.values()))
-    fees = [_fee(fee, add_ons[fee.add_on_code or ""], currency, now, taxes) for fee in inp.fees]
+    taxes = await _tax_levels(ctx, customer, lines, list(add_ons.values()))
+    now = ctx.now()
+    fees = [_fee(fee, add_ons[fee.add_on_code or ""], currency, now, taxes) for fee in lines]
     totals = totals_of(fees)
     if totals.total_amount_cents > MAX_INT or any(fee.amount_cents > MAX_INT for fee in fees):
         raise ValidationFailed(fees="value_is_out_of_range")
-    if customer.currency is None:
-        customer.currency = currency
-        customer.updated_at = now
-    dates = dates_at_generation(customer, ctx.organization, now, has_grace_period=False, periodic=False, tz=tz)
-    invoice = new_invoice(ctx, customer, dates, currency=currency, t=now, tz=tz, invoice_type="one_off")
-    invoice.skip_automatic_payment = bool(inp.skip_psp)
-    await settle(ctx, customer, invoice, Computation(fees, totals))
-    return invoice
+    return OneOffEstimate(currency, fees, totals)
 
 
 async def _tax_levels(
