@@ -50,7 +50,7 @@ def load_operations(folder: Path = FOLDER) -> Mapping[str, Operation]:
             if not isinstance(node, OperationDefinitionNode | FragmentDefinitionNode) or node.name is None:
                 raise ValueError(f"{file.name}: every definition is a named operation or a fragment")
             name = node.name.value
-            if name in operations or name in fragments:
+            if name in (operations if isinstance(node, OperationDefinitionNode) else fragments):
                 raise ValueError(f"{file.name}: {name} is defined twice")
             if isinstance(node, OperationDefinitionNode):
                 operations[name] = node
