@@ -337,6 +337,7 @@ def customer_page(url: str, tab: str, *, empty: bool = False) -> Data:
     tabs = [("overview", "Overview"), ("subscriptions", "Subscriptions"), ("invoices", "Invoices")]
     return {
         "title": "Acme Corporation", "frame": frame("customers", CLOCK), "tab": tab,
+        "tab_template": f"customers/tabs/{tab}.html", "parts": {"usage": "customers/usage_list.html"},
         "customer": {
             "id": uid(1), "href": href, "name": "Acme Corporation", "external_id": "acme-001", "type": "company",
             "email": "billing@acme.example", "timezone": "Asia/Tokyo", "currency": "USD", "created_at": "2024-01-15T23:30:00Z",

@@ -100,6 +100,15 @@ def partial_block(request: Request, template: Template, block: str | None) -> st
     return name if name in template.blocks else None
 
 
+def _part(request: Request, context: Mapping[str, Any]) -> str | None:
+    """The included template that fills the element which htmx swaps, if the page names one for it."""
+    headers = request.headers
+    if headers.get("hx-request") != "true" or headers.get("hx-history-restore-request") == "true":
+        return None
+    parts: Mapping[str, str] = context.get("parts") or {}
+    return parts.get(headers.get("hx-target", ""))
+
+
 def render_text(template_name: str, context: Mapping[str, Any], block: str | None = None) -> str:
     """The template, or one of its blocks, as text. ``KeyError`` for a block that the template does not define."""
     template = environment().get_template(template_name)
@@ -123,11 +132,13 @@ def render(
 
     ``block`` forces the partial for any htmx request (a form that swaps itself). ``toast`` is (tone, text), shown by
     the page after the swap; ``events`` are further events of the page then. Templates also see ``url`` (path and query
-    of the request) and ``theme``.
+    of the request) and ``theme``. ``context["parts"]`` names included templates that answer htmx alone, by the element
+    that it swaps.
     """
     theme = request.cookies.get("theme", "")
     query = f"?{request.url.query}" if request.url.query else ""
     full = {"url": request.url.path + query, "theme": theme if theme in THEMES else None, **context}
+    template = _part(request, context) or template
     chosen = partial_block(request, environment().get_template(template), block)
     headers = {"Vary": "HX-Request, HX-Target, Cookie", "Cache-Control": "private, no-store"}
     triggered: dict[str, Any] = {"toast": {"tone": toast[0], "text": toast[1]}} if toast is not None else {}

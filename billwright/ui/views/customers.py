@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -15,7 +16,29 @@ from billwright.ui.views.support import Refused, View
 from billwright.ui.views.usage import INTERVALS, shown_usage
 from billwright.ui.views.words import field_errors, in_words
 
-TABS = {"overview": "CustomerOverview", "subscriptions": "CustomerSubscriptions", "invoices": "CustomerInvoices"}
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A tab of a customer's page: ``/customer/{id}/{key}``, shown to holders of one of ``needs``.
+
+    ``count`` names the field of the GraphQL fragment ``CustomerHead`` whose number stands beside the label;
+    ``only_with_some`` hides the tab while that number is 0.
+    """
+
+    key: str
+    label: str
+    needs: tuple[str, ...] = ("customers:view",)
+    count: str | None = None
+    only_with_some: bool = False
+
+
+TABS: tuple[Tab, ...] = (
+    Tab("overview", "Overview"),
+    Tab("subscriptions", "Subscriptions", ("subscriptions:view",), count="subscriptionsCount"),
+    Tab("invoices", "Invoices", ("invoices:view",), count="invoicesCount"),
+)
+"""The strip, in order. A view of its own answers each address (``PAGES``) with ``tab_page``."""
+
 FIELDS = {"name": "name", "externalId": "external_id", "currency": "currency", "timezone": "timezone", "email": "email"}
 PROVIDERS = {"stripe": "Stripe", "gocardless": "GoCardless", "adyen": "Adyen"}
 
@@ -121,24 +144,30 @@ def _balances(balances: list[Mapping[str, Any]] | None, currency: str | None) ->
     return [{"amount_cents": cents, "currency": code} for cents, code in ordered if cents]
 
 
-async def customer_page(view: View) -> Response:
-    """``GET /{slug}/customer/{id}[/{tab}]``."""
-    tab = view.request.path_params.get("tab") or "overview"
-    if tab not in TABS:
-        raise Refused(404, "not_found")
-    paging = view.paging() if tab == "invoices" else {}
-    customer = (await view.ask(TABS[tab], id=view.path("customer"), **paging))["customer"]
-    now = present(view, await load_frame(view))
+async def tab_page(
+    view: View,
+    tab: str,
+    template: str,
+    content: Mapping[str, Any],
+    *,
+    api: list[dict[str, str]],
+    parts: Mapping[str, str] | None = None,
+    **answer: Any,
+) -> Response:
+    """A customer's page with ``tab`` open: head, strip, and below them ``template``, which sees ``content``.
+
+    ``template`` is included inside ``<div id="tab">``; the tab's dialogs belong into it. ``parts`` names templates that
+    answer htmx alone, by the element that it swaps. ``answer`` goes to ``View.page``. Raises ``Refused`` for an unknown
+    customer.
+    """
+    customer = (await view.ask("CustomerFrame", id=view.path("customer")))["customer"]
     href = customer_href(view, customer)
-    usage = [
-        shown
-        for item in (customer.get("subscriptions") or [] if tab == "overview" else [])
-        if (shown := shown_usage(item, view.base, now)) is not None
-    ]
-    content: dict[str, Any] = {
+    full: dict[str, Any] = {
         "title": shown_name(customer),
         "url": view.url,
         "tab": tab,
+        "tab_template": template,
+        "parts": parts,
         "customer": _head(customer, href),
         "can": {
             "edit": view.may("customers:update"),
@@ -147,25 +176,47 @@ async def customer_page(view: View) -> Response:
             "delete": False,
         },
         "figures": _figures(customer),
-        "tabs": _tabs(customer, href, tab),
-        "usage": usage,
-        "coupons": [],
-        "wallet": None,
-        "revenue": None,
-        "subscriptions": [_subscription(view, item) for item in customer.get("subscriptions") or []]
-        if tab == "subscriptions"
-        else [],
-        "drafts": [],
-        "invoices": [],
-        "page": None,
-        "api": view.api(TABS[tab], "GET", f"/customers/{customer['externalId']}"),
+        "tabs": _tabs(view, customer, href, tab),
+        "api": api,
+        **content,
     }  # fmt: skip
-    if tab == "invoices":
-        content["drafts"] = [shown_row(view, item) for item in (customer["drafts"] or {"collection": []})["collection"]]
-        listed = customer["invoices"]
-        content["invoices"] = [shown_row(view, item) for item in listed["collection"]] if listed else []
-        content["page"] = view.pager(listed["metadata"]) if listed else None
-    return await view.page("customers/page.html", "customers", content)
+    return await view.page("customers/page.html", "customers", full, **answer)
+
+
+USAGE_PART = {"usage": "customers/usage_list.html"}
+
+
+async def overview(view: View) -> Response:
+    """``GET /{slug}/customer/{id}[/overview]``."""
+    customer = (await view.ask("CustomerOverview", id=view.path("customer")))["customer"]
+    now = present(view, await load_frame(view))
+    usage = [
+        shown for item in customer["subscriptions"] or [] if (shown := shown_usage(item, view.base, now)) is not None
+    ]
+    content = {"usage": usage, "coupons": [], "wallet": None, "revenue": None}
+    api = view.api("CustomerOverview", "GET", f"/customers/{customer['externalId']}")
+    return await tab_page(view, "overview", "customers/tabs/overview.html", content, api=api, parts=USAGE_PART)
+
+
+async def subscriptions(view: View) -> Response:
+    """``GET /{slug}/customer/{id}/subscriptions``."""
+    customer = (await view.ask("CustomerSubscriptions", id=view.path("customer")))["customer"]
+    content = {"subscriptions": [_subscription(view, item) for item in customer["subscriptions"] or []]}
+    api = view.api("CustomerSubscriptions", "GET", f"/customers/{customer['externalId']}/subscriptions")
+    return await tab_page(view, "subscriptions", "customers/tabs/subscriptions.html", content, api=api)
+
+
+async def invoices(view: View) -> Response:
+    """``GET /{slug}/customer/{id}/invoices``."""
+    customer = (await view.ask("CustomerInvoices", id=view.path("customer"), **view.paging()))["customer"]
+    drafts, listed = customer["drafts"] or {"collection": []}, customer["invoices"]
+    content = {
+        "drafts": [shown_row(view, item) for item in drafts["collection"]],
+        "invoices": [shown_row(view, item) for item in listed["collection"]] if listed else [],
+        "page": view.pager(listed["metadata"]) if listed else None,
+    }
+    api = view.api("CustomerInvoices", "GET", f"/customers/{customer['externalId']}/invoices")
+    return await tab_page(view, "invoices", "customers/tabs/invoices.html", content, api=api)
 
 
 def _head(customer: Mapping[str, Any], href: str) -> dict[str, Any]:
@@ -225,14 +276,18 @@ def _figures(customer: Mapping[str, Any]) -> list[dict[str, Any]]:
     return figures
 
 
-def _tabs(customer: Mapping[str, Any], href: str, current: str) -> list[dict[str, Any]]:
+def _tabs(view: View, customer: Mapping[str, Any], href: str, current: str) -> list[dict[str, Any]]:
     return [
-        {"label": "Overview", "href": f"{href}/overview", "current": current == "overview"},
-        {"label": "Subscriptions", "href": f"{href}/subscriptions", "current": current == "subscriptions",
-         "count": customer["subscriptionsCount"]},
-        {"label": "Invoices", "href": f"{href}/invoices", "current": current == "invoices",
-         "count": customer["invoicesCount"]},
-    ]  # fmt: skip
+        {
+            "label": tab.label,
+            "href": f"{href}/{tab.key}",
+            "current": tab.key == current,
+            **({"count": customer[tab.count]} if tab.count else {}),
+        }
+        for tab in TABS
+        if view.permissions.intersection(tab.needs)
+        and (tab.key == current or not (tab.only_with_some and tab.count and not customer[tab.count]))
+    ]
 
 
 def _subscription(view: View, item: Mapping[str, Any]) -> dict[str, Any]:
