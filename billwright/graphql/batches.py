@@ -174,18 +174,31 @@ async def charges_by_plan(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
     return await _count(ctx, Charge.plan_id, Charge, ids, col(Charge.deleted_at).is_(None))
 
 
+async def subscriptions_by_plan(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Subscriptions of any state on the plans themselves (spec 03 §2.2: with one, a plan is attached)."""
+    return await _count(ctx, Subscription.plan_id, Subscription, ids)
+
+
+async def overrides_by_plan(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Live plans of single subscriptions that are copies of the plan with other prices."""
+    return await _count(ctx, Plan.parent_id, Plan, ids, col(Plan.deleted_at).is_(None))
+
+
 async def draft_invoices_by_plan(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Drafts of the plan's subscriptions and of those with prices of their own."""
+    family = func.coalesce(col(Plan.parent_id), col(Plan.id))
     rows = await ctx.session.execute(
-        select(col(Subscription.plan_id), func.count(func.distinct(col(Invoice.id))))
+        select(family, func.count(func.distinct(col(Invoice.id))))
         .select_from(Invoice)
         .join(InvoiceSubscription, col(InvoiceSubscription.invoice_id) == col(Invoice.id))
         .join(Subscription, col(Subscription.id) == col(InvoiceSubscription.subscription_id))
+        .join(Plan, col(Plan.id) == col(Subscription.plan_id))
         .where(
             col(Invoice.organization_id) == ctx.organization_id,
             col(Invoice.status) == "draft",
-            col(Subscription.plan_id).in_(ids),
+            col(Plan.id).in_(ids) | col(Plan.parent_id).in_(ids),
         )
-        .group_by(col(Subscription.plan_id))
+        .group_by(family)
     )
     return {row[0]: int(row[1]) for row in rows}
 

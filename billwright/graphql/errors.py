@@ -59,7 +59,10 @@ def camel_cased(details: Any) -> Any:
 
 
 def described(failure: BillingError) -> tuple[str, dict[str, Any]]:
-    """Message and extensions of an error of the family."""
+    """Message and extensions of an error of the family.
+
+    ``places`` of a validation tells mistakes inside lists apart, by path: ``charges.1.properties.rate``.
+    """
     if isinstance(failure, Unauthorized):
         code = failure.code or "unauthorized"
         return code, {"status": 401, "code": code}
@@ -79,13 +82,16 @@ def described(failure: BillingError) -> tuple[str, dict[str, Any]]:
         return "Method Not Allowed", {"status": 405, "code": failure.code}
     if isinstance(failure, ValidationFailed):
         details = failure.details if isinstance(failure.details, dict) else {"base": [failure.details]}
-        return "Unprocessable Entity", {
+        extensions: dict[str, Any] = {
             "status": 422,
             "code": "unprocessable_entity",
             "details": camel_cased(details),
         }
+        if any("." in place for place in failure.places):
+            extensions["places"] = failure.places
+        return "Unprocessable Entity", extensions
     if isinstance(failure, Unprocessable):
-        extensions: dict[str, Any] = {"status": 422, "code": failure.code}
+        extensions = {"status": 422, "code": failure.code}
         if failure.details:
             extensions["details"] = camel_cased(failure.details)
         return "Unprocessable Entity", extensions

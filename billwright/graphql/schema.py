@@ -15,16 +15,20 @@ from billwright.graphql.limits import MAX_TOKENS, WithinLimits
 from billwright.graphql.mutations.access import AccessMutations
 from billwright.graphql.mutations.adjusted_fees import AdjustedFeeMutations
 from billwright.graphql.mutations.catalog import CatalogMutations
+from billwright.graphql.mutations.collection import CollectionMutations
 from billwright.graphql.mutations.coupons import CouponMutations
+from billwright.graphql.mutations.credit_notes import CreditNoteMutations
 from billwright.graphql.mutations.customers import CustomerMutations
 from billwright.graphql.mutations.developers import DeveloperMutations
 from billwright.graphql.mutations.invoice_changes import InvoiceChangeMutations
 from billwright.graphql.mutations.invoices import InvoiceMutations
 from billwright.graphql.mutations.members import MemberMutations
+from billwright.graphql.mutations.one_off_invoices import OneOffInvoiceMutations
 from billwright.graphql.mutations.organization import OrganizationMutations
 from billwright.graphql.mutations.payments import PaymentMutations
 from billwright.graphql.mutations.plans import PlanMutations
 from billwright.graphql.mutations.single_sign_on import SingleSignOnMutations
+from billwright.graphql.mutations.subscriptions import SubscriptionMutations
 from billwright.graphql.mutations.taxes import TaxMutations
 from billwright.graphql.mutations.wallets import WalletMutations
 from billwright.graphql.mutations.webhooks import WebhookMutations
@@ -32,12 +36,14 @@ from billwright.graphql.queries.access import AccessQueries
 from billwright.graphql.queries.analytics import AnalyticsQueries
 from billwright.graphql.queries.catalog import CatalogQueries
 from billwright.graphql.queries.coupons import CouponQueries
+from billwright.graphql.queries.credit_notes import CreditNoteQueries
 from billwright.graphql.queries.customers import CustomerQueries
 from billwright.graphql.queries.developers import DeveloperQueries
 from billwright.graphql.queries.explanations import ExplanationQueries
 from billwright.graphql.queries.invoices import InvoiceQueries
 from billwright.graphql.queries.members import MemberQueries
 from billwright.graphql.queries.payments import PaymentQueries
+from billwright.graphql.queries.price_trials import PriceTrialQueries
 from billwright.graphql.queries.search import SearchQueries
 from billwright.graphql.queries.single_sign_on import SingleSignOnQueries
 from billwright.graphql.queries.taxes import TaxQueries
@@ -52,12 +58,14 @@ Query = merge_types(
         AnalyticsQueries,
         CatalogQueries,
         CouponQueries,
+        CreditNoteQueries,
         CustomerQueries,
         DeveloperQueries,
         ExplanationQueries,
         InvoiceQueries,
         MemberQueries,
         PaymentQueries,
+        PriceTrialQueries,
         SearchQueries,
         SingleSignOnQueries,
         TaxQueries,
@@ -71,16 +79,20 @@ Mutation = merge_types(
         AccessMutations,
         AdjustedFeeMutations,
         CatalogMutations,
+        CollectionMutations,
         CouponMutations,
+        CreditNoteMutations,
         CustomerMutations,
         DeveloperMutations,
         InvoiceChangeMutations,
         InvoiceMutations,
         MemberMutations,
+        OneOffInvoiceMutations,
         OrganizationMutations,
         PaymentMutations,
         PlanMutations,
         SingleSignOnMutations,
+        SubscriptionMutations,
         TaxMutations,
         WalletMutations,
         WebhookMutations,

@@ -67,6 +67,59 @@ async def test_mistakes_are_named(world: World) -> None:
     assert error["extensions"]["details"] == {"plan": ["not_found"]}
 
 
+async def test_mistakes_of_charges_have_places(world: World) -> None:
+    """Two charges with a mistake each are told apart, and so are the amounts of fee, commitment and threshold."""
+    given = await plan_input(world)
+    good = given["charges"][0]
+    bad = [
+        {**good, "properties": {**PACKAGE, "package_size": 0}},
+        {**good, "filters": [good["filters"][0], {"values": {"region": ["moon"]}, "properties": PACKAGE}]},
+        {**good, "payInAdvance": True},
+    ]
+    more = {"minimumCommitment": {"amountCents": "0"}, "usageThresholds": [{"amountCents": "5"}, {"amountCents": "-5"}]}
+    extensions = (await world.error(CREATE, input={**given, "charges": bad, **more}))["extensions"]
+    assert extensions["places"] == {
+        "charges.0.properties.package_size": ["invalid_package_size"],
+        "charges.1.filters.1.values.region": ["value_is_invalid"],
+        "charges.2.min_amount_cents": ["not_compatible_with_pay_in_advance"],
+        "minimum_commitment.amount_cents": ["value_is_out_of_range"],
+        "usage_thresholds.1.amount_cents": ["value_is_out_of_range"],
+    }
+    assert set(extensions["details"]) == {"properties", "values", "minAmountCents", "amountCents"}
+
+
+async def test_prices_are_tried_without_being_stored(world: World) -> None:
+    query = """query($prices: [PriceTrialInput!]!, $currency: String!){ priceTrials(currency:$currency, prices:$prices){
+      units amountCents preciseUnitAmount amountDetails curve{ units amount } } }"""
+    package = {"chargeModel": "package", "aggregationType": "sum_agg",
+               "properties": {"amount": "1.50", "package_size": 1000, "free_units": 10000}}  # fmt: skip
+    prices = [
+        *({**package, "units": units} for units in ("10000", "10001", "37500")),
+        {**package, "units": "1", "properties": {}},
+        {**package, "units": "1", "properties": {"amount": "free"}},
+        {"chargeModel": "dynamic", "aggregationType": "sum_agg", "units": "1"},
+    ]
+    found = (await world.data(query, "manager", currency="USD", prices=prices))["priceTrials"]
+    assert [item and item["amountCents"] for item in found] == ["0", "150", "4200", "0", None, None]
+    assert found[2]["amountDetails"]["paid_units"] == "27500.0"
+    assert found[2]["curve"][0] == {"units": "0.0", "amount": "0.0"}
+    error = await world.error(query, currency="XXX", prices=[])
+    assert error["extensions"]["details"] == {"currency": ["value_is_invalid"]}
+    error = await world.error(query, currency="USD", prices=[prices[0]] * 201)
+    assert error["extensions"]["details"] == {"prices": ["value_is_too_long"]}
+
+
+async def test_everything_that_a_copy_needs_is_read(world: World) -> None:
+    made = (await world.data(CREATE, input=await plan_input(world, metadata={"tier": "1"})))["createPlan"]
+    query = """query($id: ID!){ plan(id:$id){ metadata overridesCount subscriptionsCount
+      minimumCommitment{ amountCents invoiceDisplayName taxes{ code } } charges{ regroupPaidFees taxes{ code } } } }"""
+    assert (await world.data(query, id=made["id"]))["plan"] == {
+        "metadata": {"tier": "1"}, "overridesCount": 0, "subscriptionsCount": 0,
+        "minimumCommitment": {"amountCents": "9900", "invoiceDisplayName": None, "taxes": []},
+        "charges": [{"regroupPaidFees": None, "taxes": [{"code": "vat"}]}],
+    }  # fmt: skip
+
+
 async def test_roles_and_other_organizations(world: World) -> None:
     plan = await make_plan(world)
     for role in ("manager", "finance"):

@@ -31,22 +31,23 @@ def validated_entries(
 ) -> list[FilterEntry]:
     """The stored forms of a charge's ``filters``; what is wrong goes to ``problems`` under the entry's field."""
     entries: list[FilterEntry] = []
-    for item in raw:
+    for index, item in enumerate(raw):
         if not isinstance(item, dict):
             problems.add("filters", "value_is_invalid")
             continue
-        try:
-            inp = ChargeFilterInput.parse(item)
-        except ValidationFailed as failure:
-            add_all(problems, failure)
-            continue
-        entries.append(
-            FilterEntry(
-                validate_filter_values(inp.values, metric.filter_values, problems),
-                _properties(charge_model, inp.properties, metric.metric, problems),
-                inp.invoice_display_name or None,
+        with problems.inside("filters", index):
+            try:
+                inp = ChargeFilterInput.parse(item)
+            except ValidationFailed as failure:
+                add_all(problems, failure)
+                continue
+            entries.append(
+                FilterEntry(
+                    validate_filter_values(inp.values, metric.filter_values, problems),
+                    _properties(charge_model, inp.properties, metric.metric, problems),
+                    inp.invoice_display_name or None,
+                )
             )
-        )
     return entries
 
 

@@ -51,14 +51,15 @@ def parse_charges(raw: Sequence[Any]) -> list[ChargeInput]:
     """The entries of a plan's ``charges``; raises ``ValidationFailed`` with the codes of all of them."""
     problems = Problems()
     parsed: list[ChargeInput] = []
-    for item in raw:
+    for index, item in enumerate(raw):
         if not isinstance(item, dict):
             problems.add("charges", "value_is_invalid")
             continue
         try:
             parsed.append(ChargeInput.parse(item))
         except ValidationFailed as failure:
-            add_all(problems, failure)
+            with problems.inside("charges", index):
+                add_all(problems, failure)
     problems.raise_if_any()
     return parsed
 
@@ -110,17 +111,18 @@ def prepare_changes(
     """Validate ``entries``: an existing charge, or ``None`` for a new one, and what was sent. ``kept`` are the plan's
     other charges, whose codes are taken; mistakes go to ``problems``."""
     changes: list[ChargeChange] = []
-    for charge, inp in entries:
+    for index, (charge, inp) in enumerate(entries):
         metric_id = charge.billable_metric_id if charge else parse_id(inp.billable_metric_id or "")
         assert metric_id is not None
         metric = references.metrics[metric_id]
-        attributes = _attributes(charge, inp, metric, problems, locked=attached)
-        model = attributes["charge_model"] or ""
         filters: list[FilterEntry] | None = None
-        if inp.filters is not None:
-            filters = validated_entries(inp.filters, metric, model, problems)
-        elif charge is not None and charge.charge_model != model:
-            check_kept(current_filters.get(charge.id, ()), model, metric.metric, problems)
+        with problems.inside("charges", index):
+            attributes = _attributes(charge, inp, metric, problems, locked=attached)
+            model = attributes["charge_model"] or ""
+            if inp.filters is not None:
+                filters = validated_entries(inp.filters, metric, model, problems)
+            elif charge is not None and charge.charge_model != model:
+                check_kept(current_filters.get(charge.id, ()), model, metric.metric, problems)
         taxes = None if inp.tax_codes is None else [references.taxes[code] for code in dict.fromkeys(inp.tax_codes)]
         changes.append(ChargeChange(charge, metric, attributes, filters, taxes))
     _assign_codes(changes, {charge.code for charge in kept}, problems)
@@ -171,12 +173,12 @@ def _attributes(
 
 def _assign_codes(changes: Sequence[ChargeChange], taken: set[str], problems: Problems) -> None:
     """Codes are unique on a plan; one that was not given is the metric's, or its next free number (spec 02 §2.1)."""
-    for change in changes:
+    for index, change in enumerate(changes):
         code = change.attributes["code"]
         if code is None:
             continue
         if code in taken:
-            problems.add("code", "value_already_exist")
+            problems.add("code", "value_already_exist", at=f"charges.{index}.code")
         taken.add(code)
     for change in changes:
         if change.attributes["code"] is None:

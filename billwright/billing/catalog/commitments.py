@@ -90,13 +90,13 @@ async def commitment_change(
     except ValidationFailed as failure:
         for name, codes in cast("dict[str, list[str]]", failure.details).items():
             for code in codes:
-                problems.add(name, code)
+                problems.add(name, code, at=f"minimum_commitment.{name}")
         return None
-    amount = inp.amount_cents
+    amount, place = inp.amount_cents, "minimum_commitment.amount_cents"
     if amount is None and (current is None or inp.given("amount_cents")):
-        problems.add("amount_cents", "value_is_mandatory")
+        problems.add("amount_cents", "value_is_mandatory", at=place)
     elif amount is not None and amount <= 0:
-        problems.add("amount_cents", "value_is_out_of_range")
+        problems.add("amount_cents", "value_is_out_of_range", at=place)
     attributes = inp.given_values("amount_cents", "invoice_display_name")
     if "invoice_display_name" in attributes:
         attributes["invoice_display_name"] = inp.invoice_display_name or None

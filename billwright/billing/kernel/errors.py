@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 Details = dict[str, list[str]]
@@ -65,9 +66,13 @@ class NotAllowed(BillingError):
 
 
 class ValidationFailed(BillingError):
-    """Input refused (422 ``validation_errors``); ``details`` maps field -> list of codes."""
+    """Input refused (422 ``validation_errors``); ``details`` maps field -> list of codes.
+
+    ``places`` are the same mistakes by the whole path of the field, where somebody noted it (``Problems.inside``).
+    """
 
     status, error, code = 422, "Unprocessable Entity", "validation_errors"
+    places: Mapping[str, list[str]] = {}
 
     def __init__(self, details: Mapping[str, Any] | str | None = None, **fields: str | list[str]) -> None:
         merged: Any = details if isinstance(details, str) else {**(details or {})}
@@ -101,19 +106,39 @@ class Stopping(BillingError):
 
 
 class Problems:
-    """Collects validation codes per field, each code once, and raises them together."""
+    """Collects validation codes per field, each code once, and raises them together.
+
+    ``places`` holds the same codes by the path of each field (``charges.1.properties.rate``), for those who show a
+    mistake where it was made.
+    """
 
     def __init__(self) -> None:
         self.details: Details = {}
+        self.places: Details = {}
+        self._path: tuple[str, ...] = ()
 
-    def add(self, field: str, code: str) -> None:
-        codes = self.details.setdefault(field, [])
-        if code not in codes:
-            codes.append(code)
+    def add(self, field: str, code: str, *, at: str | None = None) -> None:
+        """Note ``code`` on ``field``; ``at`` says more exactly where in it, when that is known."""
+        for found, name in ((self.details, field), (self.places, ".".join((*self._path, field if at is None else at)))):
+            codes = found.setdefault(name, [])
+            if code not in codes:
+                codes.append(code)
+
+    @contextmanager
+    def inside(self, *path: str | int) -> Generator[None, None, None]:
+        """What is noted meanwhile lies in this part of the input."""
+        before = self._path
+        self._path = (*before, *map(str, path))
+        try:
+            yield
+        finally:
+            self._path = before
 
     def __bool__(self) -> bool:
         return bool(self.details)
 
     def raise_if_any(self) -> None:
         if self.details:
-            raise ValidationFailed(self.details)
+            failure = ValidationFailed(self.details)
+            failure.places = self.places
+            raise failure

@@ -90,14 +90,14 @@ def validate_filter_values(
     for key, given in cast("Mapping[str, Any]", raw).items():
         if key not in metric_filters:
             problems.add("billable_metric_filter", "relation_must_exist")
-            problems.add("values", "value_is_invalid")
+            problems.add("values", "value_is_invalid", at=f"values.{key}")
             continue
         if given is None or given == []:
-            problems.add("values", "value_is_mandatory")
+            problems.add("values", "value_is_mandatory", at=f"values.{key}")
             continue
         texts = _texts(given)
         if texts is None or not (is_all_values(texts) or set(texts) <= set(metric_filters[key])):
-            problems.add("values", "value_is_invalid")
+            problems.add("values", "value_is_invalid", at=f"values.{key}")
             continue
         result[key] = texts
     return result

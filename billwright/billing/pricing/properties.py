@@ -112,11 +112,15 @@ def _number(value: Any) -> Decimal | None:
     return parse_decimal(value) if isinstance(value, str) else None
 
 
-def _amount(given: Mapping[str, Any], key: str, code: str, problems: Problems) -> str:
+def _amount(given: Mapping[str, Any], key: str, code: str, problems: Problems, *, inside: str = "") -> str:
     text = as_amount(given.get(key))
     if text is None:
-        problems.add(FIELD, code)
+        problems.add(FIELD, code, at=_at(inside + key))
     return text or "0"
+
+
+def _at(path: str) -> str:
+    return f"{FIELD}.{path}"
 
 
 def _standard(given: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
@@ -127,9 +131,9 @@ def _package(given: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
     size, free = as_count(given.get("package_size")), as_count(given.get("free_units"))
     amount = _amount(given, "amount", "invalid_amount", problems)
     if not size:
-        problems.add(FIELD, "invalid_package_size")
+        problems.add(FIELD, "invalid_package_size", at=_at("package_size"))
     if free is None:
-        problems.add(FIELD, "invalid_free_units")
+        problems.add(FIELD, "invalid_free_units", at=_at("free_units"))
     return {"amount": amount, "package_size": size, "free_units": free}
 
 
@@ -146,7 +150,7 @@ def _percentage(given: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
     if given.get("free_units_per_events") is not None:
         events = as_count(given["free_units_per_events"])
         if not events:
-            problems.add(FIELD, "invalid_free_units_per_events")
+            problems.add(FIELD, "invalid_free_units_per_events", at=_at("free_units_per_events"))
         result["free_units_per_events"] = events
     for key, code in _PERCENTAGE_OPTIONS:
         if given.get(key) is not None:
@@ -154,10 +158,11 @@ def _percentage(given: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
                 as_quantity(given[key]) if key == "free_units_per_total_aggregation" else as_amount(given[key])
             )
             if result[key] is None:
-                problems.add(FIELD, code)
+                problems.add(FIELD, code, at=_at(key))
     low, high = result.get("per_transaction_min_amount"), result.get("per_transaction_max_amount")
     if low is not None and high is not None and Decimal(high) < Decimal(low):
-        problems.add(FIELD, "per_transaction_max_lower_than_per_transaction_min")
+        place = _at("per_transaction_max_amount")
+        problems.add(FIELD, "per_transaction_max_lower_than_per_transaction_min", at=place)
     return result
 
 
@@ -175,28 +180,30 @@ def _ranges(key: str, price_key: str, price_code: str) -> Callable[[Mapping[str,
             {
                 "from_value": as_bound(row.get("from_value")),
                 "to_value": as_bound(row.get("to_value")),
-                price_key: _amount(row, price_key, price_code, problems),
-                "flat_amount": _amount(row, "flat_amount", "invalid_amount", problems),
+                price_key: _amount(row, price_key, price_code, problems, inside=f"{key}.{index}."),
+                "flat_amount": _amount(row, "flat_amount", "invalid_amount", problems, inside=f"{key}.{index}."),
             }
-            for row in tiers
+            for index, row in enumerate(tiers)
         ]
-        open_ended = [row.get("to_value") is None for row in tiers]
-        if any(open_ended[:-1]) or not open_ended[-1] or not _bounds_fit(result):
-            problems.add(FIELD, f"invalid_{key}")
+        wrong = _misfit(result) if tiers[-1].get("to_value") is None else len(tiers) - 1
+        if wrong is not None:
+            problems.add(FIELD, f"invalid_{key}", at=_at(f"{key}.{wrong}.to_value"))
         return {key: result}
 
     return validate
 
 
-def _bounds_fit(tiers: Sequence[Mapping[str, Any]]) -> bool:
-    """First ``from_value`` 0 or 1, every next one the previous ``to_value`` or one more, each tier of some width."""
+def _misfit(tiers: Sequence[Mapping[str, Any]]) -> int | None:
+    """The first tier whose bounds do not fit: first ``from_value`` 0 or 1, every next one the previous ``to_value`` or
+    one more, each tier of some width, only the last one open."""
     allowed: tuple[Any, ...] = (0, 1)
-    for tier in tiers[:-1]:
+    for index, tier in enumerate(tiers[:-1]):
         start, end = tier["from_value"], tier["to_value"]
         if start is None or end is None or start not in allowed or end <= start:
-            return False
+            return index
         allowed = (end, end + 1)
-    return tiers[-1]["from_value"] is not None and tiers[-1]["from_value"] in allowed
+    start = tiers[-1]["from_value"]
+    return None if start is not None and start in allowed else len(tiers) - 1
 
 
 def _nothing(_given: Mapping[str, Any], _problems: Problems) -> dict[str, Any]:
@@ -224,7 +231,7 @@ def _group_keys(given: Mapping[str, Any], problems: Problems) -> list[str]:
         return []
     keys = cast("list[Any]", raw) if isinstance(raw, list | tuple) else [None]
     if not all(isinstance(key, str) and _storable(key) for key in keys):
-        problems.add(FIELD, "invalid_type")
+        problems.add(FIELD, "invalid_type", at=_at("pricing_group_keys"))
         return []
     return [key for key in dict.fromkeys(cast("list[str]", keys)) if key.strip()]
 

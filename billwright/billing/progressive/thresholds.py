@@ -50,7 +50,8 @@ def parse_thresholds(raw: Any, problems: Problems) -> list[ThresholdEntry] | Non
         problems.add(_FIELD, "value_is_invalid")
         return None
     entries: list[ThresholdEntry] = []
-    for item in cast("Sequence[Any]", raw):
+    for index, item in enumerate(cast("Sequence[Any]", raw)):
+        place = f"{_FIELD}.{index}"
         if not isinstance(item, Mapping):
             problems.add(_FIELD, "value_is_invalid")
             continue
@@ -59,12 +60,12 @@ def parse_thresholds(raw: Any, problems: Problems) -> list[ThresholdEntry] | Non
         except ValidationFailed as failure:
             for name, codes in cast("dict[str, list[str]]", failure.details).items():
                 for code in codes:
-                    problems.add(name, code)
+                    problems.add(name, code, at=f"{place}.{name}")
             continue
         if inp.amount_cents is None:
-            problems.add(_FIELD, "missing_amount_cents")
+            problems.add(_FIELD, "missing_amount_cents", at=f"{place}.amount_cents")
         elif inp.amount_cents <= 0:
-            problems.add("amount_cents", "value_is_out_of_range")
+            problems.add("amount_cents", "value_is_out_of_range", at=f"{place}.amount_cents")
         else:
             name = inp.threshold_display_name
             entries.append(ThresholdEntry(bool(inp.recurring), inp.amount_cents, (name or "").strip() or None))

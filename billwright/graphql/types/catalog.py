@@ -8,6 +8,7 @@ from typing import Any
 import strawberry
 
 from billwright.billing.catalog import models
+from billwright.billing.catalog.commitments import CommitmentView
 from billwright.billing.catalog.queries import ChargeView, PlanView
 from billwright.billing.metering.custom_aggregation import State
 from billwright.graphql import batches
@@ -80,6 +81,10 @@ class Charge:
     def pay_in_advance(self, root: strawberry.Parent[ChargeView]) -> bool:
         return root.charge.pay_in_advance
 
+    @strawberry.field(description="invoice: its fees without an invoice are put on one at the period's end when paid.")
+    def regroup_paid_fees(self, root: strawberry.Parent[ChargeView]) -> str | None:
+        return root.charge.regroup_paid_fees
+
     @strawberry.field(description="Whether its fees get an invoice.")
     def invoiceable(self, root: strawberry.Parent[ChargeView]) -> bool:
         return root.charge.invoiceable
@@ -107,6 +112,22 @@ class Charge:
     @strawberry.field(description="Taxes of the charge itself.")
     def taxes(self, root: strawberry.Parent[ChargeView]) -> list[Tax]:
         return shown(list(root.taxes))
+
+
+@strawberry.type(description="What a subscription pays at least per interval of its plan.")
+class Commitment:
+    @strawberry.field(description="Amount of a whole interval, in minor units of the plan's currency.")
+    def amount_cents(self, root: strawberry.Parent[CommitmentView]) -> BigInt:
+        return BigInt(root.commitment.amount_cents)
+
+    @strawberry.field(description="Name printed on invoices.")
+    def invoice_display_name(self, root: strawberry.Parent[CommitmentView]) -> str | None:
+        return root.commitment.invoice_display_name
+
+    @strawberry.field(description="Taxes of the commitment itself.")
+    def taxes(self, root: strawberry.Parent[CommitmentView]) -> list[Tax]:
+        found: Any = list(root.taxes)
+        return found
 
 
 @strawberry.type(description="A price list: a fee per period and prices of usage.")
@@ -154,9 +175,27 @@ class Plan:
         found: Any = list(view.applicable_thresholds) if view else []
         return found
 
+    @strawberry.field(description="What a subscription pays at least; null without a commitment.")
+    async def minimum_commitment(self, root: strawberry.Parent[models.Plan], info: Inf) -> Commitment | None:
+        view: PlanView | None = await info.context.load(batches.plan_details, root.id)
+        found: Any = view.commitment if view else None
+        return found
+
+    @strawberry.field(description="Keys and values of your own.")
+    def metadata(self, root: strawberry.Parent[models.Plan]) -> JsonObject | None:
+        return JsonObject(root.custom_metadata) if root.custom_metadata else None
+
+    @strawberry.field(description="Prices of single subscriptions that were made from the plan.")
+    async def overrides_count(self, root: strawberry.Parent[models.Plan], info: Inf) -> int:
+        return await info.context.load(batches.overrides_by_plan, root.id, 0)
+
     @strawberry.field(description="Number of charges.")
     async def charges_count(self, root: strawberry.Parent[models.Plan], info: Inf) -> int:
         return await info.context.load(batches.charges_by_plan, root.id, 0)
+
+    @strawberry.field(description="Subscriptions of any state on the plan itself; with one, its settings are locked.")
+    async def subscriptions_count(self, root: strawberry.Parent[models.Plan], info: Inf) -> int:
+        return await info.context.load(batches.subscriptions_by_plan, root.id, 0)
 
     @strawberry.field(description="Active subscriptions on the plan and on its overrides.")
     async def active_subscriptions_count(self, root: strawberry.Parent[models.Plan], info: Inf) -> int:
@@ -166,7 +205,7 @@ class Plan:
     async def customers_count(self, root: strawberry.Parent[models.Plan], info: Inf) -> int:
         return await info.context.load(batches.customers_by_plan, root.id, 0)
 
-    @strawberry.field(description="Draft invoices that bill the plan.")
+    @strawberry.field(description="Draft invoices that bill the plan or an override of it.")
     async def draft_invoices_count(self, root: strawberry.Parent[models.Plan], info: Inf) -> int:
         return await info.context.load(batches.draft_invoices_by_plan, root.id, 0)
 
