@@ -18,6 +18,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from billwright.billing.auditing.nightly import audit_nightly
 from billwright.billing.background.jobs import discard_finished
+from billwright.billing.exports.service import discard_expired
 from billwright.billing.in_advance.processing import take_up_forgotten
 from billwright.billing.invoicing.generation import retry_forgotten
 from billwright.billing.invoicing.releasing import release_forgotten
@@ -142,6 +143,10 @@ async def _tidy(resources: Resources) -> int:
     return await discard_finished(resources.runtime.database, KEEP_SUCCEEDED_JOBS)
 
 
+async def _exports(resources: Resources) -> int:
+    return await discard_expired(resources.runtime.database)
+
+
 async def _audit(resources: Resources) -> int:
     return await audit_nightly(resources.runtime)
 
@@ -183,6 +188,7 @@ TIMETABLE: Sequence[Pass] = (
     Pass("roll", _roll, every=2.0),
     Pass("partitions", _partitions, at={"hour": 0, "minute": 10}, single=True),
     Pass("tidy", _tidy, at={"hour": 1, "minute": 0}, single=True, at_start=False),
+    Pass("exports", _exports, at={"minute": 50}, single=True, at_start=False),
     Pass("instant_events", _instant_events, at={"second": 40}, single=True),
     Pass("events", _events, at={"minute": 5}, single=True, at_start=False),
     Pass("webhook_log", _webhook_log, at={"hour": 1, "minute": 0}, single=True, at_start=False),

@@ -1,4 +1,4 @@
-"""``GET /files/{token}/{filename}``: stored documents by their unguessable address, without any key (spec 04 §18)."""
+"""``GET /files/...``: stored documents and exports by their unguessable address, without any key (spec 04 §18, §23)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from urllib.parse import quote
 from sqlalchemy import select
 from sqlmodel import col
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
+from billwright.billing.exports.links import open_link, parts
 from billwright.billing.kernel.db import Database
 from billwright.billing.kernel.models import StoredFile
 from billwright.server.middleware import error_answer
@@ -25,7 +26,10 @@ _POLICY = "default-src 'none'; object-src 'self'; img-src 'self'; style-src 'uns
 
 def routes() -> list[BaseRoute]:
     """The routes of stored files, to be put into the application as they are."""
-    return [Route("/files/{token}/{filename:path}", serve_file, methods=["GET"])]
+    return [
+        Route("/files/exports/{token}/{filename}", serve_export, methods=["GET"]),
+        Route("/files/{token}/{filename:path}", serve_file, methods=["GET"]),
+    ]
 
 
 async def serve_file(request: Request) -> Response:
@@ -51,6 +55,28 @@ async def serve_file(request: Request) -> Response:
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     return Response(stored.content, media_type=stored.content_type, headers=headers)
+
+
+async def serve_export(request: Request) -> Response:
+    """A CSV export by the link of its e-mail, part by part (spec 04 §23); 404 for a wrong or ended link."""
+    state: Any = request.app.state
+    database: Database = state.database
+    token, filename = request.path_params["token"], request.path_params["filename"]
+    if len(token) > _MAX_TOKEN or "\x00" in token:
+        return error_answer(404)
+    async with database.reading() as session:
+        export = await open_link(session, token, filename)
+    if export is None:
+        return error_answer(404)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{export.filename}"',
+        "Content-Length": str(export.size_bytes),
+        "Cache-Control": "private, no-store",
+        "X-Content-Type-Options": "nosniff",
+        "X-Robots-Tag": "noindex, nofollow",
+        "Referrer-Policy": "no-referrer",
+    }
+    return StreamingResponse(parts(database, export.id), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _disposition(stored: StoredFile) -> str:

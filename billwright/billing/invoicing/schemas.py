@@ -233,6 +233,18 @@ def _paid_text(fee: Fee, side: str, clock: str) -> str | None:
     return None if period is None else f"{period[side]}T{clock}+00:00"
 
 
+def fee_period(fee: Fee, tz: str) -> tuple[str | None, str | None]:
+    """``from_date`` and ``to_date`` of a fee: local days as instants, UTC days for add-ons."""
+    is_charge = fee.fee_type == "charge"
+    zone = "UTC" if fee.fee_type == "add_on" else tz
+    since = fee.charges_from_datetime if is_charge else fee.from_datetime
+    until = fee.charges_to_datetime if is_charge else fee.to_datetime
+    return (
+        _paid_text(fee, "from", "00:00:00") or _day_text(since, zone, "00:00:00"),
+        _paid_text(fee, "to", "23:59:59") or _day_text(until, zone, "23:59:59"),
+    )
+
+
 def fee_object(
     fee: Fee,
     *,
@@ -243,10 +255,7 @@ def fee_object(
 ) -> FeeOut:
     """A fee on the wire. ``tz``: the zone of its invoice, or the customer's for standalone fees."""
     places = exponent(fee.currency)
-    is_charge = fee.fee_type == "charge"
-    day_zone = "UTC" if fee.fee_type == "add_on" else tz
-    since = fee.charges_from_datetime if is_charge else fee.from_datetime
-    until = fee.charges_to_datetime if is_charge else fee.to_datetime
+    from_date, to_date = fee_period(fee, tz)
     net = fee.precise_amount_cents - fee.precise_coupons_amount_cents
     answer: FeeOut = {
         "lago_id": fee.id,
@@ -286,8 +295,8 @@ def fee_object(
         "pay_in_advance": fee.pay_in_advance,
         "invoiceable": fee.invoiceable,
         "self_billed": False,
-        "from_date": _paid_text(fee, "from", "00:00:00") or _day_text(since, day_zone, "00:00:00"),
-        "to_date": _paid_text(fee, "to", "23:59:59") or _day_text(until, day_zone, "23:59:59"),
+        "from_date": from_date,
+        "to_date": to_date,
         "payment_status": fee.payment_status,
         "created_at": iso(fee.created_at) or "",
         "succeeded_at": iso(fee.succeeded_at),
