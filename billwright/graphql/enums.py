@@ -203,3 +203,27 @@ class WebhookStatusEnum(Enum):
     retrying = "retrying"
     succeeded = "succeeded"
     failed = "failed"
+
+
+@strawberry.enum(description="Why a credit note was issued.")
+class CreditNoteReasonEnum(Enum):
+    duplicated_charge = "duplicated_charge"
+    product_unsatisfactory = "product_unsatisfactory"
+    order_change = "order_change"
+    order_cancellation = "order_cancellation"
+    fraudulent_charge = "fraudulent_charge"
+    other = "other"
+
+
+@strawberry.enum(description="State of a credit note's credit.")
+class CreditNoteCreditStatusEnum(Enum):
+    available = "available"
+    consumed = "consumed"
+    voided = "voided"
+
+
+@strawberry.enum(description="State of a credit note's refund.")
+class CreditNoteRefundStatusEnum(Enum):
+    pending = "pending"
+    succeeded = "succeeded"
+    failed = "failed"

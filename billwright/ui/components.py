@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from billwright.ui import formatting
 
-FILES = ("controls", "values", "lists", "panels", "usage")
+FILES = ("controls", "values", "lists", "filters", "panels", "usage")
 
 
 class Macros:
@@ -80,6 +80,11 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "active": Status("Active", "circle-check", "positive"),
         "terminated": Status("Terminated", "circle-minus"),
     },
+    "wallet_transaction": {
+        "pending": Status("Pending", "clock"),
+        "settled": Status("Settled", "circle-check", "positive"),
+        "failed": Status("Failed", "triangle-alert", "negative"),
+    },
     "coupon": {
         "active": Status("Active", "circle-check", "positive"),
         "terminated": Status("Terminated", "circle-minus"),
@@ -91,7 +96,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     },
     "refund": {
         "pending": Status("Pending", "clock"),
-        "refunded": Status("Refunded", "circle-check", "positive"),
+        "succeeded": Status("Refunded", "circle-check", "positive"),
         "failed": Status("Failed", "triangle-alert", "warning"),
     },
     "delivery": {

@@ -60,6 +60,15 @@ async def add_ons_by_codes(ctx: Context, codes: Iterable[str]) -> dict[str, AddO
     return found
 
 
+async def add_on_codes(ctx: Context, ids: Sequence[UUID | None]) -> list[str]:
+    """Codes of live add-ons in the order of ``ids``; raises ``NotFound("add_on")`` if any is unknown."""
+    found = {item.id: item.code for item in await ctx.session.scalars(_live(ctx).where(col(AddOn.id).in_(ids)))}
+    codes = [found.get(each) if each is not None else None for each in ids]
+    if None in codes:
+        raise NotFound("add_on")
+    return [code for code in codes if code is not None]
+
+
 async def taxes_of_add_ons(ctx: Context, add_on_ids: Sequence[UUID]) -> dict[UUID, list[Tax]]:
     """The add-ons' own taxes, oldest first."""
     found: dict[UUID, list[Tax]] = {}

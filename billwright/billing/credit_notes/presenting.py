@@ -44,7 +44,7 @@ async def credit_note_objects(ctx: Context, notes: Sequence[CreditNote]) -> list
     )
     by_note = grouped(taxes, "credit_note_id")
     items = await _items(ctx, ids)
-    urls = await _file_urls(ctx, notes)
+    urls = await file_urls(ctx, notes)
     return [
         credit_note_object(
             note,
@@ -83,7 +83,7 @@ async def _items(ctx: Context, note_ids: Sequence[UUID]) -> dict[UUID, list[Cred
     return found
 
 
-async def _file_urls(ctx: Context, notes: Sequence[CreditNote]) -> dict[UUID, str]:
+async def file_urls(ctx: Context, notes: Sequence[CreditNote]) -> dict[UUID, str]:
     """Signed download address by note id, for those whose PDF exists."""
     files = {note.file_id: note.id for note in notes if note.file_id}
     if not files:

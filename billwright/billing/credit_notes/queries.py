@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, false, or_, select
+from sqlalchemy import Select, false, func, or_, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
@@ -46,6 +46,15 @@ class CreditNoteFilters:
     invoice_number: str | None = None
     search: str | None = None
     self_billed: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsableCredit:
+    """What credit notes of one currency can still pay, in its minor units."""
+
+    currency: str
+    amount_cents: int
+    credit_notes_count: int
 
 
 def credit_notes_statement(ctx: Context, filters: CreditNoteFilters) -> Select[Any]:
@@ -129,3 +138,42 @@ async def find_credit_note(ctx: Context, note_id: UUID, *, lock: bool = False) -
     if note is None:
         raise NotFound("credit_note")
     return note
+
+
+async def usable_credit(ctx: Context, customer_ids: Sequence[UUID]) -> dict[UUID, list[UsableCredit]]:
+    """By customer, what is left of their credit notes, per currency in the order of the alphabet."""
+    rows = await ctx.session.execute(
+        select(
+            col(CreditNote.customer_id),
+            col(CreditNote.currency),
+            func.sum(col(CreditNote.balance_amount_cents)),
+            func.count(),
+        )
+        .where(
+            col(CreditNote.organization_id) == ctx.organization_id,
+            col(CreditNote.customer_id).in_(customer_ids),
+            col(CreditNote.status) == "finalized",
+            col(CreditNote.credit_status) == "available",
+            col(CreditNote.balance_amount_cents) > 0,
+        )
+        .group_by(col(CreditNote.customer_id), col(CreditNote.currency))
+        .order_by(col(CreditNote.currency))
+    )
+    found: dict[UUID, list[UsableCredit]] = {}
+    for customer_id, currency, cents, count in rows:
+        found.setdefault(customer_id, []).append(UsableCredit(currency, int(cents), int(count)))
+    return found
+
+
+async def note_counts(ctx: Context, customer_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How many finalized notes customers have; those without one are left out."""
+    rows = await ctx.session.execute(
+        select(col(CreditNote.customer_id), func.count())
+        .where(
+            col(CreditNote.organization_id) == ctx.organization_id,
+            col(CreditNote.customer_id).in_(customer_ids),
+            col(CreditNote.status) == "finalized",
+        )
+        .group_by(col(CreditNote.customer_id))
+    )
+    return {customer_id: int(count) for customer_id, count in rows}

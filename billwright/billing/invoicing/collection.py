@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
+from sqlmodel import col
 from typing_extensions import TypedDict
 
 from billwright.billing.access.context import Context
@@ -44,6 +46,24 @@ async def retry_payment(ctx: Context, invoice_id: UUID) -> None:
     customer = await ctx.session.get_one(Customer, invoice.customer_id)
     missing = "payment_method" if customer.payment_provider else "payment_provider"
     await _announce_failure(ctx, customer, invoice, f"customer_must_have_{missing}")
+
+
+async def retry_all_payments(ctx: Context) -> list[Invoice]:
+    """The same for every invoice that can be collected: finalized, unpaid and undisputed; oldest first."""
+    unpaid = await ctx.session.scalars(
+        select(Invoice)
+        .where(
+            col(Invoice.organization_id) == ctx.organization_id,
+            col(Invoice.status) == "finalized",
+            col(Invoice.payment_status) != "succeeded",
+            col(Invoice.payment_dispute_lost_at).is_(None),
+        )
+        .order_by(col(Invoice.issuing_date), col(Invoice.created_at), col(Invoice.id))
+    )
+    found = list(unpaid)
+    for invoice in found:
+        await retry_payment(ctx, invoice.id)
+    return found
 
 
 async def _announce_failure(ctx: Context, customer: Customer, invoice: Invoice, code: str) -> None:

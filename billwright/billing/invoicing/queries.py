@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.customers.models import Customer
-from billwright.billing.invoicing.models import VISIBLE_STATUSES, Invoice, InvoiceMetadata
+from billwright.billing.invoicing.models import VISIBLE_STATUSES, Invoice, InvoiceMetadata, InvoiceSubscription
 from billwright.billing.kernel.errors import NotFound, ValidationFailed
 from billwright.billing.kernel.ids import parse_id
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
@@ -42,6 +42,8 @@ class InvoiceFilters:
     payment_overdue: bool | None = None
     payment_dispute_lost: bool | None = None
     partially_paid: bool | None = None
+    positive_due_amount: bool | None = None
+    subscription_id: UUID | None = None
     self_billed: bool | None = None
     purchase_order_number: str | None = None
     search: str | None = None
@@ -111,6 +113,18 @@ def _plain_conditions(filters: InvoiceFilters) -> list[Any]:
         paid = col(Invoice.total_paid_amount_cents)
         partial = and_(paid > 0, paid < col(Invoice.total_amount_cents))
         conditions.append(partial if filters.partially_paid else ~partial)
+    if filters.positive_due_amount is not None:
+        offset = col(Invoice.offset_amount_cents)
+        left = col(Invoice.total_amount_cents) - col(Invoice.total_paid_amount_cents) - offset
+        due = and_(left > 0, col(Invoice.status) != "voided")
+        conditions.append(due if filters.positive_due_amount else ~due)
+    if filters.subscription_id is not None:
+        conditions.append(
+            exists().where(
+                col(InvoiceSubscription.invoice_id) == col(Invoice.id),
+                col(InvoiceSubscription.subscription_id) == filters.subscription_id,
+            )
+        )
     if filters.self_billed or filters.purchase_order_number is not None:
         conditions.append(false())
     return conditions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from uuid import UUID
 
 import strawberry
 from sqlalchemy import func, select
@@ -17,6 +18,7 @@ from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.ids import parse_id
 from billwright.graphql.enums import InvoicePaymentStatusEnum, InvoiceStatusEnum, InvoiceTypeEnum
 from billwright.graphql.permissions import HasPermission
+from billwright.graphql.queries.customers import find_customer_by
 from billwright.graphql.scalars import BigInt, ISO8601Date
 from billwright.graphql.types.common import (
     Collection,
@@ -31,6 +33,8 @@ from billwright.graphql.types.common import (
     shown,
 )
 from billwright.graphql.types.invoices import Invoice
+
+_NOBODY = UUID(int=0)
 
 
 @strawberry.type(description="How many invoices each quick filter finds.")
@@ -87,9 +91,15 @@ class InvoiceQueries:
             bool | None, strawberry.argument(description="With or without a lost dispute.")
         ] = None,
         partially_paid: Annotated[bool | None, strawberry.argument(description="Partly paid or not.")] = None,
+        positive_due_amount: Annotated[
+            bool | None, strawberry.argument(description="With or without something still due.")
+        ] = None,
+        subscription_id: Annotated[
+            strawberry.ID | None, strawberry.argument(description="That bill this subscription.")
+        ] = None,
     ) -> Collection[Invoice]:
         filters = InvoiceFilters(
-            customer_id=parse_id(customer_id) if customer_id else None,
+            customer_id=(parse_id(customer_id) or _NOBODY) if customer_id else None,
             external_customer_id=customer_external_id,
             statuses=[item.value for item in status] if status else None,
             payment_statuses=[item.value for item in payment_status] if payment_status else None,
@@ -102,6 +112,31 @@ class InvoiceQueries:
             payment_overdue=payment_overdue,
             payment_dispute_lost=payment_dispute_lost,
             partially_paid=partially_paid,
+            positive_due_amount=positive_due_amount,
+            subscription_id=(parse_id(subscription_id) or _NOBODY) if subscription_id else None,
+            search=search_term or None,
+        )
+        async with info.context.reading() as ctx:
+            return collection(await list_invoices(ctx, filters, page_request(page, limit)))
+
+    @strawberry.field(
+        description="Invoices of one customer, newest first.", permission_classes=[HasPermission("invoices:view")]
+    )
+    async def customer_invoices(
+        self,
+        info: Inf,
+        customer_id: Annotated[strawberry.ID, strawberry.argument(description="Internal id of the customer.")],
+        page: PageNumber = None,
+        limit: Limit = None,
+        search_term: SearchTerm = None,
+        status: Annotated[
+            list[InvoiceStatusEnum] | None, strawberry.argument(description="In any of these states.")
+        ] = None,
+    ) -> Collection[Invoice] | None:
+        customer = await find_customer_by(info, customer_id, None)
+        filters = InvoiceFilters(
+            customer_id=customer.id,
+            statuses=[item.value for item in status] if status else None,
             search=search_term or None,
         )
         async with info.context.reading() as ctx:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import strawberry
 
+from billwright.billing.credit_notes.availability import Availability
 from billwright.billing.invoicing import models
-from billwright.graphql import batches
+from billwright.graphql import batches, credit_note_batches
 from billwright.graphql.enums import (
     AdjustedFeeTypeEnum,
     FeeTypeEnum,
@@ -30,6 +32,13 @@ LazyPayment = Annotated["Payment", strawberry.lazy("billwright.graphql.types.pay
 FeeRow = strawberry.Parent[models.Fee]
 Row = strawberry.Parent[models.Invoice]
 PeriodRow = strawberry.Parent[models.InvoiceSubscription]
+
+
+async def _available(info: Inf, invoice_id: UUID | None) -> Availability | None:
+    """What can still be given back of an invoice; nothing unless it is issued."""
+    if invoice_id is None:
+        return None
+    return await info.context.load(credit_note_batches.availability_of_invoice, invoice_id)
 
 
 @strawberry.type(description="A tax applied to a fee, as it was then.")
@@ -100,6 +109,11 @@ class Fee:
     async def last_day(self, root: FeeRow, info: Inf) -> ISO8601Date | None:
         return await info.context.load(batches.last_day_of_fee, root.id)
 
+    @strawberry.field(description="The most that a credit note can still give back of it, without taxes, minor units.")
+    async def creditable_amount_cents(self, root: FeeRow, info: Inf) -> BigInt:
+        found = await _available(info, root.invoice_id)
+        return BigInt(found.fees.get(root.id, 0) if found is not None else 0)
+
     @strawberry.field(description="Taxes applied.")
     async def applied_taxes(self, root: FeeRow, info: Inf) -> list[FeeAppliedTax]:
         return await info.context.load(batches.taxes_of_fee, root.id, [])
@@ -123,6 +137,13 @@ class InvoiceErrorDetail:
     id: strawberry.ID = f("Internal id.")
     error_code: str = f("Code of the failure.")
     details: JsonObject = f("What is known about it.")
+
+
+@strawberry.type(description="A key and value of an invoice; never printed.")
+class InvoiceMetadata:
+    id: strawberry.ID = f("Internal id.")
+    key: str = f("Key, unique on the invoice.")
+    value: str = f("Value.")
 
 
 @strawberry.type(description="A bill of one customer in one currency.")
@@ -161,6 +182,29 @@ class Invoice:
     @strawberry.field(description="What is still due, in minor units.")
     def total_due_amount_cents(self, root: Row) -> BigInt:
         return BigInt(root.total_due_amount_cents)
+
+    @strawberry.field(description="State of its taxes where they are asked of somebody else: pending or failed.")
+    def tax_status(self, root: Row) -> str | None:
+        return root.tax_status
+
+    @strawberry.field(description="The most that a credit note can give as credit, taxes included, in minor units.")
+    async def creditable_amount_cents(self, root: Row, info: Inf) -> BigInt:
+        found = await _available(info, root.id)
+        return BigInt(found.creditable_cents if found is not None else 0)
+
+    @strawberry.field(description="The most that a credit note can refund, taxes included, in minor units.")
+    async def refundable_amount_cents(self, root: Row, info: Inf) -> BigInt:
+        found = await _available(info, root.id)
+        return BigInt(found.refundable_cents if found is not None else 0)
+
+    @strawberry.field(description="The most that a credit note can take off what is due, in minor units.")
+    async def offsettable_amount_cents(self, root: Row, info: Inf) -> BigInt:
+        found = await _available(info, root.id)
+        return BigInt(found.offsettable_cents if found is not None else 0)
+
+    @strawberry.field(description="Your own keys and values, oldest first.")
+    async def metadata(self, root: Row, info: Inf) -> list[InvoiceMetadata]:
+        return await info.context.load(credit_note_batches.metadata_of_invoice, root.id, [])
 
     @strawberry.field(description="Seller and buyer as printed, fixed at finalization; null before.")
     def issued_parties(self, root: Row) -> JsonObject | None:
