@@ -43,12 +43,15 @@ from billwright.billing.subscriptions.terms import plan_of, refresh_due
 _EXTERNAL_ID_LOCK = text("select pg_advisory_xact_lock(hashtextextended(:key, 11))")
 
 
-async def create_subscription(ctx: Context, inp: SubscriptionCreate) -> Subscription:
+async def create_subscription(
+    ctx: Context, inp: SubscriptionCreate, *, changing: UUID | None = None, new: bool = False
+) -> Subscription:
     """Subscribe a customer to a plan, or change the plan of the subscription with this external id (spec 03 §6.3).
 
     Re-posting the current plan changes nothing. Returns the new subscription, or for a downgrade the one that runs on
-    until its period ends. An unknown external customer id makes a bare customer. Raises ``NotFound`` (``plan``,
-    ``tax``, ``billing_entity``) and ``ValidationFailed`` with the codes of spec 03 §9.
+    until its period ends. An unknown external customer id makes a bare customer. ``changing``: only the plan of this
+    one may be changed; ``new``: none may. Raises ``NotFound`` (``plan``, ``tax``, ``billing_entity``, ``subscription``)
+    and ``ValidationFailed`` with the codes of spec 03 §9.
     """
     plan = await _sellable_plan(ctx, inp.plan_code)
     asked = checked_create(ctx, inp)
@@ -60,6 +63,10 @@ async def create_subscription(ctx: Context, inp: SubscriptionCreate) -> Subscrip
     current = await _current(ctx, customer, asked.external_id)
     if current is not None and await _ends_before_now(ctx, customer, current):
         current = None
+    if changing is not None and (current is None or current.id != changing):
+        raise NotFound("subscription")
+    if current is not None and new:
+        raise ValidationFailed(external_id="value_already_exist")
     if current is not None:
         return await _post_again(ctx, customer, current, plan, asked, inp)
     if await _taken_elsewhere(ctx, customer, asked.external_id):

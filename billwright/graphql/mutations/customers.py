@@ -1,38 +1,29 @@
-"""Writing customers and subscriptions."""
+"""Writing customers."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
 from billwright.billing.access.context import Context
-from billwright.billing.catalog.queries import plan_by_id
 from billwright.billing.customers.models import Customer as CustomerRow
 from billwright.billing.customers.queries import customers_by_id, find_customer
 from billwright.billing.customers.schemas import CustomerInput
 from billwright.billing.customers.service import upsert_customer
 from billwright.billing.kernel.errors import NotFound, ValidationFailed
-from billwright.billing.kernel.ids import new_id, parse_id
-from billwright.billing.subscriptions.queries import subscription_by_id
-from billwright.billing.subscriptions.schemas import SubscriptionCreate, TerminationOptions
-from billwright.billing.subscriptions.service import create_subscription, terminate_subscription
+from billwright.billing.kernel.ids import parse_id
 from billwright.graphql.mutations.inputs import (
     CreateCustomerInput,
-    CreateSubscriptionInput,
-    TerminateSubscriptionInput,
     UpdateCustomerInput,
     sent,
 )
 from billwright.graphql.permissions import HasPermission
 from billwright.graphql.types.common import Inf, shown
 from billwright.graphql.types.customers import Customer
-from billwright.graphql.types.subscriptions import Subscription
 
 NewCustomer = Annotated[CreateCustomerInput, strawberry.argument(description="Attributes of the customer.")]
 ChangedCustomer = Annotated[UpdateCustomerInput, strawberry.argument(description="Attributes to change.")]
-NewSubscription = Annotated[CreateSubscriptionInput, strawberry.argument(description="Who, on which plan, since when.")]
-Ending = Annotated[TerminateSubscriptionInput, strawberry.argument(description="Which, and what follows.")]
 
 
 async def customer_of(ctx: Context, id: str) -> CustomerRow:
@@ -60,34 +51,3 @@ class CustomerMutations:
             customer = await customer_of(ctx, input.id)
             changes = {**sent(input, "id"), "external_id": customer.external_id}
             return shown(await upsert_customer(ctx, CustomerInput.parse(changes)))
-
-    @strawberry.mutation(
-        description="Put a customer on a plan.", permission_classes=[HasPermission("subscriptions:create")]
-    )
-    async def create_subscription(self, info: Inf, input: NewSubscription) -> Subscription | None:
-        async with info.context.writing() as ctx:
-            customer = await customer_of(ctx, input.customer_id)
-            plan_id = parse_id(input.plan_id)
-            if plan_id is None:
-                raise NotFound("plan")
-            plan = await plan_by_id(ctx, plan_id)
-            values: dict[str, Any] = sent(input, "customer_id", "plan_id")
-            if not (values.get("external_id") or "").strip():
-                values["external_id"] = str(new_id())
-            values |= {"external_customer_id": customer.external_id, "plan_code": plan.code}
-            return shown(await create_subscription(ctx, SubscriptionCreate.parse(values)))
-
-    @strawberry.mutation(
-        description="End a subscription, or cancel a pending one.",
-        permission_classes=[HasPermission("subscriptions:update")],
-    )
-    async def terminate_subscription(self, info: Inf, input: Ending) -> Subscription | None:
-        subscription_id = parse_id(input.id)
-        if subscription_id is None:
-            raise NotFound("subscription")
-        async with info.context.writing() as ctx:
-            found = await subscription_by_id(ctx, subscription_id)
-            if found.status not in ("active", "pending"):
-                raise NotFound("subscription")
-            options = TerminationOptions.parse(sent(input, "id"))
-            return shown(await terminate_subscription(ctx, found.external_id, options, status=found.status))

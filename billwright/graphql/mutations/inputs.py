@@ -10,9 +10,6 @@ import strawberry
 from billwright.graphql.enums import (
     BillableMetricAggregationTypeEnum,
     CustomerCustomerTypeEnum,
-    SubscriptionBillingTimeEnum,
-    SubscriptionOnTerminationCreditNoteEnum,
-    SubscriptionOnTerminationInvoiceEnum,
 )
 from billwright.graphql.scalars import BigInt, ISO8601DateTime, JsonObject
 
@@ -182,29 +179,6 @@ class UsageThresholdInput:
     amount_cents: BigInt = m("Usage before taxes and discounts, in minor units of the plan's currency.")
     threshold_display_name: str | None = i("Name shown to people.")
     recurring: bool | None = i("Whether it is reached again each time usage grows by the amount after the last step.")
-
-
-@strawberry.input(description="A customer put on a plan.")
-class CreateSubscriptionInput:
-    customer_id: strawberry.ID = m("Internal id of the customer.")
-    plan_id: strawberry.ID = m("Internal id of the plan.")
-    billing_time: SubscriptionBillingTimeEnum = m("Where billing periods begin.")
-    external_id: str | None = i("Your id of the subscription; one is made when left out.")
-    name: str | None = i("Name shown to people.")
-    subscription_at: ISO8601DateTime | None = i("Anchor and start; now when left out.")
-    ending_at: ISO8601DateTime | None = i("When it ends by itself.")
-    usage_thresholds: list[UsageThresholdInput] | None = i("Thresholds of its own, in place of the plan's.")
-    client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
-
-
-@strawberry.input(description="A subscription to end.")
-class TerminateSubscriptionInput:
-    id: strawberry.ID = m("Internal id of the subscription; a pending one is canceled.")
-    on_termination_credit_note: SubscriptionOnTerminationCreditNoteEnum | None = i(
-        "What happens to the unused part of a fee paid in advance."
-    )
-    on_termination_invoice: SubscriptionOnTerminationInvoiceEnum | None = i("Whether it gets a final invoice.")
-    client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
 
 
 @strawberry.input(description="A property of events that charges may price separately.")
