@@ -180,6 +180,13 @@
     field.focus();
   });
 
+  // --- Forms of filters leave empty fields out of the address -----------------------------------------------------------
+  on("htmx:configRequest", (event) => {
+    if (!event.target.matches("form[data-tidy]")) return;
+    const sent = event.detail.formData;
+    [...sent.keys()].forEach((name) => { if (sent.getAll(name).every((value) => value === "")) sent.delete(name); });
+  });
+
   // --- Ticking many boxes at once ------------------------------------------------------------------------------------
   on("click", (event) => {
     const button = event.target.closest?.("[data-check]");
