@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from pydantic_core import PydanticCustomError, PydanticUndefined
 
 from billwright.billing.notifications.signing import load_private_key
+from billwright.billing.portal.links import PortalLinks
 from billwright.billing.taxes.eu_rates import EuRates
 from billwright.server.stack import DataFolder
 
@@ -83,6 +84,13 @@ def _mailbox(value: str) -> str:
     if "@" not in address or any(ord(char) < 32 for char in value):
         raise PydanticCustomError("mailbox", "must be an e-mail address, or a name and <address>")
     return value
+
+
+def _ancestors(value: str) -> str:
+    sources = value.split()
+    if not sources or any(not source.isascii() or set(source) & set(';,"') for source in sources):
+        raise PydanticCustomError("ancestors", "must be sources of a Content-Security-Policy, separated by spaces")
+    return " ".join(sources)
 
 
 def _rates_file(value: str) -> str:
@@ -187,6 +195,15 @@ class Settings(BaseModel):
         description="For tests: identity providers may live at loopback and private addresses, without TLS.",
     )
     signup_enabled: bool = Field(default=True, description="Whether strangers may register organizations.")
+    portal_frame_ancestors: Annotated[str, AfterValidator(_ancestors)] = Field(
+        default="*",
+        description="Sites that may show the customer portal in a frame: sources of a Content-Security-Policy, "
+        "separated by spaces, such as `https://app.example.com`; `'none'` forbids it.",
+    )
+    portal_persisted_operations_only: bool = Field(
+        default=False,
+        description="Whether portal tokens may run only the operations that the portal's own pages run over GraphQL.",
+    )
     vies_url: WebUrl = Field(
         default="https://ec.europa.eu/taxation_customs/vies/services",
         description="Where VAT numbers are checked for EU tax management: the folder of VIES's SOAP services, or one "
@@ -258,6 +275,11 @@ class Settings(BaseModel):
     def from_folder(cls, folder: DataFolder, environment: Mapping[str, str] | None = None) -> Self:
         """Settings of a process that attaches to the stack running on ``folder``; raises ``StackError`` without one."""
         return cls.from_environment(stack_environment(folder, environment))
+
+    @property
+    def portal_links(self) -> PortalLinks:
+        """What signs links to the customer portal (spec 07 §5.1)."""
+        return PortalLinks(self.secret_key.get_secret_value(), self.app_url)
 
     def environment(self) -> dict[str, str]:
         """The variables that give these settings again, for child processes."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from uuid import UUID
 
 from sqlalchemy import text
 from typing_extensions import TypedDict
@@ -19,10 +20,11 @@ from billwright.billing.kernel.money import round_half_up
 
 @dataclass(frozen=True, slots=True)
 class MonthFilters:
-    """``months`` as sent (``months.months_until_now``), ``currency`` in any case."""
+    """``months`` as sent (``months.months_until_now``), ``currency`` in any case. ``customer_id``: for collections."""
 
     months: str | None = None
     currency: str | None = None
+    customer_id: UUID | None = None
 
     @property
     def code(self) -> str | None:
@@ -50,6 +52,7 @@ _COLLECTIONS = text("""
      where organization_id = :org and status = 'finalized' and payment_dispute_lost_at is null
        and issuing_date >= :start and issuing_date < :end
        and (cast(:currency as text) is null or currency = :currency)
+       and (cast(:customer as uuid) is null or customer_id = :customer)
      group by 1, 2, 3 order by 1, 2, 3
 """)
 _USAGE = text("""
@@ -74,7 +77,8 @@ async def invoice_collections(ctx: Context, filters: MonthFilters) -> list[Invoi
     Without a currency a month without invoices is a row of zeros, with one it is left out.
     """
     months = months_until_now(ctx, filters.months)
-    rows = (await ctx.session.execute(_COLLECTIONS, _parameters(ctx, months, filters.code))).all()
+    parameters = {**_parameters(ctx, months, filters.code), "customer": filters.customer_id}
+    rows = (await ctx.session.execute(_COLLECTIONS, parameters)).all()
     found: list[InvoiceCollectionOut] = [
         {
             "month": month_text(month),

@@ -21,11 +21,13 @@ from billwright.billing.kernel.outputs import Id
 
 @dataclass(frozen=True, slots=True)
 class InvoicedFilters:
-    """``months`` as sent (``months.months_until_now``); an unknown customer has no rows."""
+    """``months`` as sent (``months.months_until_now``); an unknown customer has no rows. ``customer_id`` names one of
+    those that had the same external id one after the other."""
 
     months: str | None = None
     currency: str | None = None
     external_customer_id: str | None = None
+    customer_id: UUID | None = None
 
 
 class GrossRevenueOut(TypedDict):
@@ -135,7 +137,7 @@ async def _by_customer(ctx: Context, statement: TextClause, customer_ids: Sequen
 
 
 async def _parameters(ctx: Context, filters: InvoicedFilters) -> dict[str, object]:
-    customers: list[UUID] | None = None
+    customers: list[UUID] | None = None if filters.customer_id is None else [filters.customer_id]
     if filters.external_customer_id is not None:
         rows = await ctx.session.execute(
             text("select id from customers where organization_id = :org and external_id = :external_id"),

@@ -67,6 +67,12 @@ async def list_wallets(
     return await paginate(ctx.session, statement.order_by(col(Wallet.created_at).desc(), col(Wallet.id).desc()), page)
 
 
+async def list_wallets_of(ctx: Context, customer_id: UUID, page: PageRequest, *, status: str) -> Page[Wallet]:
+    """A customer's wallets in one state in the order in which they pay: by priority, then age."""
+    statement = _wallets(ctx).where(col(Wallet.customer_id) == customer_id, col(Wallet.status) == status)
+    return await paginate(ctx.session, statement.order_by(Wallet.priority, Wallet.created_at, Wallet.id), page)
+
+
 async def count_active(ctx: Context, customer_id: UUID) -> int:
     """How many active wallets a customer has."""
     found = await ctx.session.execute(
