@@ -227,3 +227,36 @@ class CreditNoteRefundStatusEnum(Enum):
     pending = "pending"
     succeeded = "succeeded"
     failed = "failed"
+
+
+@strawberry.enum(description="Form of an exported file.")
+class DataExportFormatTypeEnum(Enum):
+    csv = "csv"
+
+
+@strawberry.enum(description="State of an export.")
+class DataExportStatusEnum(Enum):
+    pending = "pending"
+    processing = "processing"
+    completed = "completed"
+    failed = "failed"
+
+
+@strawberry.enum(description="What a row of an exported file is.")
+class DataExportResourceTypeEnum(Enum):
+    invoices = "invoices"
+    invoice_fees = "invoice_fees"
+    credit_notes = "credit_notes"
+    credit_note_items = "credit_note_items"
+
+
+@strawberry.enum(description="What a row of an export of invoices is.")
+class InvoiceExportTypeEnum(Enum):
+    invoices = "invoices"
+    invoice_fees = "invoice_fees"
+
+
+@strawberry.enum(description="What a row of an export of credit notes is.")
+class CreditNoteExportTypeEnum(Enum):
+    credit_notes = "credit_notes"
+    credit_note_items = "credit_note_items"
