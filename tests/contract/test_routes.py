@@ -22,7 +22,6 @@ NOT_SERVED: dict[str, str] = {
     r"/alerts": ALERTS,
     r"/fixed_charges": "beyond the scope: not served (spec 00, point 29)",
     r"/payment_requests|^\w+ /payment_receipts|/payment_methods|/checkout_url": DUNNING,
-    r"/portal_url$": "the customer portal is not there yet (docs/concepts/not-yet.md)",
     r"^GET /analytics/usage$": "usage by day is not there yet (spec 07 §8.8)",
 }
 

@@ -68,7 +68,6 @@ NOT_THERE: dict[str, str] = {
     r"_fixed_charges\.": "beyond the scope (spec 00, point 29)",
     r"\.create_alerts$|\.delete_alerts$|\.alerts\.": "alerts are not there yet (docs/concepts/not-yet.md)",
     r"payment_(requests|receipts|methods)\.|\.checkout_url$": "providers and requests for payment are not there yet",
-    r"^customers\.portal_url$": "the customer portal is not there yet (docs/concepts/not-yet.md)",
     r"^usages\.": "usage by day is not there yet (spec 07 §8.8)",
 }
 REFUSED: dict[str, str] = {

@@ -8,9 +8,11 @@ from billwright.billing.customers.queries import CustomerFilters, customer_objec
 from billwright.billing.customers.schemas import CustomerInput, CustomerOut
 from billwright.billing.customers.service import upsert_customer
 from billwright.billing.kernel.pagination import Page
+from billwright.billing.portal.schemas import PortalUrlOut
 from billwright.server.rest.envelope import many, one
 from billwright.server.rest.filters import BILLING_ENTITIES, PAGES, check_billing_entities
 from billwright.server.rest.operations import Call, Parameter, operation
+from billwright.server.settings import Settings
 
 
 async def _answer(call: Call, customer: Customer) -> CustomerOut:
@@ -53,6 +55,12 @@ async def find_customer(call: Call, external_id: str) -> CustomerOut:
 
 async def destroy_customer(call: Call, external_id: str) -> CustomerOut:
     return await _answer(call, await delete_customer(call.context, external_id))
+
+
+async def portal_url(call: Call, external_id: str) -> PortalUrlOut:
+    customer = await get_customer(call.context, external_id)
+    settings: Settings = call.request.app.state.settings
+    return {"portal_url": settings.portal_links.url(customer.id)}
 
 
 _ONE = one("customer", CustomerOut)
@@ -108,6 +116,16 @@ OPERATIONS = [
     operation("GET", "/customers/{external_id}", permission="customer:read", answer=_ONE, summary="Show a customer")(
         find_customer
     ),
+    operation(
+        "GET",
+        "/customers/{external_id}/portal_url",
+        permission="customer:read",
+        answer=one("customer", PortalUrlOut),
+        summary="A link to the customer's portal",
+        description="The address of a page on which the customer sees its usage, balance and invoices, tops up its "
+        "wallets and edits its own information. It needs no other credentials and is valid for twelve hours: ask for a "
+        "new one each time the customer opens it.",
+    )(portal_url),
     operation(
         "DELETE",
         "/customers/{external_id}",
