@@ -121,7 +121,7 @@ async def test_usage_drafts_and_documents(world: World) -> None:
     [draft] = listed["collection"]
     assert draft["totalAmountCents"] == str(1700 + 60)
     download = 'mutation {{ downloadInvoice(input: {{id: "{}"}}) {{ fileUrl }} }}'.format(draft["id"])
-    assert (await world.error(download))["extensions"]["code"] == "not_found"
+    assert (await world.error(download))["extensions"]["code"] == "is_draft"
     refreshed = await world.data('mutation {{ refreshInvoice(input: {{id: "{}"}}) {{ status }} }}'.format(draft["id"]))
     assert refreshed["refreshInvoice"]["status"] == "draft"
     finalize = 'mutation {{ finalizeInvoice(input: {{id: "{}"}}) {{ status number fileUrl }} }}'.format(draft["id"])

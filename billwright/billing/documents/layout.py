@@ -104,8 +104,7 @@ def _single_subscription(
 ) -> list[Block]:
     blocks: list[Block] = []
     for section in document.subscriptions:
-        blocks.append(_details_heading(section, locale))
-        blocks += period_tables(section, document.currency, locale)
+        blocks += _details(section, document.currency, locale)
     blocks += [totals, *notes]
     for section in document.subscriptions:
         blocks += _breakdown_pages(section, locale)
@@ -130,8 +129,10 @@ def _subscription_pages(document: InvoiceDocument, locale: DocumentLocale) -> li
     """Each subscription on a new page, closed by the sum of what is printed there."""
     currency, blocks = document.currency, list[Block]()
     for section in _by_name(document.subscriptions):
-        blocks += [PageBreak(), _details_heading(section, locale)]
-        blocks += period_tables(section, currency, locale)
+        details = _details(section, currency, locale)
+        if not details:
+            continue
+        blocks += [PageBreak(), *details]
         rows: list[TotalRow] = []
         if section.progressive_credit_cents > 0:
             credit = format_money(locale, -section.progressive_credit_cents, currency)
@@ -232,6 +233,12 @@ def _breakdown_pages(section: SubscriptionSection, locale: DocumentLocale) -> li
         note = Note(text=locale.text("breakdown_prorated" if breakdown.prorated else "breakdown_not_prorated"))
         blocks += [PageBreak(), heading, Table(columns=columns, rows=rows), note]
     return blocks
+
+
+def _details(section: SubscriptionSection, currency: str, locale: DocumentLocale) -> list[Block]:
+    """The tables of a subscription below its heading; nothing where no fee is to be printed."""
+    tables = period_tables(section, currency, locale)
+    return [_details_heading(section, locale), *tables] if tables else []
 
 
 def _details_heading(section: SubscriptionSection, locale: DocumentLocale) -> Heading:

@@ -45,7 +45,7 @@ from billwright.billing.invoicing.issuing import buyer_of, queue_document, selle
 from billwright.billing.invoicing.models import Credit, Fee, Invoice, InvoiceSubscription, InvoiceTax
 from billwright.billing.invoicing.presenting import fees_of, grouped, taxes_of_fees
 from billwright.billing.invoicing.queries import find_invoice
-from billwright.billing.kernel.errors import NotFound
+from billwright.billing.kernel.errors import NotAllowed, NotFound
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.kernel.models import StoredFile
 from billwright.billing.notifications.service import emit
@@ -71,6 +71,17 @@ async def request_document(ctx: Context, invoice_id: UUID) -> Invoice | None:
         return invoice
     await queue_document(ctx, invoice)
     return None
+
+
+async def document_to_show(ctx: Context, invoice_id: UUID) -> Invoice:
+    """The invoice for those who make its PDF at once where there is none: back office and portal (spec 04 §18).
+
+    Raises ``NotFound("invoice")``; ``NotAllowed("is_draft")`` for drafts and those that could not be issued yet.
+    """
+    invoice = await find_invoice(ctx, invoice_id)
+    if invoice.status not in _PRINTED:
+        raise NotAllowed("is_draft")
+    return invoice
 
 
 @job("invoice.document")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
 
 from billwright.billing.background.jobs import JobCall
-from billwright.billing.invoicing.documents import make_document, request_document
+from billwright.billing.invoicing.documents import document_to_show, make_document
 from billwright.billing.invoicing.drafts import finalize_invoice, refresh_invoice
 from billwright.billing.invoicing.pending import retry_all_invoices, retry_invoice
 from billwright.billing.kernel.errors import NotFound
@@ -84,16 +84,16 @@ class InvoiceMutations:
             return shown(await refresh_invoice(ctx, _id(input.id)))
 
     @strawberry.mutation(
-        description="Make the PDF of a finalized invoice, if there is none; fileUrl of the answer is its address.",
+        description="Make the PDF of an issued invoice, if there is none; fileUrl of the answer is its address.",
         permission_classes=[HasPermission("invoices:view")],
     )
     async def download_invoice(self, info: Inf, input: Downloading) -> Invoice | None:
         invoice_id = _id(input.id)
         async with info.context.writing() as ctx:
-            ready: Any = await request_document(ctx, invoice_id)
+            found = await document_to_show(ctx, invoice_id)
             organization_id = ctx.organization_id
-        if ready is not None:
-            return ready
+        if found.file_id is not None:
+            return shown(found)
         runtime = info.context.services.runtime
         await make_document(JobCall(runtime, new_id(), organization_id, {"invoice_id": str(invoice_id)}, attempt=1))
         return await info.context.load(batches.invoices, invoice_id)

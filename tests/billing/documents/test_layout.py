@@ -558,6 +558,15 @@ class TestLayouts:
         assert [type(block) for block in layout.blocks] == [Header, Heading, Table, Totals]
         assert layout.blocks[1] == Heading(text="Premium details")
 
+    @pytest.mark.parametrize("count", [1, 2])
+    def test_no_heading_stands_above_nothing(self, count: int) -> None:
+        """Spec 04 §7, §19.3: an empty invoice that is issued all the same has no fees to detail."""
+        empty = tuple(section(name=f"s{number}") for number in range(count))
+        blocks = lay_out_invoice(invoice(currency="USD", subscriptions=empty)).blocks
+        assert not any(isinstance(block, Heading) and "details" in block.text for block in blocks)
+        assert not any(isinstance(block, PageBreak) for block in blocks)
+        assert any(isinstance(block, Totals) for block in blocks)
+
     def test_several_subscriptions(self) -> None:
         document = invoice(
             subscriptions=(
