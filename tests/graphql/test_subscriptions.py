@@ -17,7 +17,7 @@ UPDATE = """mutation($i: UpdateSubscriptionInput!) { updateSubscription(input: $
     amountCents } charges { properties } } applicableUsageThresholds { amountCents } } }"""
 TERMINATE = "mutation($i: TerminateSubscriptionInput!) { terminateSubscription(input: $i) { status } }"
 INVOICE = """at currency feesAmountCents creditNotesAmountCents totalAmountCents
-    fees { feeType name amountCents firstAt lastAt }"""
+    fees { feeType name amountCents firstOn lastOn }"""
 OUTLOOK = f"""outcome timezone takesEffectAt planName periodFrom periodTo trialEndsAt endsAt
     invoices {{ {INVOICE} }} creditNotes {{ totalAmountCents creditAmountCents refundAmountCents offsetAmountCents }}
     nextInvoice {{ {INVOICE} }}"""
@@ -244,7 +244,8 @@ async def test_starts_are_foreseen(world: World) -> None:
     late = await seen(arrears)
     assert late["invoices"] == []
     assert late["nextInvoice"]["at"] == "2024-02-01T00:00:00.000Z"
-    assert late["nextInvoice"]["fees"][0]["firstAt"] == "2024-01-15T00:00:00.000Z"
+    assert late["nextInvoice"]["fees"][0]["firstOn"] == "2024-01-15"
+    assert late["nextInvoice"]["fees"][0]["lastOn"] == "2024-01-31"
     assert late["nextInvoice"]["feesAmountCents"] == "1700"
     future = await seen(advance, subscriptionAt="2024-03-10T15:00:00Z", billingTime="anniversary")
     assert future["outcome"] == "scheduled"
@@ -291,3 +292,45 @@ async def test_a_scheduled_start_is_replaced_and_moved(world: World) -> None:
     assert (await world.data(FORESEE_UPDATE, i=moved))["previewSubscriptionUpdate"]["outcome"] == "started"
     started = (await world.data(UPDATE, i=moved))["updateSubscription"]
     assert (started["status"], started["startedAt"]) == ("active", "2024-01-15T08:00:00.000Z")
+
+
+async def test_what_a_subscription_says_about_its_neighbours_and_its_past(world: World) -> None:
+    large = await make_plan(world, code="large", amount_cents=10000)
+    small = await make_plan(world, code="small", amount_cents=900)
+    await make_customers(world, large, 2)
+    customer = await _customer(world)
+    [subscription] = customer["subscriptions"]
+    query = """{ subscriptions { collection { id trialEndsAt nextBillingAt nextSubscription { status plan { code } }
+        previousSubscription { id } plan { parent { code } } billedPeriods { invoicingReason invoice { number } }
+        pastUsage { collection { amountCents } metadata { totalCount } } } } }"""
+    change = {"customerId": customer["id"], "planId": str(small.id), "billingTime": "calendar",
+              "subscriptionId": subscription["id"]}  # fmt: skip
+    await world.data(CREATE, i=change)
+    await world.data(UPDATE, i={"id": subscription["id"], "planOverrides": {"trialPeriod": "2"}})
+    found = {item["id"]: item for item in (await world.data(query))["subscriptions"]["collection"]}
+    assert len(found) == 3, "the pending downgrade is one of its own"
+    mine = found.pop(subscription["id"])
+    assert mine["nextSubscription"] == {"status": "pending", "plan": {"code": "small"}}
+    assert mine["previousSubscription"] is None
+    assert mine["plan"] == {"parent": {"code": "large"}}
+    assert mine["trialEndsAt"] == "2024-01-17T10:00:00.000Z"
+    assert mine["nextBillingAt"] == "2024-02-01T00:00:00.000Z"
+    [period] = mine["billedPeriods"]
+    assert period["invoicingReason"] == "subscription_starting"
+    assert period["invoice"]["number"].endswith("-001-001")
+    assert mine["pastUsage"] == {"collection": [], "metadata": {"totalCount": 0}}
+    [pending] = [item for item in found.values() if item["previousSubscription"]]
+    assert pending["previousSubscription"] == {"id": subscription["id"]}
+    assert (pending["trialEndsAt"], pending["nextBillingAt"]) == (None, None)
+    as_finance = await world.data(query, "finance")
+    assert as_finance["subscriptions"]["collection"][0]["billedPeriods"] is not None
+
+
+async def test_search_finds_the_full_id(world: World) -> None:
+    await make_customers(world, await make_plan(world), 2)
+    [subscription] = (await _customer(world))["subscriptions"]
+    query = "query($t: String) { subscriptions(searchTerm: $t) { collection { id } } }"
+    assert (await world.data(query, t=subscription["id"]))["subscriptions"]["collection"] == [
+        {"id": subscription["id"]}
+    ]
+    assert (await world.data(query, t=subscription["id"][:20]))["subscriptions"]["collection"] == []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -23,12 +23,13 @@ from billwright.billing.customers.locking import lock_customer
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import get_customer
 from billwright.billing.customers.settings import applicable_timezone
+from billwright.billing.invoicing.billed_days import cut_by_upgrades, last_day
 from billwright.billing.invoicing.models import Fee, Invoice
 from billwright.billing.kernel.errors import NotFound, Unprocessable
 from billwright.billing.previewing.dry_run import dry_run
 from billwright.billing.subscriptions.calendar.due import switch_day
 from billwright.billing.subscriptions.calendar.starts import StartDay, activation_at
-from billwright.billing.subscriptions.calendar.timezones import start_of_day
+from billwright.billing.subscriptions.calendar.timezones import local_date, start_of_day
 from billwright.billing.subscriptions.calendar.trial import Trial, trial_end
 from billwright.billing.subscriptions.life_cycle import start, terminate
 from billwright.billing.subscriptions.models import Subscription
@@ -65,13 +66,13 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OutlookFee:
-    """A line of an invoice; ``first_at`` and ``last_at`` are the window that it bills. Minor units, without taxes."""
+    """A line of an invoice, with the first and the last local day that it bills. Minor units, without taxes."""
 
     fee_type: str
     name: str
     amount_cents: int
-    first_at: datetime | None
-    last_at: datetime | None
+    first_on: date | None
+    last_on: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,25 +341,30 @@ async def _invoices(
     ).all()
     if any(invoice.status == "generating" for invoice in invoices):
         raise Unprocessable("invoice_generation_error")
-    fees: dict[UUID | None, list[OutlookFee]] = {}
-    for fee in await ctx.session.scalars(
-        select(Fee)
-        .where(col(Fee.invoice_id).in_([invoice.id for invoice in invoices]), col(Fee.deleted_at).is_(None))
-        .order_by(col(Fee.position), col(Fee.id))
-    ):
-        fees.setdefault(fee.invoice_id, []).append(_fee(fee))
-    return [(invoice.id, _invoice(invoice, fees.get(invoice.id, []))) for invoice in invoices]
+    fees = (
+        await ctx.session.scalars(
+            select(Fee)
+            .where(col(Fee.invoice_id).in_([invoice.id for invoice in invoices]), col(Fee.deleted_at).is_(None))
+            .order_by(col(Fee.position), col(Fee.id))
+        )
+    ).all()
+    cut = await cut_by_upgrades(ctx, fees)
+    lines: dict[UUID | None, list[OutlookFee]] = {}
+    zones: dict[UUID | None, str] = {invoice.id: invoice.timezone for invoice in invoices}
+    for fee in fees:
+        lines.setdefault(fee.invoice_id, []).append(_fee(fee, zones[fee.invoice_id], cut=fee.id in cut))
+    return [(invoice.id, _invoice(invoice, lines.get(invoice.id, []))) for invoice in invoices]
 
 
-def _fee(fee: Fee) -> OutlookFee:
+def _fee(fee: Fee, tz: str, *, cut: bool) -> OutlookFee:
     name = fee.invoice_display_name or fee.item.get("invoice_display_name") or fee.item.get("name") or ""
-    of_charge = fee.fee_type == "charge"
+    begin = fee.charges_from_datetime if fee.fee_type == "charge" else fee.from_datetime
     return OutlookFee(
         fee_type=fee.fee_type,
         name=str(name),
         amount_cents=fee.amount_cents,
-        first_at=fee.charges_from_datetime if of_charge else fee.from_datetime,
-        last_at=fee.charges_to_datetime if of_charge else fee.to_datetime,
+        first_on=None if begin is None else local_date(begin, tz),
+        last_on=last_day(fee, tz, cut=cut),
     )
 
 

@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.catalog.models import Plan
 from billwright.billing.customers.models import Customer
 from billwright.billing.kernel.errors import NotFound
+from billwright.billing.kernel.ids import parse_id
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
 from billwright.billing.subscriptions.models import Subscription
 
@@ -76,7 +77,11 @@ def subscriptions_statement(ctx: Context, filters: SubscriptionFilters) -> Selec
             Customer.external_id,
             Customer.email,
         )
-        statement = statement.where(or_(*(col(item).ilike(pattern) for item in columns)))
+        found: list[ColumnElement[bool]] = [col(item).ilike(pattern) for item in columns]
+        identity = parse_id(filters.search)
+        if identity is not None:
+            found.append(col(Subscription.id) == identity)
+        statement = statement.where(or_(*found))
     return statement.order_by(
         col(Subscription.subscription_at).desc().nulls_last(),
         col(Subscription.created_at).desc(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 
@@ -17,6 +17,8 @@ from billwright.graphql.scalars import BigInt, DecimalText, ISO8601DateTime, Jso
 from billwright.graphql.types.common import Inf, f, shown
 from billwright.graphql.types.taxes import Tax
 from billwright.graphql.types.thresholds import UsageThreshold
+
+LazyPlan = Annotated["Plan", strawberry.lazy("billwright.graphql.types.catalog")]
 
 
 @strawberry.type(description="A property of events that charges may price separately.")
@@ -150,6 +152,10 @@ class Plan:
     @strawberry.field(description="Whether the plan is a subscription's override of another one.")
     def is_overridden(self, root: strawberry.Parent[models.Plan]) -> bool:
         return root.parent_id is not None
+
+    @strawberry.field(description="The plan whose prices a subscription overrides here; null for an ordinary plan.")
+    async def parent(self, root: strawberry.Parent[models.Plan], info: Inf) -> LazyPlan | None:
+        return await info.context.load(batches.plans, root.parent_id) if root.parent_id else None
 
     @strawberry.field(description="Prices of usage, oldest first.")
     async def charges(self, root: strawberry.Parent[models.Plan], info: Inf) -> list[Charge]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from billwright.graphql.types.payments import Payment
 
 LazyCustomer = Annotated["Customer", strawberry.lazy("billwright.graphql.types.customers")]
+LazyInvoice = Annotated["Invoice", strawberry.lazy("billwright.graphql.types.invoices")]
 LazyPayment = Annotated["Payment", strawberry.lazy("billwright.graphql.types.payments")]
 FeeRow = strawberry.Parent[models.Fee]
 Row = strawberry.Parent[models.Invoice]
@@ -130,6 +131,10 @@ class InvoiceSubscription:
     @strawberry.field(description="The subscription.")
     async def subscription(self, root: PeriodRow, info: Inf) -> Subscription:
         return await info.context.load(batches.subscriptions, root.subscription_id)
+
+    @strawberry.field(description="The invoice.")
+    async def invoice(self, root: PeriodRow, info: Inf) -> LazyInvoice:
+        return await info.context.load(batches.invoices, root.invoice_id)
 
 
 @strawberry.type(description="Why an invoice could not be issued.")

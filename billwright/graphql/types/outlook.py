@@ -7,7 +7,7 @@ from enum import Enum
 import strawberry
 
 from billwright.graphql.enums import FeeTypeEnum
-from billwright.graphql.scalars import BigInt, ISO8601DateTime
+from billwright.graphql.scalars import BigInt, ISO8601Date, ISO8601DateTime
 from billwright.graphql.types.common import f
 
 
@@ -29,8 +29,8 @@ class OutlookFee:
     fee_type: FeeTypeEnum = f("What it bills.")
     name: str = f("Name printed.")
     amount_cents: BigInt = f("Amount without taxes, in minor units.")
-    first_at: ISO8601DateTime | None = f("Start of the window that it bills.")
-    last_at: ISO8601DateTime | None = f("End of the window that it bills.")
+    first_on: ISO8601Date | None = f("First day that it bills, in the customer's zone.")
+    last_on: ISO8601Date | None = f("Last day that it bills.")
 
 
 @strawberry.type(description="An invoice that would be made, without the days for which it would stay a draft.")

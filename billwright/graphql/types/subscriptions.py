@@ -12,18 +12,21 @@ from billwright.billing.metering.usage import usage_of
 from billwright.billing.progressive.queries import lifetime_usage_of
 from billwright.billing.progressive.service import view_of
 from billwright.billing.subscriptions import models
-from billwright.graphql import batches
+from billwright.graphql import batches, subscription_batches
 from billwright.graphql.enums import SubscriptionBillingTimeEnum, SubscriptionStatusEnum
 from billwright.graphql.scalars import ISO8601Date, ISO8601DateTime
 from billwright.graphql.types.catalog import Plan
-from billwright.graphql.types.common import Inf, f, shown
+from billwright.graphql.types.common import Collection, Inf, Limit, PageNumber, collection, f, page_request, shown
 from billwright.graphql.types.thresholds import LifetimeUsage, UsageThreshold
-from billwright.graphql.types.usage import CustomerUsage, customer_usage
+from billwright.graphql.types.usage import CustomerUsage, PastUsage, customer_usage, past_usage_of
 
 if TYPE_CHECKING:
     from billwright.graphql.types.customers import Customer
+    from billwright.graphql.types.invoices import InvoiceSubscription
 
 LazyCustomer = Annotated["Customer", strawberry.lazy("billwright.graphql.types.customers")]
+LazyPeriod = Annotated["InvoiceSubscription", strawberry.lazy("billwright.graphql.types.invoices")]
+LazySubscription = Annotated["Subscription", strawberry.lazy("billwright.graphql.types.subscriptions")]
 Row = strawberry.Parent[models.Subscription]
 
 
@@ -39,6 +42,8 @@ class Subscription:
     ending_at: ISO8601DateTime | None = f("When it will end, if that is set.")
     terminated_at: ISO8601DateTime | None = f("When it ended.")
     canceled_at: ISO8601DateTime | None = f("When it was canceled before it started.")
+    trial_ended_at: ISO8601DateTime | None = f("When its trial ended.")
+    next_billing_at: ISO8601DateTime | None = f("When its next periodic invoice is made; null when none will be.")
     created_at: ISO8601DateTime = f("When it was made.")
     on_termination_credit_note: str | None = f("What happens to the unused part of a fee paid in advance.")
     on_termination_invoice: str = f("Whether termination makes an invoice: generate or skip.")
@@ -68,6 +73,26 @@ class Subscription:
     async def downgrade_plan_date(self, root: Row, info: Inf) -> ISO8601Date | None:
         return (await _wire(root, info)).get("downgrade_plan_date")
 
+    @strawberry.field(description="Subscription that follows it on another plan: pending, or running already.")
+    async def next_subscription(self, root: Row, info: Inf) -> LazySubscription | None:
+        return await info.context.load(subscription_batches.successors, root.id)
+
+    @strawberry.field(description="Subscription that it followed on another plan.")
+    async def previous_subscription(self, root: Row, info: Inf) -> LazySubscription | None:
+        if root.previous_subscription_id is None:
+            return None
+        return await info.context.load(batches.subscriptions, root.previous_subscription_id)
+
+    @strawberry.field(description="End of its trial, past or to come; null without one and before the start.")
+    async def trial_ends_at(self, root: Row, info: Inf) -> ISO8601DateTime | None:
+        return await info.context.load(subscription_batches.trial_ends, root.id)
+
+    @strawberry.field(description="What its invoices billed, newest first, 24 at most; null without invoices:view.")
+    async def billed_periods(self, root: Row, info: Inf) -> list[LazyPeriod] | None:
+        if not await info.context.may("invoices:view"):
+            return None
+        return await info.context.load(subscription_batches.periods_of_subscription, root.id, [])
+
     @strawberry.field(description="Time zone that decides its periods.")
     async def applicable_timezone(self, root: Row, info: Inf) -> str:
         customer = await info.context.load(batches.customers, root.customer_id)
@@ -83,6 +108,17 @@ class Subscription:
                 return customer_usage(ctx, await usage_of(ctx, customer, root))
             except BillingError:
                 return None
+
+    @strawberry.field(description="Usage as it was invoiced, plan changes included, newest period first.")
+    async def past_usage(
+        self, root: Row, info: Inf, page: PageNumber = None, limit: Limit = None
+    ) -> Collection[PastUsage] | None:
+        if not await info.context.may("customers:view"):
+            return None
+        customer = await info.context.load(batches.customers, root.customer_id)
+        async with info.context.reading() as ctx:
+            found = await past_usage_of(ctx, customer, root, page_request(page, limit))
+        return collection(found)
 
     @strawberry.field(description="Usage thresholds that apply: its own, else its plan's; none when turned off.")
     async def applicable_usage_thresholds(self, root: Row, info: Inf) -> list[UsageThreshold]:

@@ -7,8 +7,12 @@ from typing import Any
 import strawberry
 
 from billwright.billing.access.context import Context
+from billwright.billing.customers.models import Customer
+from billwright.billing.kernel.pagination import Page, PageRequest
+from billwright.billing.metering.past_usage import PastUsageRequest, past_usage
 from billwright.billing.metering.projected_usage import projected_object
 from billwright.billing.metering.usage import CurrentUsage
+from billwright.billing.subscriptions.models import Subscription
 from billwright.graphql.enums import BillableMetricAggregationTypeEnum
 from billwright.graphql.scalars import BigInt, DecimalText, ISO8601Date, ISO8601DateTime, JsonObject
 from billwright.graphql.types.common import f
@@ -74,6 +78,16 @@ class CustomerUsage:
     charges_usage: list[ChargeUsage] = f("Usage by charge.")
 
 
+@strawberry.type(description="Usage of a period that was invoiced, as it was invoiced.")
+class PastUsage:
+    from_datetime: ISO8601DateTime = f("Start of the period.")
+    to_datetime: ISO8601DateTime = f("End of the period.")
+    currency: str = f("Currency of the amounts.")
+    amount_cents: BigInt = f("Usage without taxes, in minor units.")
+    invoice_id: strawberry.ID = f("Internal id of the invoice.")
+    charges_usage: list[ChargeUsage] = f("Usage by charge.")
+
+
 def _filter(item: Any) -> FilterUsage:
     return FilterUsage(
         values=item["values"],
@@ -132,5 +146,28 @@ def customer_usage(ctx: Context, usage: CurrentUsage) -> CustomerUsage:
         projected_amount_cents=BigInt(projected["projected_amount_cents"]),
         charges_usage=[
             _charge(item, ahead) for item, ahead in zip(wire["charges_usage"], projected["charges_usage"], strict=True)
+        ],
+    )
+
+
+async def past_usage_of(
+    ctx: Context, customer: Customer, subscription: Subscription, page: PageRequest
+) -> Page[PastUsage]:
+    """Past periods of everything with the subscription's external id (spec 01 §10.5)."""
+    found = await past_usage(ctx, customer.external_id, PastUsageRequest(subscription.external_id), page)
+    return Page([_past(item) for item in found.items], found.total_count, page)
+
+
+def _past(item: Any) -> PastUsage:
+    charges: list[Any] = item["charges_usage"]
+    return PastUsage(
+        from_datetime=item["from_datetime"],
+        to_datetime=item["to_datetime"],
+        currency=item["currency"],
+        amount_cents=BigInt(sum(charge["amount_cents"] for charge in charges)),
+        invoice_id=item["lago_invoice_id"],
+        charges_usage=[
+            _charge(charge, {"projected_units": charge["units"], "projected_amount_cents": charge["amount_cents"]})
+            for charge in charges
         ],
     )
