@@ -43,8 +43,13 @@ async def serve_file(request: Request) -> Response:
         stored = (await session.scalars(select(StoredFile).where(col(StoredFile.token) == token))).first()
     if stored is None or stored.filename != filename:
         return error_answer(404)
+    return file_answer(request, stored)
+
+
+def file_answer(request: Request, stored: StoredFile, *, saved: bool = False) -> Response:
+    """The file's bytes with the headers of everything that is served here; ``saved``: never shown in the browser."""
     headers = {
-        "Content-Disposition": _disposition(stored),
+        "Content-Disposition": _disposition(stored, saved=saved),
         "Cache-Control": "private, max-age=3600",
         "ETag": f'"{sha256(stored.content).hexdigest()[:32]}"',
         "Content-Security-Policy": _POLICY,
@@ -79,9 +84,9 @@ async def serve_export(request: Request) -> Response:
     return StreamingResponse(parts(database, export.id), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _disposition(stored: StoredFile) -> str:
+def _disposition(stored: StoredFile, *, saved: bool) -> str:
     """Inline for what a browser shows safely; the name as plain ASCII and, exactly, in UTF-8 (RFC 6266)."""
-    kind = "inline" if stored.content_type in _INLINE else "attachment"
+    kind = "inline" if stored.content_type in _INLINE and not saved else "attachment"
     plain = "".join(
         each if each.isascii() and each.isprintable() and each not in '"\\' else "_" for each in stored.filename
     )

@@ -6,6 +6,7 @@ separator that shows as a space is U+0020; the template keeps such numbers from 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -14,7 +15,16 @@ from billwright.billing.kernel.money import exponent, from_minor_units, round_ha
 
 _DOLLARS = """ARS AUD BBD BMD BND BSD BZD CAD CLP COP DOP FJD GYD HKD JMD KYD LRD MXN NAD NZD SBD SGD SRD TTD TWD USD
 UYU XCD""".split()
-_SYMBOLS: dict[str, str] = {**dict.fromkeys(_DOLLARS, "$"), "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥"}
+SYMBOLS: Mapping[str, str] = {**dict.fromkeys(_DOLLARS, "$"), "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥"}
+"""Of documents; every other currency is written by its code."""
+NARROW_SYMBOLS: Mapping[str, str] = {
+    **dict.fromkeys("DKK ISK NOK SEK".split(), "kr"), **dict.fromkeys("EGP FKP GIP SHP".split(), "£"), **SYMBOLS,
+    "AZN": "₼", "BDT": "৳", "BOB": "Bs", "BRL": "R$", "CRC": "₡", "CZK": "Kč", "GEL": "₾", "GHS": "GH₵", "GTQ": "Q",
+    "HUF": "Ft", "IDR": "Rp", "ILS": "₪", "INR": "₹", "KHR": "៛", "KRW": "₩", "KZT": "₸", "LAK": "₭", "MMK": "K",
+    "MNT": "₮", "MYR": "RM", "NGN": "₦", "PHP": "₱", "PLN": "zł", "PYG": "₲", "RON": "lei", "RUB": "₽", "THB": "฿",
+    "TRY": "₺", "UAH": "₴", "VND": "₫", "ZAR": "R",
+}  # fmt: skip
+"""Of the portal (spec 07 §5.2): the narrow symbols of CLDR."""
 
 
 def format_date(locale: DocumentLocale, day: date) -> str:
@@ -29,20 +39,29 @@ def format_date(locale: DocumentLocale, day: date) -> str:
     )
 
 
-def format_money(locale: DocumentLocale, amount_cents: int, currency: str) -> str:
+def format_money(locale: DocumentLocale, amount_cents: int, currency: str, symbols: Mapping[str, str] = SYMBOLS) -> str:
     """``amount_cents`` minor units of ``currency`` with the currency's decimals: ``-€1,234.50``, ``CHF 1,234.50``."""
-    return _with_currency(locale, _plain(from_minor_units(amount_cents, currency), exponent(currency)), currency)
+    number = _plain(from_minor_units(amount_cents, currency), exponent(currency))
+    return _with_currency(locale, number, currency, symbols)
 
 
-def format_unit_price(locale: DocumentLocale, price: Decimal, currency: str) -> str:
+def format_unit_price(
+    locale: DocumentLocale, price: Decimal, currency: str, symbols: Mapping[str, str] = SYMBOLS
+) -> str:
     """A price per unit in currency units: 6 decimals from 1 upwards, else 6 significant digits, at least the
     currency's decimals: ``$123.123457``, ``$0.000000012345``, ``$0.10``."""
-    return _with_currency(locale, _at_least(_six(price), exponent(currency)), currency)
+    return _with_currency(locale, _at_least(_six(price), exponent(currency)), currency, symbols)
 
 
 def format_units(units: Decimal) -> str:
     """A quantity: 6 decimals from 1 upwards, else 6 significant digits; no trailing zeros, always a decimal point."""
     return _six(units)
+
+
+def format_number(locale: DocumentLocale, number: Decimal) -> str:
+    """A quantity as the language writes numbers, with the digits of ``format_units``: ``1.234,5``."""
+    text = _six(number)
+    return f"-{_grouped(locale, text[1:])}" if text.startswith("-") else _grouped(locale, text)
 
 
 def format_rate(rate: Decimal) -> str:
@@ -78,12 +97,16 @@ def _at_least(number: str, places: int) -> str:
     return f"{whole}.{fraction}" if fraction else whole
 
 
-def _with_currency(locale: DocumentLocale, number: str, currency: str) -> str:
-    negative, number = number.startswith("-"), number.lstrip("-")
+def _grouped(locale: DocumentLocale, number: str) -> str:
     whole, _, fraction = number.partition(".")
     grouped = f"{int(whole):,}".replace(",", locale.group)
-    amount = f"{grouped}{locale.decimal}{fraction}" if fraction else grouped
-    symbol = _SYMBOLS.get(currency)
+    return f"{grouped}{locale.decimal}{fraction}" if fraction else grouped
+
+
+def _with_currency(locale: DocumentLocale, number: str, currency: str, symbols: Mapping[str, str]) -> str:
+    negative, number = number.startswith("-"), number.lstrip("-")
+    amount = _grouped(locale, number)
+    symbol = symbols.get(currency)
     if symbol:
         text = locale.symbol_pattern.format(symbol=symbol, amount=amount)
     else:

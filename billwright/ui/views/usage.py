@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +26,19 @@ INTERVALS: Mapping[str, str] = {
     "semiannual": "Twice a year",
     "yearly": "Yearly",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Words for buckets and groups without a name of their own."""
+
+    everything: str = "All"
+    others: str = "All other values"
+    none: str = "none"
+    either: str = "or"
+
+
+ENGLISH = Names()
 
 
 def shown_usage(subscription: Mapping[str, Any], base: str, now: str) -> dict[str, Any] | None:
@@ -87,30 +101,34 @@ def _charge(item: Mapping[str, Any], total: int, href: str) -> dict[str, Any]:
             "label": f"{percent}% of this period's usage" if amount else "Nothing used",
             "over": False,
         },
-        "filters": _parts(item),
+        "filters": usage_parts(item),
         "explain_url": f"{href}/charge/{charge['id']}/explain",
     }
 
 
-def _parts(item: Mapping[str, Any]) -> list[dict[str, Any]]:
+def usage_parts(item: Mapping[str, Any], names: Names = ENGLISH) -> list[dict[str, Any]]:
     """By filter, or by group where there are no filters; groups of a filter stand below it."""
     groups: list[Mapping[str, Any]] = item["groupedUsage"]
     if not item["filters"]:
         return [
-            {"name": group_name(group["groupedBy"]), "units": group["units"], "amount_cents": int(group["amountCents"]),
-             "groups": []}
+            {
+                "name": group_name(group["groupedBy"], names),
+                "units": group["units"],
+                "amount_cents": int(group["amountCents"]),
+                "groups": [],
+            }
             for group in groups
-        ]  # fmt: skip
+        ]
     parts: list[dict[str, Any]] = []
     for index, part in enumerate(item["filters"]):
         parts.append(
             {
-                "name": filter_name(part),
+                "name": filter_name(part, names),
                 "units": part["units"],
                 "amount_cents": int(part["amountCents"]),
                 "groups": [
                     {
-                        "name": group_name(group["groupedBy"]),
+                        "name": group_name(group["groupedBy"], names),
                         "units": group["filters"][index]["units"],
                         "amount_cents": int(group["filters"][index]["amountCents"]),
                     }
@@ -122,15 +140,16 @@ def _parts(item: Mapping[str, Any]) -> list[dict[str, Any]]:
     return parts
 
 
-def group_name(values: Mapping[str, str | None]) -> str:
+def group_name(values: Mapping[str, str | None], names: Names = ENGLISH) -> str:
     """``region: eu, model: none``."""
-    return ", ".join(f"{key}: {value if value not in (None, '') else 'none'}" for key, value in values.items()) or "All"
+    shown = (f"{key}: {value if value not in (None, '') else names.none}" for key, value in values.items())
+    return ", ".join(shown) or names.everything
 
 
-def filter_name(part: Mapping[str, Any]) -> str:
+def filter_name(part: Mapping[str, Any], names: Names = ENGLISH) -> str:
     """The bucket's own name, else its values."""
     if part["values"] is None:
-        return "All other values"
+        return names.others
     if part["invoiceDisplayName"]:
         return part["invoiceDisplayName"]
-    return ", ".join(f"{key}: {' or '.join(values)}" for key, values in part["values"].items())
+    return ", ".join(f"{key}: {f' {names.either} '.join(values)}" for key, values in part["values"].items())
