@@ -98,6 +98,10 @@ class CreditNote:
     def metadata(self, root: NoteRow) -> JsonObject | None:
         return JsonObject(root.custom_metadata) if root.custom_metadata else None
 
+    @strawberry.field(description="Seller and buyer as printed, fixed when it was issued.")
+    def issued_parties(self, root: NoteRow) -> JsonObject | None:
+        return JsonObject(root.issued_parties) if root.issued_parties else None
+
     @strawberry.field(description="Internal id of the invoice for which it was issued.")
     def invoice_id(self, root: NoteRow, info: Inf) -> strawberry.ID:
         return strawberry.ID(str(root.invoice_id))

@@ -93,6 +93,10 @@ class Fee:
     def item_code(self, root: FeeRow) -> str:
         return root.item.get("code") or ""
 
+    @strawberry.field(description="The subscription that it bills; null for what none is billed for.")
+    async def subscription(self, root: FeeRow, info: Inf) -> Subscription | None:
+        return await info.context.load(batches.subscriptions, root.subscription_id) if root.subscription_id else None
+
     @strawberry.field(description="What was billed and its price, as they were then.")
     def item(self, root: FeeRow) -> JsonObject:
         return JsonObject(root.item)
