@@ -26,24 +26,24 @@ from billwright.billing.wallets.models import Wallet, WalletTransaction
 async def pay_with_wallets(ctx: Context, customer: Customer, flow: Waterfall) -> None:
     """The waterfall's wallet step. Nothing on drafts, and nothing where wallets have paid before.
 
-    Drafts and issued invoices both change what is owed: ongoing balances follow (spec 05 D8).
+    Drafts and issued invoices both change what is owed: ongoing balances follow (spec 05 D8), those of a wallet that
+    pays with its payment.
     """
-    if not flow.final or flow.held.any_wallet:
+    if flow.final and flow.held.wallets and flow.due_cents > 0:
+        await _pay(ctx, customer, flow)
+    if not flow.prepaid_cents and (not flow.final or flow.held.any_wallet):
         await mark_wallets(ctx, customer.id)
-    if not flow.final or not flow.held.wallets or flow.due_cents <= 0:
-        return
+
+
+async def _pay(ctx: Context, customer: Customer, flow: Waterfall) -> None:
     await lock_scope(ctx, "prepaid_credit", customer.id)
     if flow.is_stored and await _is_paid(ctx, flow.invoice):
         return
-    wallets = await _usable(ctx, customer, flow.invoice.currency)
-    metrics = await _metrics_of(ctx, wallets)
+    found = await _usable(ctx, customer, flow.invoice.currency)
+    wallets = [wallet for wallet, _ in found]
     payers = [
-        Payer(
-            wallet.balance_cents,
-            frozenset(wallet.allowed_fee_types),
-            frozenset(metrics.get(wallet.id, ())),
-        )
-        for wallet in wallets
+        Payer(wallet.balance_cents, frozenset(wallet.allowed_fee_types), frozenset(map(str, metrics)))
+        for wallet, metrics in found
     ]
     granted = purchased = 0
     for wallet, cents in zip(wallets, allocate(parts_of(flow), flow.due_cents, payers), strict=True):
@@ -83,28 +83,22 @@ async def _is_paid(ctx: Context, invoice: Invoice) -> bool:
 
 
 _USABLE = f"""
-select {columns_of(Wallet, "w")} from wallets w
+select {columns_of(Wallet, "w")},
+  array(select billable_metric_id from wallet_metrics where wallet_id = w.id)
+from wallets w
 where w.organization_id = $1 and w.customer_id = $2 and w.status = 'active' and w.currency = $3 and w.balance_cents > 0
 order by w.priority, w.created_at, w.id for update of w
 """  # noqa: S608 - columns of the model
-_METRICS = "select wallet_id, billable_metric_id from wallet_metrics where wallet_id = any($1::uuid[])"
 
 
-async def _usable(ctx: Context, customer: Customer, currency: str) -> list[Wallet]:
-    """Active wallets with money in the invoice's currency, by priority, then creation."""
+async def _usable(ctx: Context, customer: Customer, currency: str) -> list[tuple[Wallet, Sequence[UUID]]]:
+    """Active wallets with money in the invoice's currency, by priority, then creation, and the metrics to whose fees
+    each is limited."""
     if ctx.session.autoflush:
         await flush(ctx.session)
-    return objects_of(
-        ctx.session, Wallet, await fetch(ctx.session, _USABLE, ctx.organization_id, customer.id, currency)
-    )
-
-
-async def _metrics_of(ctx: Context, wallets: Sequence[Wallet]) -> dict[UUID, set[str]]:
-    """Ids of the metrics that wallets are limited to."""
-    found: dict[UUID, set[str]] = {}
-    for wallet_id, metric_id in await fetch(ctx.session, _METRICS, [wallet.id for wallet in wallets]):
-        found.setdefault(wallet_id, set()).add(str(metric_id))
-    return found
+    rows = await fetch(ctx.session, _USABLE, ctx.organization_id, customer.id, currency)
+    limits: list[Sequence[UUID]] = [row[-1] for row in rows]
+    return list(zip(objects_of(ctx.session, Wallet, rows), limits, strict=True))
 
 
 async def give_wallet_credits_back(ctx: Context, customer: Customer, invoice: Invoice) -> None:
