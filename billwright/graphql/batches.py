@@ -134,15 +134,15 @@ async def subscriptions_of_customer(ctx: Context, ids: Sequence[UUID]) -> dict[U
 
 
 async def active_subscriptions_by_customer(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
-    return await _count(ctx, Subscription.customer_id, Subscription, ids, col(Subscription.status) == "active")
+    return await count_by(ctx, Subscription.customer_id, Subscription, ids, col(Subscription.status) == "active")
 
 
 async def subscriptions_by_customer(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
-    return await _count(ctx, Subscription.customer_id, Subscription, ids)
+    return await count_by(ctx, Subscription.customer_id, Subscription, ids)
 
 
 async def invoices_by_customer(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
-    return await _count(ctx, Invoice.customer_id, Invoice, ids, col(Invoice.status).in_(VISIBLE_STATUSES))
+    return await count_by(ctx, Invoice.customer_id, Invoice, ids, col(Invoice.status).in_(VISIBLE_STATUSES))
 
 
 async def active_subscriptions_by_plan(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
@@ -171,17 +171,17 @@ async def _over_plan_family(ctx: Context, ids: Sequence[UUID], counted: Any) -> 
 
 
 async def charges_by_plan(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
-    return await _count(ctx, Charge.plan_id, Charge, ids, col(Charge.deleted_at).is_(None))
+    return await count_by(ctx, Charge.plan_id, Charge, ids, col(Charge.deleted_at).is_(None))
 
 
 async def subscriptions_by_plan(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
     """Subscriptions of any state on the plans themselves (spec 03 §2.2: with one, a plan is attached)."""
-    return await _count(ctx, Subscription.plan_id, Subscription, ids)
+    return await count_by(ctx, Subscription.plan_id, Subscription, ids)
 
 
 async def overrides_by_plan(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
     """Live plans of single subscriptions that are copies of the plan with other prices."""
-    return await _count(ctx, Plan.parent_id, Plan, ids, col(Plan.deleted_at).is_(None))
+    return await count_by(ctx, Plan.parent_id, Plan, ids, col(Plan.deleted_at).is_(None))
 
 
 async def draft_invoices_by_plan(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
@@ -220,7 +220,8 @@ async def plans_by_metric(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
     return {row[0]: int(row[1]) for row in rows}
 
 
-async def _count(ctx: Context, column: Any, model: Any, ids: Sequence[UUID], *conditions: Any) -> dict[UUID, int]:
+async def count_by(ctx: Context, column: Any, model: Any, ids: Sequence[UUID], *conditions: Any) -> dict[UUID, int]:
+    """How many rows of ``model`` have each id in ``column``."""
     rows = await ctx.session.execute(
         select(col(column), func.count())
         .where(model.organization_id == ctx.organization_id, col(column).in_(ids), *conditions)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, exists, or_, select
+from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
@@ -15,6 +15,7 @@ from billwright.billing.customers.models import Customer, CustomerMetadata, Cust
 from billwright.billing.customers.schemas import CustomerOut, customer_object
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
+from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.taxes.models import Tax
 
 
@@ -31,6 +32,9 @@ class CustomerFilters:
     customer_type: str | None = None
     has_customer_type: bool | None = None
     has_tax_identification_number: bool | None = None
+    active_subscriptions_from: int | None = None
+    active_subscriptions_to: int | None = None
+    with_deleted: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -42,9 +46,9 @@ def like_pattern(term: str) -> str:
 
 def customers_statement(ctx: Context, filters: CustomerFilters) -> Select[Any]:
     """The filtered list, newest first."""
-    statement = select(Customer).where(
-        col(Customer.organization_id) == ctx.organization_id, col(Customer.deleted_at).is_(None)
-    )
+    statement = select(Customer).where(col(Customer.organization_id) == ctx.organization_id)
+    if not filters.with_deleted:
+        statement = statement.where(col(Customer.deleted_at).is_(None))
     if filters.search:
         pattern = like_pattern(filters.search)
         columns = (
@@ -74,6 +78,15 @@ def customers_statement(ctx: Context, filters: CustomerFilters) -> Select[Any]:
     ):
         if wanted is not None:
             statement = statement.where(col(column).is_not(None) if wanted else col(column).is_(None))
+    if filters.active_subscriptions_from is not None or filters.active_subscriptions_to is not None:
+        active = (
+            select(func.count())
+            .where(col(Subscription.customer_id) == col(Customer.id), col(Subscription.status) == "active")
+            .scalar_subquery()
+        )
+        statement = statement.where(active >= (filters.active_subscriptions_from or 0))
+        if filters.active_subscriptions_to is not None:
+            statement = statement.where(active <= filters.active_subscriptions_to)
     for key, value in filters.metadata.items():
         entry = and_(col(CustomerMetadata.customer_id) == col(Customer.id), col(CustomerMetadata.key) == key)
         if value:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import exists, select, text
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
@@ -27,7 +28,7 @@ from billwright.billing.taxes.eu_customers import automatic_tax, buyer_of, repla
 from billwright.billing.taxes.models import Tax
 from billwright.billing.wallets.models import Wallet
 
-__all__ = ["ensure_customer", "find_customer", "get_customer", "take_currency", "upsert_customer"]
+__all__ = ["change_external_id", "ensure_customer", "find_customer", "get_customer", "take_currency", "upsert_customer"]
 
 MAX_EXTERNAL_ID = 255
 
@@ -110,6 +111,27 @@ async def ensure_customer(ctx: Context, external_id: str, *, taxed: bool = True)
     if automatic is not None:
         await replace_customer_taxes(ctx, customer, [automatic])
     return customer
+
+
+async def change_external_id(ctx: Context, customer: Customer, external_id: str) -> None:
+    """Rename a customer whose attributes are not locked; the id that it has is no change (spec 03 §1.1, 07 §7.7).
+
+    Raises ``ValidationFailed`` for ``external_id``: ``value_is_mandatory``, ``value_is_too_long``,
+    ``value_already_exist``, and ``value_is_locked`` once something is attached to the customer.
+    """
+    wanted = external_id.strip()
+    if wanted == customer.external_id:
+        return
+    if not wanted or len(wanted) > MAX_EXTERNAL_ID:
+        raise ValidationFailed(external_id="value_is_too_long" if wanted else "value_is_mandatory")
+    locked = await lock_customer(ctx, customer.id)
+    if locked is None or not await is_editable(ctx, locked):
+        raise ValidationFailed(external_id="value_is_locked")
+    try:
+        async with ctx.session.begin_nested():
+            locked.external_id = wanted
+    except IntegrityError:
+        raise ValidationFailed(external_id="value_already_exist") from None
 
 
 async def _apply(ctx: Context, customer: Customer, inp: CustomerInput, *, created: bool) -> None:

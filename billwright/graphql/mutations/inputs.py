@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from enum import Enum
 from typing import Any
 
 import strawberry
 
-from billwright.graphql.enums import (
-    BillableMetricAggregationTypeEnum,
-    CustomerCustomerTypeEnum,
-)
+from billwright.graphql.enums import BillableMetricAggregationTypeEnum
 from billwright.graphql.scalars import BigInt, ISO8601DateTime, JsonObject
 
 
@@ -27,7 +25,7 @@ def m(description: str) -> Any:
 def sent(value: Any, *left_out: str) -> dict[str, Any]:
     """The attributes sent, by their REST name; nested inputs become dicts, enums their value, instants ISO text."""
     found: dict[str, Any] = {}
-    for name in value.__annotations__:
+    for name in (field.name for field in fields(value)):
         given = getattr(value, name)
         if given is not strawberry.UNSET and name not in ("client_mutation_id", *left_out):
             found[name] = _plain(given)
@@ -87,90 +85,6 @@ class RetryJobInput:
 class AdvanceTestClockInput:
     now: ISO8601DateTime = m("The instant to reach; forward only.")
     respond_async: bool | None = i("Answer at once with the clock advancing, instead of when it has arrived.")
-    client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
-
-
-@strawberry.input(description="An address.")
-class CustomerAddressInput:
-    address_line1: str | None = i("First line.")
-    address_line2: str | None = i("Second line.")
-    city: str | None = i("City.")
-    zipcode: str | None = i("Postal code.")
-    state: str | None = i("State or province.")
-    country: str | None = i("Country (ISO 3166 alpha-2).")
-
-
-@strawberry.input(description="A key and value of a customer.")
-class CustomerMetadataInput:
-    id: strawberry.ID | None = i("Entry to change; without it one is made.")
-    key: str = m("Key, unique on the customer.")
-    value: str = m("Value.")
-    display_in_invoice: bool | None = i("Whether it is printed on invoices.")
-
-
-@strawberry.input(description="Settings of the customer's documents and drafts.")
-class CustomerBillingConfigurationInput:
-    document_locale: str | None = i("Language of documents; null inherits.")
-    invoice_grace_period: int | None = i("Days for which invoices stay drafts; null inherits.")
-
-
-@strawberry.input(description="Attributes of a new customer.")
-class CreateCustomerInput:
-    external_id: str = m("Your id of the customer, unique in the organization.")
-    name: str | None = i("Name.")
-    firstname: str | None = i("First name.")
-    lastname: str | None = i("Last name.")
-    customer_type: CustomerCustomerTypeEnum | None = i("Company or individual.")
-    email: str | None = i("E-mail addresses, separated by commas.")
-    legal_name: str | None = i("Legal name.")
-    legal_number: str | None = i("Registration number.")
-    tax_identification_number: str | None = i("Tax id.")
-    phone: str | None = i("Telephone number.")
-    url: str | None = i("Web site.")
-    address_line1: str | None = i("First line of the billing address.")
-    address_line2: str | None = i("Second line of the billing address.")
-    city: str | None = i("City.")
-    zipcode: str | None = i("Postal code.")
-    state: str | None = i("State or province.")
-    country: str | None = i("Country (ISO 3166 alpha-2).")
-    shipping_address: CustomerAddressInput | None = i("Shipping address.")
-    currency: str | None = i("Currency (ISO 4217); locked by the first subscription.")
-    timezone: str | None = i("Time zone; null inherits the organization's.")
-    net_payment_term: int | None = i("Days until an invoice is due; null inherits.")
-    finalize_zero_amount_invoice: str | None = i("Whether empty invoices are issued: inherit, skip or finalize.")
-    tax_codes: list[str] | None = i("Codes of the customer's own taxes.")
-    metadata: list[CustomerMetadataInput] | None = i("Keys and values; replaces those that are there.")
-    billing_configuration: CustomerBillingConfigurationInput | None = i("Settings of documents and drafts.")
-    client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
-
-
-@strawberry.input(description="Attributes to change.")
-class UpdateCustomerInput:
-    id: strawberry.ID = m("Internal id of the customer.")
-    name: str | None = i("Name.")
-    firstname: str | None = i("First name.")
-    lastname: str | None = i("Last name.")
-    customer_type: CustomerCustomerTypeEnum | None = i("Company or individual.")
-    email: str | None = i("E-mail addresses, separated by commas.")
-    legal_name: str | None = i("Legal name.")
-    legal_number: str | None = i("Registration number.")
-    tax_identification_number: str | None = i("Tax id.")
-    phone: str | None = i("Telephone number.")
-    url: str | None = i("Web site.")
-    address_line1: str | None = i("First line of the billing address.")
-    address_line2: str | None = i("Second line of the billing address.")
-    city: str | None = i("City.")
-    zipcode: str | None = i("Postal code.")
-    state: str | None = i("State or province.")
-    country: str | None = i("Country (ISO 3166 alpha-2).")
-    shipping_address: CustomerAddressInput | None = i("Shipping address.")
-    currency: str | None = i("Currency (ISO 4217); locked by the first subscription.")
-    timezone: str | None = i("Time zone; null inherits the organization's.")
-    net_payment_term: int | None = i("Days until an invoice is due; null inherits.")
-    finalize_zero_amount_invoice: str | None = i("Whether empty invoices are issued: inherit, skip or finalize.")
-    tax_codes: list[str] | None = i("Codes of the customer's own taxes.")
-    metadata: list[CustomerMetadataInput] | None = i("Keys and values; replaces those that are there.")
-    billing_configuration: CustomerBillingConfigurationInput | None = i("Settings of documents and drafts.")
     client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
 
 

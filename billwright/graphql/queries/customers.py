@@ -28,6 +28,7 @@ from billwright.graphql.types.common import (
     SearchTerm,
     collection,
     page_request,
+    shown,
 )
 from billwright.graphql.types.customers import Customer
 from billwright.graphql.types.subscriptions import Subscription
@@ -48,6 +49,12 @@ async def find_customer_by(info: Info[Any, Any], id: str | None, external_id: st
     return found
 
 
+@strawberry.input(description="A key of customers, with a value or not set at all.")
+class CustomerMetadataFilter:
+    key: str = strawberry.field(description="Key.")
+    value: str | None = strawberry.field(description="Value; empty or left out: the key is not set.", default=None)
+
+
 @strawberry.type
 class CustomerQueries:
     @strawberry.field(description="Customers, newest first.", permission_classes=[HasPermission("customers:view")])
@@ -65,9 +72,20 @@ class CustomerQueries:
         customer_type: Annotated[
             CustomerCustomerTypeEnum | None, strawberry.argument(description="Of this kind.")
         ] = None,
+        has_customer_type: Annotated[bool | None, strawberry.argument(description="With or without a kind.")] = None,
         has_tax_identification_number: Annotated[
             bool | None, strawberry.argument(description="With or without a tax id.")
         ] = None,
+        metadata: Annotated[
+            list[CustomerMetadataFilter] | None, strawberry.argument(description="With all of these keys and values.")
+        ] = None,
+        active_subscriptions_count_from: Annotated[
+            int | None, strawberry.argument(description="With so many active subscriptions or more.")
+        ] = None,
+        active_subscriptions_count_to: Annotated[
+            int | None, strawberry.argument(description="With so many active subscriptions or fewer.")
+        ] = None,
+        with_deleted: Annotated[bool | None, strawberry.argument(description="Deleted ones too.")] = None,
     ) -> Collection[Customer]:
         filters = CustomerFilters(
             search=search_term,
@@ -77,7 +95,12 @@ class CustomerQueries:
             states=states,
             zipcodes=zipcodes,
             customer_type=customer_type.value if customer_type else None,
+            has_customer_type=has_customer_type,
             has_tax_identification_number=has_tax_identification_number,
+            metadata={item.key: item.value or "" for item in metadata or []},
+            active_subscriptions_from=active_subscriptions_count_from,
+            active_subscriptions_to=active_subscriptions_count_to,
+            with_deleted=bool(with_deleted),
         )
         async with info.context.reading() as ctx:
             return collection(await list_customers(ctx, filters, page_request(page, limit)))
@@ -159,8 +182,8 @@ class CustomerQueries:
     ) -> Subscription | None:
         async with info.context.reading() as ctx:
             if external_id is not None:
-                return await find_subscription(ctx, external_id)  # type: ignore[return-value]
+                return shown(await find_subscription(ctx, external_id))
             wanted = parse_id(id) if id else None
             if wanted is None:
                 raise NotFound("subscription")
-            return await subscription_by_id(ctx, wanted)  # type: ignore[return-value]
+            return shown(await subscription_by_id(ctx, wanted))

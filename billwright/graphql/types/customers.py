@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
@@ -10,15 +11,44 @@ from billwright.billing.analytics.invoiced import overdue_by_customer, revenue_b
 from billwright.billing.customers import models, settings
 from billwright.billing.customers.service import is_editable
 from billwright.billing.invoicing.queries import InvoiceFilters, list_invoices
-from billwright.graphql import batches
+from billwright.graphql import batches, credit_note_batches, customer_batches
 from billwright.graphql.enums import CustomerCustomerTypeEnum
 from billwright.graphql.scalars import BigInt, ISO8601DateTime
-from billwright.graphql.types.common import Collection, Inf, Limit, PageNumber, collection, f, page_request
+from billwright.graphql.types.common import (
+    Collection,
+    Inf,
+    Limit,
+    PageNumber,
+    SearchTerm,
+    collection,
+    f,
+    page_request,
+    shown,
+)
+from billwright.graphql.types.credit_notes import CreditNotesBalance
 from billwright.graphql.types.invoices import Invoice
 from billwright.graphql.types.subscriptions import Subscription
 from billwright.graphql.types.taxes import Tax
 
+if TYPE_CHECKING:
+    from billwright.graphql.types.coupons import AppliedCoupon
+
+LazyApplied = Annotated["AppliedCoupon", strawberry.lazy("billwright.graphql.types.coupons")]
 Row = strawberry.Parent[models.Customer]
+
+
+@strawberry.enum(description="Who collects payments.")
+class CustomerPaymentProviderEnum(Enum):
+    stripe = "stripe"
+    gocardless = "gocardless"
+    adyen = "adyen"
+
+
+@strawberry.type(description="A customer at its payment provider.")
+class ProviderCustomer:
+    provider_customer_id: str | None = f("Its id there.")
+    sync_with_provider: bool = f("Whether it is made there.")
+    provider_payment_methods: list[str] = f("Payment methods that it may use there.")
 
 
 @strawberry.type(description="An address.")
@@ -62,6 +92,8 @@ class Customer:
     tax_identification_number: str | None = f("Tax id.")
     phone: str | None = f("Telephone number.")
     url: str | None = f("Web site.")
+    logo_url: str | None = f("Address of its logo.")
+    external_salesforce_id: str | None = f("Its id at Salesforce.")
     address_line1: str | None = f("First line of the billing address.")
     address_line2: str | None = f("Second line of the billing address.")
     city: str | None = f("City.")
@@ -74,6 +106,12 @@ class Customer:
     invoice_grace_period: int | None = f("Days for which invoices stay drafts; null inherits.")
     document_locale: str | None = f("Language of documents; null inherits.")
     finalize_zero_amount_invoice: str = f("Whether empty invoices are issued: inherit, skip or finalize.")
+    subscription_invoice_issuing_date_anchor: str | None = f(
+        "Day that invoices of subscriptions carry: current_period_end or next_period_start; null inherits."
+    )
+    subscription_invoice_issuing_date_adjustment: str | None = f(
+        "What a grace period does to it: keep_anchor or align_with_finalization_date; null inherits."
+    )
     created_at: ISO8601DateTime = f("When it was made.")
     updated_at: ISO8601DateTime = f("When it was last changed.")
     deleted_at: ISO8601DateTime | None = f("When it was deleted.")
@@ -93,6 +131,18 @@ class Customer:
     async def applicable_timezone(self, root: Row, info: Inf) -> str:
         return settings.applicable_timezone(root, (await info.context.principal()).organization)
 
+    @strawberry.field(description="How many credit notes it has; null without credit_notes:view.")
+    async def credit_notes_count(self, root: Row, info: Inf) -> int | None:
+        if not await info.context.may("credit_notes:view"):
+            return None
+        return await info.context.load(credit_note_batches.credit_notes_by_customer, root.id, 0)
+
+    @strawberry.field(description="What is left of its credit notes, by currency; null without credit_notes:view.")
+    async def credit_notes_balances(self, root: Row, info: Inf) -> list[CreditNotesBalance] | None:
+        if not await info.context.may("credit_notes:view"):
+            return None
+        return await info.context.load(credit_note_batches.usable_credit_of_customer, root.id, [])
+
     @strawberry.field(description="Payment term in force, in days.")
     async def applicable_net_payment_term(self, root: Row, info: Inf) -> int:
         return settings.net_payment_term(root, (await info.context.principal()).organization)
@@ -101,9 +151,32 @@ class Customer:
     async def applicable_invoice_grace_period(self, root: Row, info: Inf) -> int:
         return settings.invoice_grace_period(root, (await info.context.principal()).organization)
 
+    @strawberry.field(description="Language of new documents.")
+    async def applicable_document_locale(self, root: Row, info: Inf) -> str:
+        return settings.document_locale(root, (await info.context.principal()).organization)
+
+    @strawberry.field(description="Whether invoices without fees are issued.")
+    async def finalizes_empty_invoices(self, root: Row, info: Inf) -> bool:
+        return settings.finalizes_empty_invoices(root, (await info.context.principal()).organization)
+
     @strawberry.field(description="Provider that collects payments; null without one.")
     def payment_provider(self, root: Row) -> str | None:
         return (root.payment_provider or {}).get("payment_provider")
+
+    @strawberry.field(description="Code of the connection to the payment provider.")
+    def payment_provider_code(self, root: Row) -> str | None:
+        return (root.payment_provider or {}).get("payment_provider_code")
+
+    @strawberry.field(description="The customer at its payment provider; null without one.")
+    def provider_customer(self, root: Row) -> ProviderCustomer | None:
+        linked = root.payment_provider
+        if not linked:
+            return None
+        return ProviderCustomer(
+            provider_customer_id=linked.get("provider_customer_id"),
+            sync_with_provider=bool(linked.get("sync_with_provider")),
+            provider_payment_methods=list(linked.get("provider_payment_methods") or []),
+        )
 
     @strawberry.field(description="Whether the currency may still be changed.")
     async def can_edit_attributes(self, root: Row, info: Inf) -> bool:
@@ -125,6 +198,30 @@ class Customer:
     @strawberry.field(description="Number of subscriptions in any state.")
     async def subscriptions_count(self, root: Row, info: Inf) -> int:
         return await info.context.load(batches.subscriptions_by_customer, root.id, 0)
+
+    @strawberry.field(description="Number of subscriptions that have not started.")
+    async def pending_subscriptions_count(self, root: Row, info: Inf) -> int:
+        return await info.context.load(customer_batches.pending_subscriptions, root.id, 0)
+
+    @strawberry.field(description="Number of draft invoices.")
+    async def draft_invoices_count(self, root: Row, info: Inf) -> int:
+        return await info.context.load(customer_batches.draft_invoices, root.id, 0)
+
+    @strawberry.field(description="Number of coupons that still reduce its invoices.")
+    async def active_coupons_count(self, root: Row, info: Inf) -> int:
+        return await info.context.load(customer_batches.active_coupons, root.id, 0)
+
+    @strawberry.field(description="Coupons that it was given, those still in use first; null without coupons:view.")
+    async def applied_coupons(
+        self,
+        root: Row,
+        info: Inf,
+        only_active: Annotated[bool, strawberry.argument(description="Leave out those that ended.")] = False,
+    ) -> list[LazyApplied] | None:
+        if not await info.context.may("coupons:view"):
+            return None
+        found = await info.context.load(customer_batches.applied_coupons, root.id, [])
+        return shown([item for item in found if item.status == "active" or not only_active])
 
     @strawberry.field(description="Number of invoices.")
     async def invoices_count(self, root: Row, info: Inf) -> int:
@@ -164,12 +261,15 @@ class Customer:
         drafts: Annotated[
             bool | None, strawberry.argument(description="True: only drafts. False: everything else.")
         ] = None,
+        search_term: SearchTerm = None,
     ) -> Collection[Invoice] | None:
         if not await info.context.may("invoices:view"):
             return None
         statuses = {None: None, True: ("draft",), False: ("finalized", "voided", "failed", "pending")}[drafts]
         async with info.context.reading() as ctx:
             found = await list_invoices(
-                ctx, InvoiceFilters(customer_id=root.id, statuses=statuses), page_request(page, limit)
+                ctx,
+                InvoiceFilters(customer_id=root.id, statuses=statuses, search=search_term or None),
+                page_request(page, limit),
             )
         return collection(found)
