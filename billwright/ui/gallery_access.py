@@ -18,7 +18,7 @@ AT = "2024-01-15T23:30:00Z"
 _CURRENCIES = [{"value": code, "label": code} for code in ("EUR", "USD")]
 
 
-class _Errors(dict[str, Any]):
+class Errors(dict[str, Any]):
     """No field has an error."""
 
     def __missing__(self, key: str) -> None:
@@ -30,7 +30,7 @@ def _settings(current: str, title: str, **more: Any) -> Data:
         {"label": label, "href": f"{BASE}/settings/{label.lower()}", "current": label == current}
         for label in ("General", "Invoices", "E-mails", "Taxes", "Members", "Authentication")
     ]
-    return {"title": title, "frame": frame("settings"), "tabs": tabs, "errors": _Errors(), "error": None,
+    return {"title": title, "frame": frame("settings"), "tabs": tabs, "errors": Errors(), "error": None,
             "may_change": True, **more}  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def _public(title: str, **more: Any) -> Data:
     return {
         "title": title,
         "csrf_token": TOKEN,
-        "errors": _Errors(),
+        "errors": Errors(),
         "error": None,
         "email": "ann@acme.example",
         **more,
@@ -47,7 +47,7 @@ def _public(title: str, **more: Any) -> Data:
 
 def _form(title: str, active: str, back: str, **more: Any) -> Data:
     return {"title": title, "heading": title, "frame": frame(active), "action": "#", "back": back, "submit": "Save",
-            "is_new": True, "errors": _Errors(), "error": None, **more}  # fmt: skip
+            "is_new": True, "errors": Errors(), "error": None, **more}  # fmt: skip
 
 
 def sign_up() -> Data:

@@ -20,6 +20,8 @@ from billwright.billing.notifications.models import Webhook
 from billwright.billing.notifications.schemas import EndpointInput
 from billwright.billing.taxes.schemas import TaxCreate
 from billwright.billing.taxes.service import create_tax
+from billwright.billing.wallets.schemas import WalletInput
+from billwright.billing.wallets.service import create_wallet
 from billwright.ui import csrf, sessions
 from tests.graphql.support import CLOCK, World, make_customers, make_plan, send_usage
 
@@ -100,6 +102,7 @@ async def ids(world: World) -> dict[str, str]:
                 ("applied", "applied_coupons"),
                 ("add_on", "add_ons"),
                 ("tax", "taxes"),
+                ("wallet", "wallets"),
             )
         }
 
@@ -148,6 +151,13 @@ async def make_discounts(world: World) -> None:
         await create_tax(ctx, TaxCreate.parse({"name": "Reduced", "code": "reduced-2024", "rate": "5"}))
 
 
+async def make_wallet(world: World, customer: str = "c0", **more: object) -> str:
+    """An empty wallet of a customer, one credit worth half a euro; its id."""
+    async with world.runtime.database.transaction() as session:
+        wallet = {"external_customer_id": customer, "name": "Prepaid", "rate_amount": "0.5", "currency": "EUR", **more}
+        return str((await create_wallet(await world.fresh(session), WalletInput.parse(wallet))).id)
+
+
 async def company(world: World, customers: int = 2, *, grace_days: int = 0) -> dict[str, str]:
     """Customers on a plan in advance, the first with usage; their ids, see ``ids``."""
     if grace_days:
@@ -161,4 +171,5 @@ async def company(world: World, customers: int = 2, *, grace_days: int = 0) -> d
     await make_discounts(world)
     await make_customers(world, await make_plan(world), customers)
     await send_usage(world, "sub_c0", 12)
+    await make_wallet(world)
     return await ids(world)

@@ -19,7 +19,7 @@ from billwright.graphql.mutations.customers import customer_of
 from billwright.graphql.mutations.inputs import CLIENT_MUTATION_ID, i, m, sent
 from billwright.graphql.permissions import HasPermission
 from billwright.graphql.scalars import BigInt, ISO8601DateTime
-from billwright.graphql.types.common import Collection, CollectionMetadata, Inf
+from billwright.graphql.types.common import Collection, CollectionMetadata, Inf, shown
 from billwright.graphql.types.wallets import (
     RecurringTransactionIntervalEnum,
     RecurringTransactionMethodEnum,
@@ -151,20 +151,20 @@ class WalletMutations:
             customer = await customer_of(ctx, input.customer_id)
             values = await _values(ctx, input, "customer_id")
             inp = WalletInput.parse({**values, "external_customer_id": customer.external_id})
-            return await service.create_wallet(ctx, inp)  # type: ignore[return-value]
+            return shown(await service.create_wallet(ctx, inp))
 
     @strawberry.mutation(description="Change a wallet.", permission_classes=[HasPermission("wallets:update")])
     async def update_customer_wallet(self, info: Inf, input: ChangedWallet) -> Wallet | None:
         async with info.context.writing() as ctx:
             inp = WalletInput.parse(await _values(ctx, input, "id"))
-            return await service.update_wallet(ctx, parse_id(input.id) or _NOBODY, inp)  # type: ignore[return-value]
+            return shown(await service.update_wallet(ctx, parse_id(input.id) or _NOBODY, inp))
 
     @strawberry.mutation(
         description="End a wallet; what is left in it is lost.", permission_classes=[HasPermission("wallets:terminate")]
     )
     async def terminate_customer_wallet(self, info: Inf, input: Ending) -> Wallet | None:
         async with info.context.writing() as ctx:
-            return await service.terminate_wallet(ctx, parse_id(input.id) or _NOBODY)  # type: ignore[return-value]
+            return shown(await service.terminate_wallet(ctx, parse_id(input.id) or _NOBODY))
 
     @strawberry.mutation(
         description="Buy, grant or void credits; the transactions in this order.",

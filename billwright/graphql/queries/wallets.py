@@ -18,7 +18,16 @@ from billwright.billing.wallets.queries import (
 )
 from billwright.graphql.mutations.customers import customer_of
 from billwright.graphql.permissions import HasPermission
-from billwright.graphql.types.common import Collection, IdArgument, Inf, Limit, PageNumber, collection, page_request
+from billwright.graphql.types.common import (
+    Collection,
+    IdArgument,
+    Inf,
+    Limit,
+    PageNumber,
+    collection,
+    page_request,
+    shown,
+)
 from billwright.graphql.types.wallets import (
     Wallet,
     WalletCollection,
@@ -26,6 +35,7 @@ from billwright.graphql.types.wallets import (
     WalletStatusEnum,
     WalletTransaction,
     WalletTransactionStatusEnum,
+    WalletTransactionTransactionStatusEnum,
     WalletTransactionTransactionTypeEnum,
 )
 
@@ -58,7 +68,7 @@ class WalletQueries:
             active = await count_active(ctx, customer.id)
         meta = found.meta()
         return WalletCollection(
-            collection=found.items,  # type: ignore[arg-type]
+            collection=shown(found.items),
             metadata=WalletCollectionMetadata(
                 current_page=meta["current_page"] or 0,
                 total_pages=found.total_pages,
@@ -71,7 +81,7 @@ class WalletQueries:
     @strawberry.field(description="One wallet.", permission_classes=[HasPermission("customers:view")])
     async def wallet(self, info: Inf, id: IdArgument) -> Wallet | None:
         async with info.context.reading() as ctx:
-            return await find_wallet(ctx, parse_id(id) or _NOBODY)  # type: ignore[return-value]
+            return shown(await find_wallet(ctx, parse_id(id) or _NOBODY))
 
     @strawberry.field(
         description="A wallet's transactions, newest first.", permission_classes=[HasPermission("customers:view")]
@@ -88,10 +98,14 @@ class WalletQueries:
         transaction_type: Annotated[
             WalletTransactionTransactionTypeEnum | None, strawberry.argument(description="Those of this direction.")
         ] = None,
+        transaction_status: Annotated[
+            WalletTransactionTransactionStatusEnum | None, strawberry.argument(description="Those of this kind.")
+        ] = None,
     ) -> Collection[WalletTransaction]:
         filters = TransactionFilters(
             status=status.value if status else None,
             transaction_type=transaction_type.value if transaction_type else None,
+            transaction_status=transaction_status.value if transaction_status else None,
         )
         async with info.context.reading() as ctx:
             wallet = await find_wallet(ctx, parse_id(wallet_id) or _NOBODY)
@@ -100,4 +114,4 @@ class WalletQueries:
     @strawberry.field(description="One transaction.", permission_classes=[HasPermission("customers:view")])
     async def wallet_transaction(self, info: Inf, id: IdArgument) -> WalletTransaction | None:
         async with info.context.reading() as ctx:
-            return await find_transaction(ctx, parse_id(id) or _NOBODY)  # type: ignore[return-value]
+            return shown(await find_transaction(ctx, parse_id(id) or _NOBODY))

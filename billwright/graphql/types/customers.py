@@ -11,7 +11,7 @@ from billwright.billing.analytics.invoiced import overdue_by_customer, revenue_b
 from billwright.billing.customers import models, settings
 from billwright.billing.customers.service import is_editable
 from billwright.billing.invoicing.queries import InvoiceFilters, list_invoices
-from billwright.graphql import batches, credit_note_batches, customer_batches
+from billwright.graphql import batches, credit_note_batches, customer_batches, wallet_batches
 from billwright.graphql.enums import CustomerCustomerTypeEnum
 from billwright.graphql.scalars import BigInt, ISO8601DateTime
 from billwright.graphql.types.common import (
@@ -198,6 +198,10 @@ class Customer:
     @strawberry.field(description="Number of subscriptions in any state.")
     async def subscriptions_count(self, root: Row, info: Inf) -> int:
         return await info.context.load(batches.subscriptions_by_customer, root.id, 0)
+
+    @strawberry.field(description="Number of active wallets.")
+    async def active_wallets_count(self, root: Row, info: Inf) -> int:
+        return await info.context.load(wallet_batches.active_wallets_by_customer, root.id, 0)
 
     @strawberry.field(description="Number of subscriptions that have not started.")
     async def pending_subscriptions_count(self, root: Row, info: Inf) -> int:

@@ -153,6 +153,10 @@ class Wallet:
     def credits_ongoing_usage_balance(self, root: WalletRow) -> DecimalText:
         return DecimalText(credits_of(root.ongoing_usage_balance_cents, root.rate_amount, root.currency))
 
+    @strawberry.field(description="What invoices took of it in the last 30 days, less what came back.")
+    async def recently_consumed_amount_cents(self, root: WalletRow, info: Inf) -> BigInt:
+        return BigInt(await info.context.load(wallet_batches.recently_consumed, root.id, 0))
+
     @strawberry.field(description="Whose it is.")
     async def customer(self, root: WalletRow, info: Inf) -> LazyCustomer:
         return await info.context.load(batches.customers, root.customer_id)

@@ -12,8 +12,8 @@ from billwright.billing.kernel.clock import iso_ms
 from billwright.ui import formatting
 from billwright.ui.rendering import render
 from billwright.ui.views.frame import make_frame
-from billwright.ui.views.subscriptions import local_instant
 from billwright.ui.views.support import Refused, View
+from billwright.ui.views.when import local_instant
 from billwright.ui.views.words import field_errors, in_words
 
 ARRIVED = "clock:arrived"

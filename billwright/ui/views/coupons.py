@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
@@ -13,8 +12,8 @@ from billwright.ui import formatting
 from billwright.ui.components import status_of
 from billwright.ui.views.customers import customer_href, load_frame, shown_name
 from billwright.ui.views.money import decimal_text, minor_units, written
-from billwright.ui.views.subscriptions import local_instant
 from billwright.ui.views.support import View
+from billwright.ui.views.when import local_instant, local_text
 from billwright.ui.views.words import field_errors, in_words, toast_words
 
 STATUSES = ("active", "terminated")
@@ -158,8 +157,7 @@ async def new_coupon(view: View) -> Response:
 async def edit_coupon(view: View) -> Response:
     """``GET /{slug}/coupon/{id}/edit``."""
     item = (await view.ask("CouponPage", id=view.path("coupon")))["coupon"]
-    zone = ZoneInfo((await load_frame(view))["organization"]["timezone"])
-    until = formatting.instant(item["expirationAt"]).astimezone(zone) if item["expirationAt"] else None
+    zone = (await load_frame(view))["organization"]["timezone"]
     values = {
         "name": item["name"],
         "code": item["code"],
@@ -170,7 +168,7 @@ async def edit_coupon(view: View) -> Response:
         "rate": item["percentageRate"] or "",
         "frequency": item["frequency"],
         "duration": str(item["frequencyDuration"] or ""),
-        "until": f"{until:%Y-%m-%dT%H:%M}" if until else "",
+        "until": local_text(item["expirationAt"], zone),
         "reusable": "yes" if item["reusable"] else "",
         "plans": "",
         "metrics": "",

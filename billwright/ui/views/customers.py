@@ -36,6 +36,7 @@ TABS: tuple[Tab, ...] = (
     Tab("overview", "Overview"),
     Tab("subscriptions", "Subscriptions", ("subscriptions:view",), count="subscriptionsCount"),
     Tab("invoices", "Invoices", ("invoices:view",), count="invoicesCount"),
+    Tab("wallets", "Wallets", count="activeWalletsCount"),
 )
 """The strip, in order. A view of its own answers each address (``PAGES``) with ``tab_page``."""
 
@@ -172,8 +173,8 @@ async def tab_page(
         "can": {
             "edit": view.may("customers:update"),
             "subscribe": view.may("subscriptions:create"),
-            "coupons": False, "wallets": False, "invoice": False, "request_payment": False, "portal": False,
-            "delete": False,
+            "wallets": view.may("wallets:create"),
+            "coupons": False, "invoice": False, "request_payment": False, "portal": False, "delete": False,
         },
         "figures": _figures(customer),
         "tabs": _tabs(view, customer, href, tab),
@@ -181,6 +182,8 @@ async def tab_page(
         **content,
     }  # fmt: skip
     return await view.page("customers/page.html", "customers", full, **answer)
+    from billwright.ui.views.wallets import overview_wallet  # it shows its tab with this module
+
 
 
 USAGE_PART = {"usage": "customers/usage_list.html"}
@@ -193,7 +196,7 @@ async def overview(view: View) -> Response:
     usage = [
         shown for item in customer["subscriptions"] or [] if (shown := shown_usage(item, view.base, now)) is not None
     ]
-    content = {"usage": usage, "coupons": [], "wallet": None, "revenue": None}
+    content = {"usage": usage, "coupons": [], "wallet": await overview_wallet(view), "revenue": None}
     api = view.api("CustomerOverview", "GET", f"/customers/{customer['externalId']}")
     return await tab_page(view, "overview", "customers/tabs/overview.html", content, api=api, parts=USAGE_PART)
 

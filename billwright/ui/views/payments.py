@@ -13,8 +13,8 @@ from starlette.responses import Response
 from billwright.billing.kernel.money import exponent, from_minor_units, parse_decimal
 from billwright.ui import formatting
 from billwright.ui.views.customers import customer_href, load_frame, present, shown_name
-from billwright.ui.views.subscriptions import local_instant
 from billwright.ui.views.support import View
+from billwright.ui.views.when import local_instant
 from billwright.ui.views.words import field_errors, in_words
 
 Data = Mapping[str, Any]

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
-from billwright.billing.kernel.clock import iso_ms
 from billwright.ui import formatting
 from billwright.ui.components import status_of
 from billwright.ui.views.customers import customer_href, load_frame, present, shown_name
 from billwright.ui.views.support import Refused, View
 from billwright.ui.views.thresholds import shown_lifetime
 from billwright.ui.views.usage import INTERVALS, shown_usage
+from billwright.ui.views.when import local_instant
 from billwright.ui.views.words import field_errors, in_words, toast_words
 
 STATUSES = ("active", "pending", "terminated", "canceled")
@@ -209,15 +207,6 @@ async def assign(view: View) -> Response:
     made = outcome.data["createSubscription"]
     words = "Subscription started" if made["status"] == "active" else "Subscription scheduled"
     return view.redirect(f"{customer_href(view, customer)}/subscriptions", ("positive", words))
-
-
-def local_instant(text: str, zone: str) -> str | None:
-    """A local date and time of ``zone`` as ISO 8601 in UTC; ``None`` for anything else."""
-    try:
-        local = datetime.fromisoformat(text)
-        return iso_ms(local.replace(tzinfo=ZoneInfo(zone)) if local.tzinfo is None else local)
-    except (ValueError, OverflowError):
-        return None
 
 
 async def _form(

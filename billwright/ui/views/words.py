@@ -18,6 +18,16 @@ _FIELD_WORDS: Mapping[tuple[str, str], str] = {
     ("slug", "value_is_invalid"): "3 to 40 of a-z, 0-9 and -, with a letter or digit at both ends.",
     ("slug", "value_is_reserved"): "This word has a meaning of its own here. Choose another one.",
     ("authenticationMethods", "value_is_too_short"): "At least one way to log in stays enabled.",
+    ("customer", "wallet_limit_reached"): "The customer has as many active wallets as there may be. End one first.",
+    ("rateAmount", "value_is_out_of_range"): "A credit is worth more than 0, with 5 decimals at most.",
+    ("priority", "value_is_invalid"): "A whole number from 1 to 50.",
+    ("expirationAt", "invalid_date"): "Choose a time that is still to come.",
+    ("recurringTransactionRules", "invalid_recurring_rule"): "The wallet cannot have such a rule.",
+    **{
+        (f"{kind}Credits", code): "Write credits as a number, such as 100 or 12.5."
+        for kind in ("paid", "granted", "voided")
+        for code in (f"invalid_{kind}_credits", "invalid_amount")
+    },
     ("permissions", "value_is_mandatory"): "Allow at least one thing.",
 }
 _WORDS: Mapping[str, str] = {
@@ -29,6 +39,14 @@ _WORDS: Mapping[str, str] = {
     "value_is_out_of_range": "This is out of range.",
     "invalid_charge_model": "This charge is priced event by event: set a unit price too.",
     "already_exists": "This fee was set by hand already. Reset it first.",
+    "amount_rounds_to_zero": "This is worth less than the smallest coin. Write more credits.",
+    "amount_below_minimum": "This is less than the wallet lets buy at once.",
+    "amount_above_maximum": "This is more than the wallet lets buy at once.",
+    "insufficient_credits": "The wallet does not hold so many credits.",
+    "must_be_greater_than_or_equal_min": "The most cannot be below the least.",
+    "below_threshold": "A target is not below the threshold.",
+    "wallet_is_terminated": "The wallet has ended.",
+    "invalid_fee_types": "Choose from the list.",
     "value_is_not_a_number": "This is not a number.",
     "invalid_value": "This is not an amount of this currency.",
     "invalid_timezone": "Choose a time zone from the list.",
@@ -89,8 +107,8 @@ def in_words(code: str, field: str = "") -> str:
 
 
 def field_errors(fields: Mapping[str, Iterable[str]]) -> dict[str, str]:
-    """One sentence per field."""
-    return {name: " ".join(in_words(code, name) for code in codes) for name, codes in fields.items()}
+    """One text per field; what two codes say alike stands there once."""
+    return {name: " ".join(dict.fromkeys(in_words(code, name) for code in codes)) for name, codes in fields.items()}
 
 
 def toast_words(code: str | None, fields: Mapping[str, Iterable[str]]) -> str:
