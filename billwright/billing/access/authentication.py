@@ -10,6 +10,7 @@ from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
 from billwright.billing.access.sessions import EMAIL_PASSWORD, GOOGLE, OKTA
 from billwright.billing.kernel.errors import ValidationFailed
+from billwright.billing.kernel.inputs import as_list
 
 METHODS = (EMAIL_PASSWORD, GOOGLE, OKTA)
 
@@ -20,9 +21,10 @@ async def change_authentication_methods(ctx: Context, methods: Any, *, has_okta:
     Raises ``ValidationFailed`` on ``authentication_methods``: ``value_is_too_short`` for none, ``unsupported_value``,
     ``okta_integration_missing`` for Okta without a connection.
     """
-    if not isinstance(methods, list) or any(method not in METHODS for method in methods):  # pyright: ignore[reportUnknownVariableType]
+    given = as_list(methods)
+    if given is None or any(method not in METHODS for method in given):
         raise ValidationFailed(authentication_methods="unsupported_value")
-    wanted = [method for method in METHODS if method in methods]
+    wanted = [method for method in METHODS if method in given]
     if not wanted:
         raise ValidationFailed(authentication_methods="value_is_too_short")
     await lock_organization(ctx)

@@ -11,7 +11,7 @@ from billwright.billing.access.models import Organization
 from billwright.billing.access.naming import billing_entity_code
 from billwright.billing.access.schemas import OrganizationBillingConfiguration, OrganizationUpdate
 from billwright.billing.kernel.clock import iso
-from billwright.billing.kernel.inputs import Input, Text
+from billwright.billing.kernel.inputs import Input, Text, as_mapping
 from billwright.billing.kernel.outputs import Id, Instant
 
 _NUMBERING = {"per_customer": "per_customer", "per_billing_entity": "per_organization"}
@@ -60,14 +60,13 @@ class BillingEntityUpdate(AdministeredOrganizationUpdate):
     def parse(cls, raw: Any) -> Self:
         """With or without the root key: the contract leaves it out, clients send it. The settings of dates are read
         where the contract has them, below ``billing_configuration``."""
-        if not isinstance(raw, dict):
+        given = as_mapping(raw)
+        if given is None:
             return super().parse(raw)
-        if isinstance(raw.get("billing_entity"), dict):  # pyright: ignore[reportUnknownMemberType]
-            raw = raw["billing_entity"]  # pyright: ignore[reportUnknownVariableType]
-        flat: dict[str, Any] = {str(name): value for name, value in raw.items() if name != "webhook_url"}  # pyright: ignore
-        nested: Any = flat.get("billing_configuration")
-        if isinstance(nested, dict):
-            flat.update({name: nested[name] for name in _DATES if name in nested})
+        given = as_mapping(given.get("billing_entity")) or given
+        flat = {name: value for name, value in given.items() if name != "webhook_url"}
+        nested = as_mapping(flat.get("billing_configuration")) or {}
+        flat.update({name: nested[name] for name in _DATES if name in nested})
         return super().parse(flat)
 
     def settings(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from billwright.billing.access.permissions import ROLES
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.db import Session
 from billwright.billing.kernel.errors import Forbidden, NotAllowed, NotFound
+from billwright.billing.kernel.inputs import as_list
 from billwright.billing.kernel.pagination import Page, PageRequest
 from billwright.billing.kernel.validators import normal_email
 
@@ -73,9 +74,10 @@ async def update_member(ctx: Context, membership_id: UUID | None, roles: Any, *,
     """
     await lock_organization(ctx)
     member = await _find(ctx, membership_id)
-    if not isinstance(roles, list) or not roles or any(role not in ROLES for role in roles):  # pyright: ignore[reportUnknownVariableType]
+    given = as_list(roles)
+    if not given or any(role not in ROLES for role in given):
         raise NotFound("role")
-    wanted = [role for role in ROLES if role in roles]
+    wanted = [role for role in ROLES if role in given]
     had = member.membership.roles
     if ADMIN not in had:
         may_grant(wanted, granted_by)

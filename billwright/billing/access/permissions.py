@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from billwright.billing.kernel.errors import Forbidden, ValidationFailed
+from billwright.billing.kernel.inputs import as_list, as_mapping
 
 ROLES: Final = ("admin", "manager", "finance")
 ROLE_NAMES: Final = {"admin": "Admin", "manager": "Account manager", "finance": "Finance & analyst"}
@@ -76,9 +77,10 @@ def camel_case(permission: str) -> str:
 
 def check_roles(roles: Any) -> list[str]:
     """``roles`` as a list without repetitions; ``roles: invalid_role`` when empty or unknown."""
-    if not isinstance(roles, list | tuple) or not roles or any(role not in ROLES for role in roles):  # pyright: ignore
+    given = as_list(roles)
+    if not given or any(role not in ROLES for role in given):
         raise ValidationFailed(roles="invalid_role")
-    return [role for role in ROLES if role in roles]
+    return [role for role in ROLES if role in given]
 
 
 READ, WRITE = "read", "write"
@@ -103,13 +105,15 @@ def check_api_permissions(given: Any) -> dict[str, list[str]]:
     """A validated permission map (spec 07 §2.3): ``value_is_mandatory``, ``forbidden_keys``, ``forbidden_values``."""
     if not given:
         raise ValidationFailed(permissions="value_is_mandatory")
-    if not isinstance(given, dict) or any(key not in API_RESOURCES for key in given):  # pyright: ignore
+    resources = as_mapping(given)
+    if resources is None or any(key not in API_RESOURCES for key in resources):
         raise ValidationFailed(permissions="forbidden_keys")
     checked: dict[str, list[str]] = {}
-    for resource, modes in given.items():  # pyright: ignore
-        if not isinstance(modes, list) or any(mode not in (READ, WRITE) for mode in modes):  # pyright: ignore
+    for resource, value in resources.items():
+        modes = as_list(value)
+        if modes is None or any(mode not in (READ, WRITE) for mode in modes):
             raise ValidationFailed(permissions="forbidden_values")
-        checked[str(resource)] = [mode for mode in (READ, WRITE) if mode in modes]  # pyright: ignore
+        checked[resource] = [mode for mode in (READ, WRITE) if mode in modes]
     return checked
 
 

@@ -11,7 +11,16 @@ from typing_extensions import TypedDict
 from billwright.billing.access.models import Organization
 from billwright.billing.kernel.clock import iso
 from billwright.billing.kernel.errors import Problems, ValidationFailed
-from billwright.billing.kernel.inputs import CurrencyCode, Input, NonNegativeInteger, RequiredText, Text, refuse
+from billwright.billing.kernel.inputs import (
+    CurrencyCode,
+    Input,
+    NonNegativeInteger,
+    RequiredText,
+    Text,
+    as_list,
+    as_mapping,
+    refuse,
+)
 from billwright.billing.kernel.outputs import Id, Instant
 from billwright.billing.kernel.validators import CountryCode, DocumentLocale, EmailAddress, TimeZoneName, WebAddress
 
@@ -53,11 +62,12 @@ def _prefix(value: str) -> str:
 def _email_settings(value: Any) -> Any:
     if value is None:
         return []
-    if not isinstance(value, list):
+    given = as_list(value)
+    if given is None:
         raise refuse("must_be_an_array")
-    if any(item not in EMAIL_SETTINGS for item in value):  # pyright: ignore[reportUnknownVariableType]
+    if any(item not in EMAIL_SETTINGS for item in given):
         raise refuse("unsupported_value")
-    return [item for item in EMAIL_SETTINGS if item in value]
+    return [item for item in EMAIL_SETTINGS if item in given]
 
 
 NullableCountry = Annotated[CountryCode | None, BeforeValidator(_blank_is_null)]
@@ -110,10 +120,10 @@ class OrganizationUpdate(Input):
     def parse(cls, raw: Any) -> Self:
         """As ``Input.parse``; problems of the billing configuration carry the names of its own attributes."""
         problems = Problems()
-        checked = dict(raw) if isinstance(raw, dict) else raw  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        nested: Any = checked.pop("billing_configuration", None) if isinstance(checked, dict) else None  # pyright: ignore
+        given = dict(as_mapping(raw) or {})
+        nested = given.pop("billing_configuration", None)
         configuration = _collect(problems, OrganizationBillingConfiguration, nested) if nested is not None else None
-        found = _collect(problems, super(), checked)
+        found = _collect(problems, super(), given if isinstance(raw, dict) else raw)
         problems.raise_if_any()
         assert found is not None
         if configuration is not None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import ColumnElement, func, select, text
 from sqlmodel import col
 
 from billwright.billing.access.models import Organization
@@ -105,8 +105,8 @@ async def _run(database: Database, run: Run, scope: Scope) -> AsyncGenerator[Fin
                 yield finding
 
 
-def _wanted(request: Request) -> list[object]:
-    conditions: list[object] = [col(Organization.kind).in_(request.kinds)]
+def _wanted(request: Request) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [col(Organization.kind).in_(request.kinds)]
     if request.organization_id is not None:
         conditions.append(col(Organization.id) == request.organization_id)
     return conditions
@@ -114,7 +114,7 @@ def _wanted(request: Request) -> list[object]:
 
 async def _count(database: Database, request: Request) -> int:
     async with database.reading() as session:
-        statement = select(func.count()).select_from(Organization).where(*_wanted(request))  # type: ignore[arg-type]
+        statement = select(func.count()).select_from(Organization).where(*_wanted(request))
         return int((await session.execute(statement)).scalar_one())
 
 
@@ -126,7 +126,7 @@ async def _organizations(database: Database, request: Request) -> AsyncGenerator
             found = (
                 await session.scalars(
                     select(Organization)
-                    .where(*_wanted(request), col(Organization.id) > last)  # type: ignore[arg-type]
+                    .where(*_wanted(request), col(Organization.id) > last)
                     .order_by(col(Organization.id))
                     .limit(_ORGANIZATIONS_AT_ONCE)
                 )

@@ -79,7 +79,7 @@ from applied_coupons a join coupons c on c.id = a.coupon_id
 where a.organization_id = $1 and a.customer_id = $2 and a.status = 'active'
   and not exists (select from credits where invoice_id = $3 and applied_coupon_id = a.id)
 order by a.id for update of a
-"""  # noqa: S608 - columns of the models
+"""  # noqa: S608 - names of the models' columns; every value is a parameter
 
 
 async def _applications(ctx: Context, customer: Customer, flow: Waterfall) -> list[_Application]:

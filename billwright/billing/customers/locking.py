@@ -38,7 +38,7 @@ _DUE_LOCK = f"""
 select {columns_of(Customer, "c")}, {columns_of(Organization, "o")}
 from customers c join organizations o on o.id = c.organization_id
 where c.id = $1 and c.organization_id = $2 for no key update of c
-"""  # noqa: S608 - columns of the models
+"""  # noqa: S608 - names of the models' columns; every value is a parameter
 
 
 async def lock_customer_with_organization(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
@@ -67,6 +67,16 @@ def error_details(failure: ValidationError) -> dict[str, list[str]]:
 
 _CUSTOM_CODES: set[str] = set()
 T = TypeVar("T")
+
+
+def as_list(value: object) -> list[Any] | None:
+    """``value`` where it is a list (or a tuple) of whatever, else None: for values of JSON that nobody has checked."""
+    return list(cast("list[Any]", value)) if isinstance(value, list | tuple) else None
+
+
+def as_mapping(value: object) -> dict[str, Any] | None:
+    """``value`` where it is an object of JSON, else None."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
 def refuse(code: str) -> PydanticCustomError:

@@ -19,7 +19,7 @@ _ONCE = "on conflict (unique_key) where status in ('queued', 'running') do nothi
 _QUEUE = f"""
 insert into jobs (id, organization_id, name, arguments, unique_key, status, attempts, max_attempts, run_at, created_at)
 values ($1, $2, $3, $4, $5, 'queued', 0, $6, $7, $8) {_ONCE}
-"""  # noqa: S608 - ours
+"""  # noqa: S608 - names of the table's own columns; every value is a parameter
 _GATHERED = "gathered_jobs"
 
 

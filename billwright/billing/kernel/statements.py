@@ -146,11 +146,11 @@ def _combined(parts: tuple[tuple[Part, bool], ...]) -> tuple[str, tuple[bool, ..
         columns += [part.table.columns[name] for name in part.names]
         if part.changes:
             assigned = ", ".join(f'"{name}" = given."{name}"' for name in part.names if name != "id")
-            text = f"update {part.table.name} kept set {assigned} from {sources} where kept.id = given.id returning 1"  # noqa: S608 - ours
+            text = f"update {part.table.name} kept set {assigned} from {sources} where kept.id = given.id returning 1"  # noqa: S608 - the table's names
         else:
-            text = f"insert into {part.table.name} ({quoted}) select * from {sources} {part.conflict}"  # noqa: S608 - ours
+            text = f"insert into {part.table.name} ({quoted}) select * from {sources} {part.conflict}"  # noqa: S608 - the table's names
         texts.append(text)
-    counts = ", ".join(f"(select count(*) from part{place})" for place, (part, _) in enumerate(parts) if part.changes)  # noqa: S608 - ours
+    counts = ", ".join(f"(select count(*) from part{place})" for place, (part, _) in enumerate(parts) if part.changes)  # noqa: S608 - the table's names
     encodings = tuple(isinstance(column.type, JSON) for column in columns)
     if not counts and len(texts) == 1:
         return texts[0], encodings

@@ -35,19 +35,19 @@ async def find_email(ctx: Context, viewer_id: UUID, email_id: UUID) -> Email:
 def _visible(ctx: Context, viewer_id: UUID):
     theirs, mine, anywhere = aliased(Membership), aliased(Membership), aliased(Membership)
     here = exists().where(
-        theirs.user_id == Email.user_id,  # pyright: ignore
-        theirs.organization_id == ctx.organization_id,  # pyright: ignore
-        theirs.status == "active",  # pyright: ignore
+        col(theirs.user_id) == col(Email.user_id),
+        col(theirs.organization_id) == ctx.organization_id,
+        col(theirs.status) == "active",
     )
     viewer_is_admin = exists().where(
-        mine.user_id == viewer_id,  # pyright: ignore
-        mine.organization_id == anywhere.organization_id,  # pyright: ignore
-        mine.status == "active",  # pyright: ignore
-        mine.roles.contains(["admin"]),  # pyright: ignore
+        col(mine.user_id) == viewer_id,
+        col(mine.organization_id) == col(anywhere.organization_id),
+        col(mine.status) == "active",
+        col(mine.roles).contains(["admin"]),
     )
     opens_more = exists().where(
-        anywhere.user_id == Email.user_id,  # pyright: ignore
-        anywhere.status == "active",  # pyright: ignore
+        col(anywhere.user_id) == col(Email.user_id),
+        col(anywhere.status) == "active",
         ~viewer_is_admin,
     )
     return (

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from billwright.billing.kernel.clock import iso
 from billwright.billing.kernel.errors import Problems
-from billwright.billing.kernel.inputs import CurrencyCode, Input, Integer, Number, Text
+from billwright.billing.kernel.inputs import CurrencyCode, Input, Integer, Number, Text, as_mapping
 from billwright.billing.kernel.money import decimal_string, from_minor_units
 from billwright.billing.kernel.outputs import DecimalText, Id, Instant
 from billwright.billing.wallets.amounts import credits_of
@@ -29,11 +29,11 @@ class Unsupported(Input):
         """Empty objects, the default payment method and false switches count as absent."""
         if self.purchase_order_number:
             problems.add("purchase_order_number", "unsupported_value")
-        section: Any = self.invoice_custom_section
-        if section and (not isinstance(section, dict) or any(section.values())):  # pyright: ignore
+        section = as_mapping(self.invoice_custom_section)
+        if any(section.values()) if section is not None else self.invoice_custom_section:
             problems.add("invoice_custom_section", "unsupported_value")
-        method: Any = self.payment_method
-        if method and (not isinstance(method, dict) or method.get("payment_method_id")):  # pyright: ignore
+        method = as_mapping(self.payment_method)
+        if method.get("payment_method_id") if method is not None else self.payment_method:
             problems.add("payment_method", "unsupported_value")
 
 

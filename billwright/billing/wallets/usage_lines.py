@@ -46,7 +46,7 @@ where f.organization_id = $1 and f.fee_type = 'charge' and f.deleted_at is null
   and (f.pay_in_advance
     or (i.invoice_type = 'progressive_billing' and i.status not in {_TAKEN_BACK}))
 group by 1, 2
-"""  # noqa: S608 - constants
+"""  # noqa: S608 - made of constants of this module; every value is a parameter
 
 
 async def usage_lines(ctx: Context, customer: Customer) -> dict[str, list[Line]]:
