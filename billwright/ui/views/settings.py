@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from zoneinfo import available_timezones
 
-from babel import Locale
 from starlette.responses import Response
 
-from billwright.billing.kernel.money import CURRENCIES
-from billwright.billing.kernel.validators import DOCUMENT_LOCALES
-from billwright.ui import formatting
+from billwright.ui.views import choices
 from billwright.ui.views.support import Refused, View
 from billwright.ui.views.words import field_errors, in_words, toast_words
 
@@ -97,21 +93,14 @@ async def save_general(view: View) -> Response:
 async def _general(
     view: View, values: Mapping[str, str], fields: Mapping[str, list[str]], code: str | None = None
 ) -> Response:
-    zones = sorted(zone for zone in available_timezones() if "/" in zone or zone == "UTC")
-    names: Mapping[str, str] = dict(Locale("en").territories)  # type: ignore[arg-type]
-    codes = {code for code in names if len(code) == 2 and code.isalpha()} - _NO_COUNTRIES
-    countries = sorted((names[code], code) for code in codes)
     content = {
         **_content(view, "general", "General", fields, code, GENERAL),
         "values": values,
-        "timezones": [{"value": zone, "label": f"{zone} ({formatting.zone_offset(zone)})"} for zone in zones],
-        "countries": [{"value": "", "label": "None"}, *({"value": c, "label": n} for n, c in countries)],
+        "timezones": choices.timezones(),
+        "countries": choices.countries(),
         "may_change": view.may("organization:update"),
     }
     return await view.page("settings/general.html", "settings", content, status_code=422 if code else 200)
-
-
-_NO_COUNTRIES = frozenset({"EU", "EZ", "UN", "XA", "XB", "ZZ", "QO"})
 
 
 # --- invoices ------------------------------------------------------------------------------------------------------
@@ -176,18 +165,12 @@ async def save_invoices(view: View) -> Response:
 async def _invoices(
     view: View, values: Mapping[str, str], fields: Mapping[str, list[str]], code: str | None = None
 ) -> Response:
-    english = Locale("en")
     per_customer = values["numbering"] == "per_customer"
     content = {
         **_content(view, "invoices", "Invoices", fields, code, INVOICES),
         "values": values,
-        "currencies": [
-            {"value": code, "label": f"{code} · {english.currencies.get(code, code)}"} for code in sorted(CURRENCIES)
-        ],
-        "locales": [
-            {"value": name, "label": Locale.parse(name, sep="-").get_display_name("en") or name}
-            for name in DOCUMENT_LOCALES
-        ],
+        "currencies": choices.currencies(),
+        "locales": choices.languages(),
         "numbering": [
             {"value": "per_customer", "label": "Each customer has numbers of its own"},
             {"value": "per_organization", "label": "One sequence for the whole organization"},
