@@ -42,10 +42,10 @@ from billwright.ui.views import (
     single_sign_on,
     subscriptions,
     taxes,
-    webhooks,
     wallet_credits,
     wallet_forms,
     wallets,
+    webhooks,
 )
 from billwright.ui.views.support import MEMBER, Refused, View, guarded, outside, page
 
@@ -134,7 +134,6 @@ PAGES = (
     ("GET", "/customer/{customer}/overview", customers.overview, ("customers:view",)),
     ("GET", "/customer/{customer}/subscriptions", customers.subscriptions, ("subscriptions:view",)),
     ("GET", "/customer/{customer}/invoices", customers.invoices, ("invoices:view",)),
-    ("GET", "/subscriptions", subscriptions.subscription_list, ("subscriptions:view",)),
     ("GET", "/customer/{customer}/wallets", wallets.wallet_tab, ("customers:view",)),
     ("GET", "/customer/{customer}/wallet/create", wallet_forms.new_wallet, ("wallets:create",)),
     ("POST", "/customer/{customer}/wallet/create", wallet_forms.create, ("wallets:create",)),
@@ -148,6 +147,7 @@ PAGES = (
     ("POST", "/wallet/{wallet}/void", wallet_credits.void, ("wallets:top_up",)),
     ("GET", "/wallet/{wallet}/price", wallet_credits.price, ("wallets:top_up",)),
     ("POST", "/wallet/{wallet}/terminate", wallets.terminate, ("wallets:terminate",)),
+    ("GET", "/subscriptions", subscriptions.subscription_list, ("subscriptions:view",)),
     ("GET", "/subscription/{subscription}/charge/{charge}/explain", explanations.explain_usage, ("customers:view",)),
     ("GET", "/subscription/{subscription}", subscriptions.subscription_page, ("subscriptions:view",)),
     ("POST", "/subscription/{subscription}/terminate", subscriptions.terminate, ("subscriptions:update",)),

@@ -334,12 +334,8 @@ def usage() -> list[Data]:
 def customer_page(url: str, tab: str, *, empty: bool = False) -> Data:
     href = f"{BASE}/customer/1"
     rows = invoice_rows()
-    tabs = [
-        ("overview", "Overview"),
-        ("subscriptions", "Subscriptions"),
-        ("invoices", "Invoices"),
-        ("wallets", "Wallets"),
-    ]
+    tabs = [("overview", "Overview"), ("subscriptions", "Subscriptions"), ("invoices", "Invoices"),
+            ("wallets", "Wallets")]  # fmt: skip
     return {
         "title": "Acme Corporation", "frame": frame("customers", CLOCK), "tab": tab,
         "tab_template": f"customers/tabs/{tab}.html", "parts": {"usage": "customers/usage_list.html"},

@@ -182,8 +182,6 @@ async def tab_page(
         **content,
     }  # fmt: skip
     return await view.page("customers/page.html", "customers", full, **answer)
-    from billwright.ui.views.wallets import overview_wallet  # it shows its tab with this module
-
 
 
 USAGE_PART = {"usage": "customers/usage_list.html"}
@@ -191,6 +189,8 @@ USAGE_PART = {"usage": "customers/usage_list.html"}
 
 async def overview(view: View) -> Response:
     """``GET /{slug}/customer/{id}[/overview]``."""
+    from billwright.ui.views.wallets import overview_wallet  # it shows its tab with this module
+
     customer = (await view.ask("CustomerOverview", id=view.path("customer")))["customer"]
     now = present(view, await load_frame(view))
     usage = [
