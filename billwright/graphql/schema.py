@@ -20,6 +20,7 @@ from billwright.graphql.mutations.coupons import CouponMutations
 from billwright.graphql.mutations.credit_notes import CreditNoteMutations
 from billwright.graphql.mutations.customers import CustomerMutations
 from billwright.graphql.mutations.developers import DeveloperMutations
+from billwright.graphql.mutations.exports import ExportMutations
 from billwright.graphql.mutations.invoice_changes import InvoiceChangeMutations
 from billwright.graphql.mutations.invoices import InvoiceMutations
 from billwright.graphql.mutations.members import MemberMutations
@@ -41,6 +42,7 @@ from billwright.graphql.queries.customers import CustomerQueries
 from billwright.graphql.queries.developers import DeveloperQueries
 from billwright.graphql.queries.explanations import ExplanationQueries
 from billwright.graphql.queries.invoices import InvoiceQueries
+from billwright.graphql.queries.exports import ExportQueries
 from billwright.graphql.queries.members import MemberQueries
 from billwright.graphql.queries.payments import PaymentQueries
 from billwright.graphql.queries.price_trials import PriceTrialQueries
@@ -64,6 +66,7 @@ Query = merge_types(
         ExplanationQueries,
         InvoiceQueries,
         MemberQueries,
+        ExportQueries,
         PaymentQueries,
         PriceTrialQueries,
         SearchQueries,
@@ -87,6 +90,7 @@ Mutation = merge_types(
         InvoiceChangeMutations,
         InvoiceMutations,
         MemberMutations,
+        ExportMutations,
         OneOffInvoiceMutations,
         OrganizationMutations,
         PaymentMutations,

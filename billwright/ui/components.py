@@ -111,6 +111,13 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "kept": Status("Kept", "mail"),
         "failed": Status("Failed", "triangle-alert", "negative"),
     },
+    "export": {
+        "pending": Status("Waiting", "clock"),
+        "processing": Status("Being made", "loader-circle", "info"),
+        "completed": Status("Ready", "circle-check", "positive"),
+        "expired": Status("Deleted", "circle-minus"),
+        "failed": Status("Failed", "triangle-alert", "negative"),
+    },
     "audit": {
         "open": Status("Open", "triangle-alert", "negative"),
         "resolved": Status("Resolved", "circle-check", "positive"),

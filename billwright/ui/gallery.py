@@ -24,6 +24,7 @@ from billwright.ui import components
 from billwright.ui import gallery_objects as objects
 from billwright.ui import gallery_samples as samples
 from billwright.ui.gallery_access import ACCESS_PAGES
+from billwright.ui.gallery_documents import DOCUMENT_PAGES
 from billwright.ui.gallery_wallets import WALLET_PAGES
 from billwright.ui.rendering import CONTENT_SECURITY_POLICY, STATIC, render
 
@@ -124,6 +125,7 @@ PAGES: dict[str, tuple[str, str, Callable[[str], Context]]] = {
     ),
     "/acme/error/500": ("Error 500", "errors/500.html", lambda url: error(500, "internal_error")),
     **ACCESS_PAGES,
+    **DOCUMENT_PAGES,
     **WALLET_PAGES,
 }  # fmt: skip
 """Address -> (label, template, context of an address)."""

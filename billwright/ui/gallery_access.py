@@ -8,8 +8,10 @@ from typing import Any
 
 from billwright.billing.access.permissions import API_RESOURCES, all_api_permissions
 from billwright.ui import formatting
+from billwright.ui.filters import read_filters
 from billwright.ui.gallery_samples import API, BASE, DEVELOPER_TABS, calls, frame, page, revenue, uid
 from billwright.ui.views.metric_forms import EXAMPLES
+from billwright.ui.views.payments import FILTERS as PAYMENT_FILTERS
 from billwright.ui.views.public import ROLES
 
 Data = dict[str, Any]
@@ -200,7 +202,8 @@ def emails(url: str) -> Data:
 
 def payments(url: str) -> Data:
     return {
-        "title": "Payments", "frame": frame("payments"), "search": "", "page": page(1, url),
+        "title": "Payments", "frame": frame("payments"), "search": "", "filters": read_filters(url, PAYMENT_FILTERS).bar,
+        "filtered": False, "page": page(1, url),
         "payments": [{"id": uid(1), "status": "succeeded", "invoices": [{"number": "ACM-001-003", "href": "#"}],
                       "customer": {"name": "Acme Corporation", "href": "#"}, "reference": "Bank transfer 42",
                       "amount_cents": 12_000, "currency": "USD", "at": AT}],

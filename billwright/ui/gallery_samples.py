@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from billwright.ui import components, formatting
+from billwright.ui.filters import read_filters
+from billwright.ui.views.invoices import FILTERS as INVOICE_FILTERS
 
 Data = dict[str, Any]
 
@@ -177,20 +179,13 @@ def invoice_list(url: str, *, empty: bool = False) -> Data:
         "title": "Invoices", "frame": frame("invoices", CLOCK), "can": {"export": True, "collect": True}, "search": "",
         "quick": [{"label": label, "href": f"{BASE}/invoices?view={label.lower()}", "current": label == "All",
                    "count": count} for label, count in quick],
-        "filters": [
-            {"key": "status", "label": "Status", "type": "text",
-             "options": [{"value": s, "label": components.status_of("invoice", s).word}
-                         for s in ("draft", "finalized", "voided", "failed", "pending")]},
-            {"key": "payment_status", "label": "Payment", "type": "text",
-             "options": [{"value": s, "label": components.status_of("payment", s).word}
-                         for s in ("pending", "succeeded", "failed")]},
-            {"key": "currency", "label": "Currency", "type": "text", "options": [{"value": "EUR", "label": "EUR"}]},
-            {"key": "issued_from", "label": "Issued from", "type": "date", "options": None},
-            {"key": "customer", "label": "Customer", "type": "text", "options": None},
-        ],
-        "active_filters": [] if empty else [{"key": "type", "label": "Type", "value": "subscription", "shown": "Subscription"}],
+        "filters": read_filters("/acme/invoices" if empty else f"{BASE}/invoices?type=subscription", INVOICE_FILTERS).bar,
+        "filtered": False,
         "page": page(1_204_318, url), "invoices": [] if empty else invoice_rows(),
-        "export": {"count": 1_204_318, "email": "jana@northwind.example"},
+        "export": {"what": "invoices", "count": 1_204_318, "email": "jana@northwind.example",
+                   "action": f"{BASE}/invoices/export",
+                   "choices": [{"value": "invoices", "label": "Simple", "hint": "one row per invoice"},
+                               {"value": "invoice_fees", "label": "Advanced", "hint": "one row per fee"}]},
         "api": calls("GET", "/invoices?per_page=20", "query Invoices {\n  invoices(limit: 20) {\n    collection "
                      "{ id number status totalAmountCents currency }\n  }\n}"),
     }  # fmt: skip

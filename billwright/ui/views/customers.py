@@ -12,7 +12,7 @@ from starlette.responses import Response
 from billwright.billing.kernel.clock import iso_ms, system_now
 from billwright.billing.kernel.money import CURRENCIES
 from billwright.ui.views.invoices import shown_row
-from billwright.ui.views.support import Refused, View
+from billwright.ui.views.support import Refused, View, load_frame
 from billwright.ui.views.usage import INTERVALS, shown_usage
 from billwright.ui.views.words import field_errors, in_words
 
@@ -48,13 +48,6 @@ def present(view: View, frame: Mapping[str, Any]) -> str:
     """The organization's now: the sandbox clock, else system time."""
     clock = frame["organization"]["clock"]
     return clock["now"] if clock else (iso_ms(system_now()) or "")
-
-
-async def load_frame(view: View) -> Mapping[str, Any]:
-    """The frame's data, asked for once."""
-    if not view.frame_data:
-        view.frame_data = await view.ask("Frame")
-    return view.frame_data
 
 
 def shown_name(customer: Mapping[str, Any]) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
+from billwright.billing.kernel.money import exponent
 from billwright.ui import formatting
 from billwright.ui.components import status_of
-from billwright.ui.views.support import Refused, View
+from billwright.ui.filters import YES_OR_NO, Filter, Filters, read_filters
+from billwright.ui.views.exports import INVOICES, export_dialog, start_export
+from billwright.ui.views.support import Refused, View, here, load_frame
 from billwright.ui.views.words import toast_words
 
 TYPES: Mapping[str, str] = {
@@ -32,6 +35,27 @@ QUICK: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 """Quick filters (spec 07 §7.5, trap 23) by the value of ``view`` in the address."""
 STATUSES = ("draft", "finalized", "voided", "failed", "pending")
 PAYMENTS = ("pending", "succeeded", "failed")
+
+
+def _words_of(kind: str, values: Sequence[str]) -> list[tuple[str, str]]:
+    return [(value, status_of(kind, value).word) for value in values]
+
+
+FILTERS = (
+    Filter("status", "Status", "choices", _words_of("invoice", STATUSES), quick=True),
+    Filter("payment_status", "Payment", "choices", _words_of("payment", PAYMENTS), quick=True),
+    Filter("type", "Type", "choices", tuple(TYPES.items()), quick=True),
+    Filter("issued", "Issued", "dates", quick=True),
+    Filter("amount", "Amount", "amount", hint="Of the total, such as 1200.50. The same twice finds exactly that."),
+    Filter("currency", "Currency", "text", upper=True, hint="Such as EUR."),
+    Filter("customer", "Customer", "text", hint="The customer's external id."),
+    Filter("overdue", "Overdue", "choice", YES_OR_NO),
+    Filter("disputed", "Dispute lost", "choice", YES_OR_NO),
+    Filter("partially_paid", "Partly paid", "choice", YES_OR_NO),
+)
+"""Filters of the list (spec 07 §7.5); they combine with the quick filter by AND."""
+_NEVER = {"issuingDateFrom": "9999-12-31"}
+"""Finds nothing: what a quick filter and a filter that contradict each other ask for."""
 
 
 def invoice_href(view: View, invoice: Mapping[str, Any]) -> str:
@@ -67,84 +91,90 @@ async def invoice_list(view: View) -> Response:
     return await _list(view)
 
 
-async def _list(view: View, toast: tuple[str, str] | None = None) -> Response:
-    chosen = view.query("view") if view.query("view") in QUICK else "all"
-    statuses = [value for value in view.query_all("status") if value in STATUSES]
-    payments = [value for value in view.query_all("payment_status") if value in PAYMENTS]
-    types = [value for value in view.query_all("type") if value in TYPES]
-    since, until = _day(view.query("issued_from")), _day(view.query("issued_to"))
-    customer, currency = view.query("customer"), view.query("currency").upper()
+async def list_variables(view: View) -> tuple[Filters, dict[str, Any]]:
+    """The filters of the address, and what they ask ``invoices`` for, search term and quick filter included."""
+    found = read_filters(view.url, FILTERS)
+    currency = found.one("currency")
+    lowest, highest = found.span("amount")
+    places = exponent(currency or (await load_frame(view))["organization"]["defaultCurrency"])
+    since, until = found.span("issued")
     variables: dict[str, Any] = {
-        "status": statuses or None,
-        "paymentStatus": payments or None,
-        "invoiceType": types or None,
-        "currency": currency or None,
+        "status": found.many("status"),
+        "paymentStatus": found.many("payment_status"),
+        "invoiceType": found.many("type"),
+        "currency": currency,
+        "amountFrom": _cents(lowest, places, ROUND_CEILING),
+        "amountTo": _cents(highest, places, ROUND_FLOOR),
         "issuingDateFrom": since,
         "issuingDateTo": until,
-        "customerExternalId": customer or None,
+        "customerExternalId": found.one("customer"),
+        "paymentOverdue": found.flag("overdue"),
+        "paymentDisputeLost": found.flag("disputed"),
+        "partiallyPaid": found.flag("partially_paid"),
         "searchTerm": view.search or None,
-        **QUICK[chosen][1],
     }
+    return found, {**variables, **_narrowed(variables, QUICK[_quick(view)][1])}
+
+
+def _quick(view: View) -> str:
+    return view.query("view") if view.query("view") in QUICK else "all"
+
+
+def _narrowed(variables: Mapping[str, Any], quick: Mapping[str, Any]) -> dict[str, Any]:
+    """A quick filter beside the filters: values that both allow."""
+    found: dict[str, Any] = {}
+    for name, wanted in quick.items():
+        chosen = variables[name]
+        if chosen is None:
+            found[name] = wanted
+        elif isinstance(wanted, list):
+            found[name] = [value for value in wanted if value in chosen]
+            if not found[name]:
+                return dict(_NEVER)
+        elif chosen != wanted:
+            return dict(_NEVER)
+    return found
+
+
+def _cents(amount: str | None, places: int, rounding: str) -> str | None:
+    """An end of a range of amounts in minor units."""
+    if amount is None:
+        return None
+    return str(int(Decimal(amount).scaleb(places).to_integral_value(rounding=rounding)))
+
+
+async def _list(view: View, toast: tuple[str, str] | None = None) -> Response:
+    filters, variables = await list_variables(view)
     data = await view.ask("InvoiceList", **view.paging(), **variables)
     found = data["invoices"]
-    chips = [
-        *(_chip("status", "Status", value, status_of("invoice", value).word) for value in statuses),
-        *(_chip("payment_status", "Payment", value, status_of("payment", value).word) for value in payments),
-        *(_chip("type", "Type", value, TYPES[value]) for value in types),
-        *([_chip("currency", "Currency", view.query("currency"), currency)] if currency else []),
-        *([_chip("issued_from", "Issued from", since, formatting.plain_date(since))] if since else []),
-        *([_chip("issued_to", "Issued until", until, formatting.plain_date(until))] if until else []),
-        *([_chip("customer", "Customer", customer, customer)] if customer else []),
-    ]
     content = {
         "title": "Invoices",
         "url": view.url,
-        "can": {"export": False, "collect": False},
+        "can": {"export": view.may("invoices:export"), "collect": False},
         "search": view.query("search"),
         "quick": [
             {
                 "label": label,
                 "href": formatting.url_with(view.url, view=None if key == "all" else key, page=None),
-                "current": key == chosen,
+                "current": key == _quick(view),
                 "count": data["invoiceCounts"].get(key),
             }
             for key, (label, _) in QUICK.items()
         ],
-        "filters": _filters(),
-        "active_filters": chips,
+        "filters": filters.bar,
+        "filtered": bool(filters) or bool(view.search) or _quick(view) != "all",
         "page": view.pager(found["metadata"]),
         "invoices": [_row(view, item) for item in found["collection"]],
-        "export": None,
+        "export": await export_dialog(view, INVOICES, found["metadata"]["totalCount"]),
         "api": view.api("InvoiceList", "GET", "/invoices?per_page=20"),
     }
     return await view.page("invoices/list.html", "invoices", content, toast=toast)
 
 
-def _filters() -> list[dict[str, Any]]:
-    def options(kind: str, values: tuple[str, ...]) -> list[dict[str, str]]:
-        return [{"value": value, "label": status_of(kind, value).word} for value in values]
-
-    return [
-        {"key": "status", "label": "Status", "type": "text", "options": options("invoice", STATUSES)},
-        {"key": "payment_status", "label": "Payment", "type": "text", "options": options("payment", PAYMENTS)},
-        {"key": "type", "label": "Type", "type": "text",
-         "options": [{"value": value, "label": label} for value, label in TYPES.items()]},
-        {"key": "currency", "label": "Currency", "type": "text", "options": None},
-        {"key": "issued_from", "label": "Issued from", "type": "date", "options": None},
-        {"key": "issued_to", "label": "Issued until", "type": "date", "options": None},
-        {"key": "customer", "label": "Customer id", "type": "text", "options": None},
-    ]  # fmt: skip
-
-
-def _chip(key: str, label: str, value: str, shown: str) -> dict[str, str]:
-    return {"key": key, "label": label, "value": value, "shown": shown}
-
-
-def _day(text: str) -> str | None:
-    try:
-        return date.fromisoformat(text).isoformat() if text else None
-    except ValueError:
-        return None
+async def export(view: View) -> Response:
+    """``POST /{slug}/invoices/export?<the list's address>``."""
+    _, variables = await list_variables(view)
+    return await start_export(view, INVOICES, variables)
 
 
 def _row(view: View, item: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,12 +209,7 @@ async def download(view: View) -> Response:
     address = outcome.data["downloadInvoice"]["fileUrl"]
     if not address:
         raise Refused(500, "document_not_ready")
-    return RedirectResponse(_here(view, address), status_code=303)
-
-
-def _here(view: View, address: str) -> str:
-    """The file's path where API and pages share an address, so that the browser stays on this server."""
-    return address.removeprefix(view.settings.api_url) if view.settings.api_url == view.settings.app_url else address
+    return RedirectResponse(here(view, address), status_code=303)
 
 
 async def old_address(view: View) -> Response:

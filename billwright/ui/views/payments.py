@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from billwright.billing.kernel.money import exponent, from_minor_units, parse_decimal
 from billwright.ui import formatting
+from billwright.ui.filters import Filter, read_filters
 from billwright.ui.views.customers import customer_href, load_frame, present, shown_name
 from billwright.ui.views.support import View
 from billwright.ui.views.when import local_instant
@@ -19,6 +20,7 @@ from billwright.ui.views.words import field_errors, in_words
 
 Data = Mapping[str, Any]
 FORM = "invoices/payment_form.html"
+FILTERS = (Filter("customer", "Customer", "text", quick=True, hint="The customer's external id."),)
 FIELDS: Mapping[str, str] = {
     "amountCents": "amount",
     "reference": "reference",
@@ -71,12 +73,20 @@ def may_record(view: View, invoice: Data) -> bool:
 
 async def payment_list(view: View) -> Response:
     """``GET /{slug}/payments``: newest first."""
-    data = await view.ask("PaymentList", **view.paging(), searchTerm=view.search or None)
+    filters = read_filters(view.url, FILTERS)
+    data = await view.ask(
+        "PaymentList",
+        **view.paging(),
+        searchTerm=view.search or None,
+        externalCustomerId=filters.one("customer"),
+    )
     found = data["payments"]
     content = {
         "title": "Payments",
         "url": view.url,
         "search": view.query("search"),
+        "filters": filters.bar,
+        "filtered": bool(filters) or bool(view.search),
         "page": view.pager(found["metadata"]),
         "payments": [_row(view, payment) for payment in found["collection"]],
         "api": view.api("PaymentList", "GET", "/payments?per_page=20"),

@@ -329,6 +329,18 @@ def outside(request: Request, status: int, heading: str, text: str) -> Response:
     """A plain page outside of any organization."""
     content = {"title": heading, "heading": heading, "text": text, "status": status}
     return guarded(render(request, "errors/outside.html", content, status_code=status))
+async def load_frame(view: View) -> Mapping[str, Any]:
+    """The frame's data, asked for once."""
+    if not view.frame_data:
+        view.frame_data = await view.ask("Frame")
+    return view.frame_data
+
+
+def here(view: View, address: str) -> str:
+    """The path of a file's address where API and pages share one, so that the browser stays on this server."""
+    return address.removeprefix(view.settings.api_url) if view.settings.api_url == view.settings.app_url else address
+
+
 
 
 def guarded(response: Response) -> Response:
