@@ -146,7 +146,7 @@ async def accept_by_password(
     await count_login(attempts, ip, email)
     found = await find_invite(session, token, lock=True)
     if EMAIL_PASSWORD not in found.organization.authentication_methods:
-        raise ValidationFailed({"email_password": "login_method_not_authorized"})
+        raise ValidationFailed({"email_password": ["login_method_not_authorized"]})
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("user:" + email, 0))))
     user = await find_user(session, email)
     if user is None:

@@ -109,9 +109,9 @@ async def reset_password(session: Session, token: str | None, new_password: str 
     ``NotFound("password_reset")``.
     """
     if not new_password:
-        raise ValidationFailed({"new_password": "missing_password"})
+        raise ValidationFailed({"new_password": ["missing_password"]})
     if not token:
-        raise ValidationFailed({"token": "missing_token"})
+        raise ValidationFailed({"token": ["missing_token"]})
     found = await _find(session, token, lock=True)
     if found is None:
         raise NotFound("password_reset")

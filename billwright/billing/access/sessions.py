@@ -75,7 +75,7 @@ async def login(session: Session, email: str, password: str, *, ip: str, attempt
     if user is None or not correct or not choices:
         raise ValidationFailed(base="incorrect_login_or_password")
     if not any(EMAIL_PASSWORD in organization.authentication_methods for organization, _ in choices):
-        raise ValidationFailed({"email_password": "login_method_not_authorized"})
+        raise ValidationFailed({"email_password": ["login_method_not_authorized"]})
     if user.password_hash is not None and needs_rehash(user.password_hash):
         user.password_hash = await hash_password(password)
     await login_succeeded(attempts, ip, email)
