@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from billwright.ui.gallery_access import AT, Errors
-from billwright.ui.gallery_samples import BASE, CLOCK, calls, customer_page, frame, page, uid
+from billwright.ui.gallery_customers import customer_page
+from billwright.ui.gallery_samples import BASE, CLOCK, calls, frame, page, uid
 from billwright.ui.views.wallet_forms import NAMES
 from billwright.ui.views.wallet_rules import rule_values
 
@@ -54,12 +55,12 @@ def wallet_page(url: str, *, ended: bool = False) -> Data:
         "rule": [] if ended else [{"label": "When", "value": "When the ongoing balance is at 500 credits or below"},
                                   {"label": "Does", "value": "Buys 2,000 credits and grants 100 credits"}],
         "facts": [{"label": "Worth", "value": "1 credit = $0.50"}, {"label": "Pays", "value": "Usage"}, {"label": "Priority", "value": "50 of 50"}],
-        "quick": [{"label": label, "href": "#", "current": not at, "count": None} for at, label in enumerate(("All", "Bought", "Granted", "Used", "Voided"))],
+        "quick": [{"label": label, "href": "#", "current": not at, "count": None} for at, label in enumerate(("All", "Purchased", "Granted", "Used", "Voided"))],
         "filters": [{"key": "status", "label": "Status", "type": "text", "options": [{"value": "pending", "label": "Pending"}]}],
         "active_filters": [], "filtered": False, "page": page(5, url),
         "lines": [] if ended else [
-            line("Bought", "+2,000", 100_000, "pending", source="Threshold rule", hidden_invoice=True), line("Used", "−5,462.4", -273_120, source=None, invoice=invoice),
-            line("Voided", "−14.28444", -714), line("Granted", "+100", 5_000, name="Welcome"), line("Bought", "+40", 2_000, "failed", invoice=invoice)],
+            line("Purchased", "+2,000", 100_000, "pending", source="Threshold rule", hidden_invoice=True), line("Used", "−5,462.4", -273_120, source=None, invoice=invoice),
+            line("Voided", "−14.28444", -714), line("Granted", "+100", 5_000, name="Welcome"), line("Purchased", "+40", 2_000, "failed", invoice=invoice)],
         "can": dict.fromkeys(("top_up", "void", "edit", "terminate"), not ended),
         "losses": ["8,589.36 credits worth $4,294.68 are lost. Nothing is paid back.", "1 purchase is not paid yet, $1,000.00: paid later, the wallet still pays no invoice."],
         "api": calls("GET", "/wallets/1/wallet_transactions", QUERY),
@@ -82,7 +83,7 @@ def form(*, is_new: bool = True) -> Data:
         "rate": None if is_new else "1 credit = $0.50", "zone": ZONE, "values": values, "currencies": [{"value": "USD", "label": "USD"}],
         "intervals": [{"value": "monthly", "label": "Every month"}], "fee_types": [{"value": "charge", "label": "Usage", "on": True}],
         "metrics": [{"id": uid(6), "name": "Search requests", "code": "search_requests", "on": False}],
-        "errors": Errors(), "error": None,
+        "errors": Errors(), "error": None, "prices": PRICES,
     }  # fmt: skip
 
 

@@ -53,7 +53,7 @@ async def test_a_wallet_from_form_to_end(world: World) -> None:
         assert "40 credits" in said
         assert "Ends Jan 1, 2030, 12:00" in said
         assert "Granted · Welcome By hand +40 +€20.00 Settled" in said
-        assert "Bought · Welcome By hand +20 +€10.00 Pending" in said
+        assert "Purchased · Welcome By hand +20 +€10.00 Pending" in said
         assert re.search(rf'href="{BASE}/invoice/[0-9a-f-]{{36}}"', page), "the invoice of the purchase"
         assert "40 credits worth €20.00 are lost" in said
         assert "1 purchase is not paid yet, €10.00" in said

@@ -172,10 +172,14 @@ async def price(view: View) -> Response:
 
 async def price_of_new(view: View) -> Response:
     """``GET /{slug}/wallet-price``: the same for a wallet that is being made, with its ``rate`` and ``currency``."""
-    rate = parse_decimal(decimal_text(view.query("rate")) or "")
-    currency = view.query("currency").upper()
+    return await _shown(view, prices_of_new({name: view.query(name) for name in ("rate", "currency", *_ORDERS)}))
+
+
+def prices_of_new(values: Mapping[str, str]) -> list[dict[str, str]]:
+    """What the first credits of a wallet are worth; nothing while its rate or currency cannot be."""
+    rate, currency = parse_decimal(decimal_text(values["rate"]) or ""), values["currency"].upper()
     if rate is None or rate <= 0 or currency not in CURRENCIES:
-        return await _shown(view, [])
+        return []
     item = {
         "rateAmount": rate,
         "currency": currency,
@@ -183,7 +187,7 @@ async def price_of_new(view: View) -> Response:
         "paidTopUpMinAmountCents": None,
         "paidTopUpMaxAmountCents": None,
     }
-    return await _shown(view, _prices(item, {name: view.query(name) for name in ("paid", "granted")}))
+    return _prices(item, {name: values[name] for name in ("paid", "granted")})
 
 
 async def _shown(view: View, prices: list[dict[str, str]]) -> Response:

@@ -11,6 +11,7 @@ from billwright.billing.kernel.money import CURRENCIES
 from billwright.ui.views.customers import customer_href, load_frame, present, shown_name
 from billwright.ui.views.money import decimal_text, minor_units, written
 from billwright.ui.views.support import View
+from billwright.ui.views.wallet_credits import prices_of_new
 from billwright.ui.views.wallet_rules import RULE_NAMES, read_rule, rule_values
 from billwright.ui.views.wallets import EVERY, FEE_TYPES, MOST, rate_text, wallet_href, wallet_name
 from billwright.ui.views.when import local_instant, local_text
@@ -228,6 +229,7 @@ async def _form(
         "rate": rate_text(item) if item else None,
         "zone": customer["applicableTimezone"],
         "values": values,
+        "prices": [] if item else prices_of_new(values),
         "currencies": [{"value": each, "label": each} for each in sorted(CURRENCIES)],
         "fee_types": [{"value": key, "label": label, "on": key in chosen} for key, label in FEE_TYPES.items()],
         "metrics": [{**each, "on": each["id"] in chosen} for each in metrics],

@@ -18,7 +18,7 @@ from billwright.ui.views.words import toast_words
 Data = Mapping[str, Any]
 MOST = 6
 """Active wallets that a customer may have (spec 05 D1)."""
-KINDS = {"purchased": "Bought", "granted": "Granted", "invoiced": "Used", "voided": "Voided"}
+KINDS = {"purchased": "Purchased", "granted": "Granted", "invoiced": "Used", "voided": "Voided"}
 SOURCES = {"manual": "By hand", "interval": "Interval rule", "threshold": "Threshold rule"}
 STATUSES = ("pending", "settled", "failed")
 FEE_TYPES = {"charge": "Usage", "subscription": "Subscription fees", "commitment": "Commitments"}
@@ -238,7 +238,7 @@ def _facts(item: Data) -> list[dict[str, str]]:
         return formatting.money_with_currency(cents, item["currency"])
 
     scope = item["appliesTo"]
-    pays = [FEE_TYPES.get(each, each) for each in scope["feeTypes"]]
+    pays: list[str] = [FEE_TYPES[each] for each in scope["feeTypes"]]
     pays += [metric["name"] for metric in scope["billableMetrics"]]
     least, most = item["paidTopUpMinAmountCents"], item["paidTopUpMaxAmountCents"]
     facts = [
