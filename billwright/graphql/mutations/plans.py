@@ -8,6 +8,7 @@ import strawberry
 
 from billwright.billing.access.context import Context
 from billwright.billing.catalog.plan_deletion import delete_plan
+from billwright.billing.catalog.plan_templates import create_from_template
 from billwright.billing.catalog.plans import create_plan, update_plan
 from billwright.billing.catalog.queries import codes_by_id
 from billwright.billing.catalog.schemas import PlanInput
@@ -34,7 +35,8 @@ class ChargeFilterInput:
 
 @strawberry.input(description="A price of usage.")
 class ChargeInput:
-    billable_metric_id: strawberry.ID = m("Metric that it bills.")
+    billable_metric_id: strawberry.ID | None = i("Metric that it bills; an existing charge keeps its own.")
+    billable_metric_code: str | None = i("In a plan from a template: code of one of the template's metrics.")
     charge_model: str = m("Charge model: standard, graduated, package, percentage, volume and others.")
     id: strawberry.ID | None = i("The plan's charge that this one changes; a new one without it.")
     code: str | None = i("Code, unique on the plan.")
@@ -73,6 +75,7 @@ class CreatePlanInput:
     minimum_commitment: CommitmentInput | None = i("What a period costs at least.")
     usage_thresholds: list[UsageThresholdInput] | None = i("Usage at which an invoice is made during the period.")
     metadata: JsonObject | None = i("Keys and values of your own.")
+    template: str | None = i("Code of the template that it begins with; metrics that it needs are made.")
     client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
 
 
@@ -121,8 +124,12 @@ async def _code(ctx: Context, id: str) -> str:
 class PlanMutations:
     @strawberry.mutation(description="Make a plan.", permission_classes=[HasPermission("plans:create")])
     async def create_plan(self, info: Inf, input: New) -> Plan | None:
+        given = sent(input)
+        template = given.pop("template", None)
         async with info.context.writing() as ctx:
-            found: Any = (await create_plan(ctx, PlanInput.parse(sent(input)))).plan
+            inp = PlanInput.parse(given)
+            view = await (create_from_template(ctx, template, inp) if template else create_plan(ctx, inp))
+            found: Any = view.plan
         return found
 
     @strawberry.mutation(

@@ -7,6 +7,7 @@ from typing import Annotated
 import strawberry
 
 from billwright.billing.catalog.expression_trial import evaluate_expression
+from billwright.billing.catalog.plan_templates import plan_templates
 from billwright.billing.catalog.queries import (
     MetricFilters,
     PlanFilters,
@@ -22,7 +23,7 @@ from billwright.graphql import batches
 from billwright.graphql.enums import BillableMetricAggregationTypeEnum
 from billwright.graphql.mutations.inputs import SampleEventInput, sent
 from billwright.graphql.permissions import HasPermission
-from billwright.graphql.types.catalog import BillableMetric, ExpressionResult, Plan
+from billwright.graphql.types.catalog import BillableMetric, ExpressionResult, Plan, PlanTemplate
 from billwright.graphql.types.common import (
     Collection,
     IdArgument,
@@ -47,6 +48,12 @@ class CatalogQueries:
         async with info.context.reading() as ctx:
             statement = plans_statement(ctx, PlanFilters(search=search_term))
             return collection(await paginate(ctx.session, statement, page_request(page, limit)))
+
+    @strawberry.field(
+        description="Plans that a new one can begin with.", permission_classes=[HasPermission("plans:create")]
+    )
+    async def plan_templates(self, info: Inf) -> list[PlanTemplate]:
+        return shown(list(plan_templates().values()))
 
     @strawberry.field(description="One plan.", permission_classes=[HasPermission("plans:view")])
     async def plan(self, info: Inf, id: IdArgument) -> Plan | None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from billwright.billing.catalog import models
+from billwright.billing.catalog import models, plan_templates
 from billwright.billing.catalog.commitments import CommitmentView
 from billwright.billing.catalog.queries import ChargeView, PlanView
 from billwright.billing.metering.custom_aggregation import State
@@ -214,6 +214,21 @@ class Plan:
     @strawberry.field(description="Draft invoices that bill the plan or an override of it.")
     async def draft_invoices_count(self, root: strawberry.Parent[models.Plan], info: Inf) -> int:
         return await info.context.load(batches.draft_invoices_by_plan, root.id, 0)
+
+
+@strawberry.type(description="A plan to begin with, and the metrics that it needs.")
+class PlanTemplate:
+    code: str = f("Code of the template.")
+    name: str = f("Name shown to people.")
+    description: str = f("What it bills.")
+
+    @strawberry.field(description="Metrics that are made with the plan, by their REST attributes.")
+    def metrics(self, root: strawberry.Parent[plan_templates.PlanTemplate]) -> JsonObject:
+        return JsonObject(list(root.metrics))
+
+    @strawberry.field(description="The plan by its REST attributes; its charges name metrics by code.")
+    def plan(self, root: strawberry.Parent[plan_templates.PlanTemplate]) -> JsonObject:
+        return JsonObject(root.plan)
 
 
 @strawberry.type(description="State of a custom aggregation.")

@@ -170,6 +170,23 @@
   on("htmx:afterSettle", showAll);
   showAll();
 
+  // --- Enter in a field that has a button of its own -------------------------------------------------------------------
+  on("keydown", (event) => {
+    const field = event.key === "Enter" && event.target.closest?.("[data-enter]");
+    if (!field) return;
+    event.preventDefault();
+    $(`button[name="do"][value="${field.dataset.enter}"]`, field.form)?.click();
+  });
+
+  // --- "All values" stands alone among the values of a filter ----------------------------------------------------------
+  on("change", (event) => {
+    const box = event.target;
+    if (!box.matches?.(".pick input") || !box.checked) return;
+    $$("input", box.closest(".picks")).forEach((other) => {
+      if (other !== box && (box.matches("[data-alone]") || other.matches("[data-alone]"))) other.checked = false;
+    });
+  });
+
   // --- Filling a field with an example -------------------------------------------------------------------------------
   on("click", (event) => {
     const button = event.target.closest?.("[data-fill]");

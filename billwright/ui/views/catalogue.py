@@ -7,12 +7,15 @@ from typing import Any
 
 from starlette.responses import Response
 
+from billwright.billing.pricing.vocabulary import ALL_FILTER_VALUES
 from billwright.ui import formatting
+from billwright.ui.views.customers import shown_name
 from billwright.ui.views.prices import shown_price
 from billwright.ui.views.support import View
 from billwright.ui.views.thresholds import shown_thresholds
 from billwright.ui.views.usage import INTERVALS, MODELS
 
+_STATUSES = ["active", "pending", "terminated", "canceled"]
 AGGREGATIONS: Mapping[str, str] = {
     "count_agg": "Count",
     "unique_count_agg": "Unique count",
@@ -22,16 +25,31 @@ AGGREGATIONS: Mapping[str, str] = {
     "weighted_sum_agg": "Weighted sum",
     "custom_agg": "Custom",
 }
-_NO_CHANGES = {"create": False, "edit": False, "delete": False}
+
+
+def _changes(view: View, resource: str) -> dict[str, bool]:
+    """What the member may do with plans or billable metrics."""
+    return {
+        "create": view.may(f"{resource}:create"),
+        "edit": view.may(f"{resource}:update"),
+        "delete": view.may(f"{resource}:delete"),
+    }
 
 
 async def plan_list(view: View) -> Response:
     """``GET /{slug}/plans``."""
     found = (await view.ask("PlanList", **view.paging(), searchTerm=view.search or None))["plans"]
+    can = _changes(view, "plans")
+    templates = (await view.ask("PlanTemplates"))["planTemplates"] if can["create"] and not view.is_htmx else []
     content = {
         "title": "Plans",
         "url": view.url,
-        "can": _NO_CHANGES,
+        "can": can,
+        "templates": [
+            {"href": f"{view.base}/create/plan?template={item['code']}", "name": item["name"],
+             "description": item["description"]}
+            for item in templates
+        ],
         "search": view.query("search"),
         "page": view.pager(found["metadata"]),
         "plans": [
@@ -45,6 +63,7 @@ async def plan_list(view: View) -> Response:
                 "interval": INTERVALS[item["interval"]],
                 "subscriptions": item["activeSubscriptionsCount"],
                 "charges": item["chargesCount"],
+                "deleting": item["pendingDeletion"],
                 "created_at": item["createdAt"],
             }
             for item in found["collection"]
@@ -61,16 +80,54 @@ async def plan_list(view: View) -> Response:
 async def plan_page(view: View) -> Response:
     """``GET /{slug}/plan/{id}``: the settings, and every price."""
     plan = (await view.ask("PlanPage", id=view.path("plan")))["plan"]
-    currency, fee = plan["amountCurrency"], int(plan["amountCents"])
+    return await view.page("catalogue/plan.html", "plans", {**_plan(view, plan, "overview"), "tab": "overview"})
+
+
+async def plan_subscriptions(view: View) -> Response:
+    """``GET /{slug}/plan/{id}/subscriptions``: who is on the plan, with its prices or their own."""
+    plan = (await view.ask("PlanPage", id=view.path("plan")))["plan"]
+    found: dict[str, Any] = {"collection": [], "metadata": None}
+    if view.may("subscriptions:view"):
+        found = (await view.ask("PlanSubscriptions", **view.paging(), code=plan["code"], status=_STATUSES))[
+            "subscriptions"
+        ]
     content = {
+        **_plan(view, plan, "subscriptions"),
+        "tab": "subscriptions",
+        "subscriptions": [
+            {
+                "id": item["id"],
+                "href": f"{view.base}/subscription/{item['id']}",
+                "customer": shown_name(item["customer"]),
+                "customer_href": f"{view.base}/customer/{item['customer']['id']}",
+                "name": item["name"] or item["externalId"],
+                "status": item["status"],
+                "overridden": item["plan"]["isOverridden"],
+                "start": item["startedAt"] or item["subscriptionAt"],
+                "end": item["terminatedAt"] or item["endingAt"],
+            }
+            for item in found["collection"]
+        ],
+        "page": view.pager(found["metadata"]) if found["metadata"] else None,
+    }
+    return await view.page("catalogue/plan.html", "plans", content)
+
+
+def _plan(view: View, plan: Mapping[str, Any], tab: str) -> dict[str, Any]:
+    currency, fee = plan["amountCurrency"], int(plan["amountCents"])
+    base = f"{view.base}/plan/{plan['id']}"
+    own = not plan["isOverridden"] and not plan["pendingDeletion"]
+    return {
         "title": plan["name"],
         "url": view.url,
         "plan": {
             "id": plan["id"],
+            "href": base,
             "name": plan["name"],
             "code": plan["code"],
             "description": plan["description"],
             "overridden": plan["isOverridden"],
+            "deleting": plan["pendingDeletion"],
             "currency": currency,
             "facts": _facts(plan),
         },
@@ -86,10 +143,37 @@ async def plan_page(view: View) -> Response:
         ],
         "charges": [_charge(view, charge, currency) for charge in plan["charges"]],
         "thresholds": shown_thresholds(plan["applicableUsageThresholds"], currency),
-        "subscriptions_href": formatting.url_with(f"{view.base}/subscriptions", plan=plan["code"]),
+        "commitment": _commitment(plan, currency),
+        "tabs": [
+            {"label": "Overview", "href": base, "current": tab == "overview"},
+            {
+                "label": "Subscriptions",
+                "href": f"{base}/subscriptions",
+                "current": tab == "subscriptions",
+                "count": plan["activeSubscriptionsCount"],
+            },
+        ],
+        "can": {
+            "create": view.may("plans:create"),
+            "edit": own and view.may("plans:update"),
+            "delete": own and view.may("plans:delete"),
+        },
+        "affected": {"subscriptions": plan["activeSubscriptionsCount"], "drafts": plan["draftInvoicesCount"]},
         "api": view.api("PlanPage", "GET", f"/plans/{plan['code']}"),
     }
-    return await view.page("catalogue/plan.html", "plans", content)
+
+
+def _commitment(plan: Mapping[str, Any], currency: str) -> list[dict[str, str]]:
+    found = plan["minimumCommitment"]
+    if not found:
+        return []
+    taxes = ", ".join(f"{tax['name']} {formatting.rate(tax['rate'])}" for tax in found["taxes"])
+    facts = [
+        ("At least", f"{formatting.money_with_currency(found['amountCents'], currency)} per interval"),
+        ("Name on invoices", found["invoiceDisplayName"] or "Minimum commitment"),
+        ("Taxes", taxes or "Of the plan"),
+    ]
+    return [{"label": label, "value": value} for label, value in facts]
 
 
 def _facts(plan: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -116,10 +200,13 @@ def _charge(view: View, charge: Mapping[str, Any], currency: str) -> dict[str, A
         notes.append("without an invoice")
     if int(charge["minAmountCents"]):
         notes.append(f"at least {formatting.money_with_currency(charge['minAmountCents'], currency)}")
+    if charge["taxes"]:
+        notes.append(", ".join(f"{tax['name']} {formatting.rate(tax['rate'])}" for tax in charge["taxes"]))
     prices = [{"name": None, "rows": shown_price(charge["chargeModel"], charge["properties"], currency)}]
     for part in charge["filters"]:
         words = part["invoiceDisplayName"] or ", ".join(
-            f"{key}: {' or '.join(values)}" for key, values in part["values"].items()
+            f"{key}: {'all values' if values == [ALL_FILTER_VALUES] else ' or '.join(values)}"
+            for key, values in part["values"].items()
         )
         prices.append({"name": words, "rows": shown_price(charge["chargeModel"], part["properties"], currency)})
     return {
@@ -132,21 +219,13 @@ def _charge(view: View, charge: Mapping[str, Any], currency: str) -> dict[str, A
     }
 
 
-def _metric_changes(view: View) -> dict[str, bool]:
-    return {
-        "create": view.may("billable_metrics:create"),
-        "edit": view.may("billable_metrics:update"),
-        "delete": view.may("billable_metrics:delete"),
-    }
-
-
 async def metric_list(view: View) -> Response:
     """``GET /{slug}/billable-metrics``."""
     found = (await view.ask("MetricList", **view.paging(), searchTerm=view.search or None))["billableMetrics"]
     content = {
         "title": "Billable metrics",
         "url": view.url,
-        "can": _metric_changes(view),
+        "can": _changes(view, "billable_metrics"),
         "search": view.query("search"),
         "page": view.pager(found["metadata"]),
         "metrics": [
@@ -202,7 +281,7 @@ async def metric_page(view: View) -> Response:
             "created_at": metric["createdAt"],
             "facts": [{"label": label, "value": value} for label, value in facts if value],
         },
-        "can": _metric_changes(view),
+        "can": _changes(view, "billable_metrics"),
         "plans": metric["plansCount"],
         "sample": formatting.curl("POST", f"{view.settings.api_url}/api/v1/events", {"event": event}),
         "api": view.api("MetricPage", "GET", f"/billable_metrics/{metric['code']}"),
