@@ -42,11 +42,13 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a mutation answered: its data, or why not. ``fields`` maps REST-like field names to codes."""
+    """What a mutation answered: its data, or why not. ``fields`` maps REST-like field names to codes, ``places`` the
+    paths of mistakes inside lists (``charges.1.properties.rate``)."""
 
     data: Any = None
     code: str | None = None
     fields: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
+    places: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
 
     @property
     def ok(self) -> bool:
@@ -147,7 +149,9 @@ class View:
         for error in answer.errors:
             extensions = error.get("extensions", {})
             if extensions.get("status") in (405, 422):
-                return Outcome(code=extensions.get("code"), fields=extensions.get("details") or {})
+                fields = extensions.get("details") or {}
+                places = extensions.get("places") or {_snake(name): codes for name, codes in fields.items()}
+                return Outcome(code=extensions.get("code"), fields=fields, places=places)
         _raise_refusal(answer)
         return Outcome(answer.data)
 
