@@ -38,8 +38,12 @@ ROWS = {
     "key": "api_keys",
     "member": "memberships",
     "invite": "invites",
+    "rule": "wallet_rules",
+    "metadata": "customer_metadata",
 }
 """Kind -> table."""
+_WITHOUT_ORGANIZATION = {"charge_filters": ("charge_id", "charges"), "customer_metadata": ("customer_id", "customers")}
+"""Table -> the column and table that it belongs to its organization by."""
 
 
 @dataclass
@@ -126,7 +130,8 @@ async def _sales(rest: Rest, home: Home) -> None:
     subscription = home.codes["subscription"] = f"{home.word}-subscription"
     event = home.codes["event"] = f"{home.word}-event"
     bought = {"external_id": customer, "name": f"{home.word} Ltd", "currency": "EUR",
-              "email": f"{home.word}@buyer.example", "billing_configuration": {"invoice_grace_period": 20}}  # fmt: skip
+              "email": f"{home.word}@buyer.example", "billing_configuration": {"invoice_grace_period": 20},
+              "metadata": [{"key": "k", "value": home.word}]}  # fmt: skip
     await rest.make("/customers", "customer", bought)
     applied = {"external_customer_id": customer, "coupon_code": home.codes["coupon"]}
     await rest.make("/applied_coupons", "applied_coupon", applied)
@@ -137,6 +142,7 @@ async def _sales(rest: Rest, home: Home) -> None:
     await rest.make("/events", "event", used)
     wallet = {"external_customer_id": customer, "rate_amount": "1", "currency": "EUR", "granted_credits": "10",
               "name": f"{home.word} wallet", "code": f"{home.word}-wallet",
+              "recurring_transaction_rules": [{"trigger": "interval", "interval": "yearly", "granted_credits": "1"}],
               "metadata": {home.codes["key"]: "1"}}  # fmt: skip
     home.codes["wallet"] = wallet["code"]
     await rest.make("/wallets", "wallet", wallet)
@@ -157,8 +163,9 @@ async def _find_ids(world: World, home: Home) -> None:
     async with world.runtime.database.reading() as session:
         for kind, table in ROWS.items():
             mine = "organization_id = :org"
-            if table == "charge_filters":
-                mine = "charge_id in (select id from charges where organization_id = :org)"
+            if table in _WITHOUT_ORGANIZATION:
+                column, owner = _WITHOUT_ORGANIZATION[table]
+                mine = f"{column} in (select id from {owner} where {mine})"
             statement = text(f"select id from {table} where {mine} order by created_at desc, id limit 1")
             found = await session.scalar(statement, {"org": home.organization.id})
             assert found is not None, kind
@@ -189,3 +196,29 @@ async def books(world: World, home: Home) -> dict[str, str]:
         own = text("select md5(o::text) from organizations o where id = :org")
         found["organizations"] = await session.scalar(own, {"org": home.organization.id}) or ""
     return found
+
+
+_REFERENCES = """
+    SELECT c.conrelid::regclass::text, a.attname, c.confrelid::regclass::text
+    FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+    WHERE c.contype = 'f' AND cardinality(c.conkey) = 1 AND NOT EXISTS (
+      SELECT FROM unnest(ARRAY[c.conrelid, c.confrelid]) AS t(id) WHERE NOT EXISTS (
+        SELECT FROM pg_attribute o WHERE o.attrelid = t.id AND o.attname = 'organization_id'))
+"""
+
+
+async def crossings(world: World) -> list[str]:
+    """Columns through which a row of one organization points to a row of another: always none."""
+    async with world.runtime.database.reading() as session:
+        references = (await session.execute(text(_REFERENCES))).all()
+        assert len(references) > 50
+        return [
+            f"{table}.{column} -> {target}"
+            for table, column, target in references
+            if await session.scalar(
+                text(
+                    f"select exists (select from {table} r join {target} t on t.id = r.{column}"
+                    " where t.organization_id <> r.organization_id)"
+                )
+            )
+        ]

@@ -214,6 +214,8 @@ member: search
 developers:manage: jobs jobCounts retryJob emails email openAuditFindingsCount
 customers:view: usageExplanation
 plans:view: priceTrials
+plans:create: planTemplates
+invoices:export|credit_notes:export: dataExports dataExport
 subscriptions:create: previewSubscription
 subscriptions:update: previewSubscriptionUpdate previewSubscriptionTermination
 invoices:view: invoiceCounts
@@ -262,6 +264,18 @@ GET /customer/{}: customers:view
 GET POST /create/customer: customers:create
 GET POST /customer/{}/edit: customers:update
 GET POST /customer/{}/assign-plan: subscriptions:create
+GET /customer/{}/overview: customers:view
+GET /customer/{}/subscriptions: subscriptions:view
+GET /customer/{}/invoices: invoices:view
+GET /customer/{}/wallets: customers:view
+GET POST /customer/{}/wallet/create: wallets:create
+GET /wallet-price: wallets:create
+GET /wallet/{}: customers:view
+GET POST /wallet/{}/edit: wallets:update
+GET POST /wallet/{}/top-up: wallets:top_up
+GET POST /wallet/{}/void: wallets:top_up
+GET /wallet/{}/price: wallets:top_up
+POST /wallet/{}/terminate: wallets:terminate
 GET /subscriptions: subscriptions:view
 GET /subscription/{}: subscriptions:view
 GET /subscription/{}/charge/{}/explain: customers:view
@@ -271,6 +285,8 @@ GET /invoices/{}: invoices:view
 GET /invoice/{}: invoices:view
 GET /invoice/{}.pdf: invoices:view
 GET /fee/{}/explain: invoices:view
+POST /invoices/export: invoices:export
+GET /exports: invoices:export|credit_notes:export
 POST /invoice/{}/refresh: invoices:update
 POST /invoice/{}/finalize: invoices:update
 GET POST /invoice/{}/fees/{}: invoices:update
@@ -364,7 +380,7 @@ PAGES = _pages()
 
 def page_needs(method: str, path: str) -> frozenset[str] | None:
     """Any one of these opens the page; ``None`` if nothing is written down for it."""
-    return PAGES.get((method, re.sub(r"\{[^}]*\}", "{}", path).replace("/customer/{}/{}", "/customer/{}")))
+    return PAGES.get((method, re.sub(r"\{[^}]*\}", "{}", path.replace("/{tab}", ""))))
 
 
 def may_open(method: str, path: str, role: str) -> bool:

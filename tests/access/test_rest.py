@@ -14,7 +14,7 @@ from billwright.billing.access.models import ApiKey
 from billwright.billing.kernel.ids import new_id
 from billwright.server.rest.application import registry
 from tests.access.conftest import Street
-from tests.access.furnishing import Home, Rest, books
+from tests.access.furnishing import Home, Rest, books, crossings
 from tests.access.matrix import API_RESOURCES, READ_ONLY, mode_of, resource_of
 from tests.graphql.support import CLOCK
 
@@ -146,6 +146,7 @@ async def test_nobody_else_s_objects_are_found_by_their_address(street: Street) 
             assert not [word for word in street.theirs.secrets if word in answer.text], answer.text
     assert asked > 100
     assert await books(street.world, street.theirs) == before
+    assert await crossings(street.world) == []
 
 
 async def test_no_list_shows_another_organization_s_objects(street: Street) -> None:

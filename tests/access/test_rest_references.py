@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.access.conftest import Street
-from tests.access.furnishing import Home, Rest, books
+from tests.access.furnishing import Home, Rest, books, crossings
 
 FINE = 200
 """The reference is a word of one's own: it is stored, or ignored, and reaches nobody."""
@@ -115,3 +115,4 @@ async def test_what_is_another_s_cannot_be_referred_to(street: Street) -> None:
             wrong.append(f"{method} {path} {body}: {answer.status_code} {answer.text}, expected {expected}")
     assert not wrong, "\n".join(wrong)
     assert await books(street.world, street.theirs) == before
+    assert await crossings(street.world) == []
