@@ -25,6 +25,7 @@ from billwright.ui import gallery_objects as objects
 from billwright.ui import gallery_samples as samples
 from billwright.ui.gallery_access import ACCESS_PAGES
 from billwright.ui.gallery_documents import DOCUMENT_PAGES
+from billwright.ui.gallery_subscriptions import SUBSCRIPTION_PAGES
 from billwright.ui.gallery_wallets import WALLET_PAGES
 from billwright.ui.rendering import CONTENT_SECURITY_POLICY, STATIC, render
 
@@ -104,14 +105,6 @@ PAGES: dict[str, tuple[str, str, Callable[[str], Context]]] = {
         "customers/form.html",
         lambda url: objects.customer_form(refused=True),
     ),
-    "/acme/subscriptions": ("Subscriptions", "subscriptions/list.html", objects.subscription_list),
-    "/acme/subscription/1": ("Subscription", "subscriptions/page.html", lambda url: objects.subscription_page()),
-    "/acme/subscription/2": (
-        "Subscription, pending",
-        "subscriptions/page.html",
-        lambda url: objects.subscription_page(pending=True),
-    ),
-    "/acme/customer/1/assign-plan": ("Assign a plan", "subscriptions/form.html", lambda url: objects.assign_form()),
     "/acme/developers/jobs": ("Jobs", "developers/jobs.html", samples.jobs),
     "/acme/developers/audit": ("Audit", "developers/audit.html", samples.audit),
     "/acme/developers/api": ("API", "developers/api.html", lambda url: samples.api_docs()),
@@ -126,6 +119,7 @@ PAGES: dict[str, tuple[str, str, Callable[[str], Context]]] = {
     "/acme/error/500": ("Error 500", "errors/500.html", lambda url: error(500, "internal_error")),
     **ACCESS_PAGES,
     **DOCUMENT_PAGES,
+    **SUBSCRIPTION_PAGES,
     **WALLET_PAGES,
 }  # fmt: skip
 """Address -> (label, template, context of an address)."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from billwright.ui import formatting
-from billwright.ui.gallery_samples import API, BASE, CLOCK, calls, frame, page, uid, usage
+from billwright.ui.gallery_samples import API, BASE, CLOCK, calls, frame, uid
 
 Data = dict[str, Any]
 OPERATION = 'query One {\n  one(id: "…") {\n    id\n  }\n}'
@@ -57,51 +57,4 @@ def customer_form(refused: bool = False) -> Data:
         "errors": {name: words.get(name) for name in values}, "error": None,
         "currencies": [{"value": "", "label": "Set by the first plan"}, {"value": "USD", "label": "USD"}],
         "timezones": [{"value": "", "label": "The organization's: UTC"}, {"value": "Asia/Tokyo", "label": "Asia/Tokyo"}],
-    }  # fmt: skip
-
-
-def subscription_list(url: str) -> Data:
-    rows = [("Production search", "active", "Acme Corporation", "Scale", 99_000, "USD", None),
-            ("Staging", "pending", "Acme Corporation", "Team", 4_900, "USD", "2025-01-31T00:00:00Z"),
-            ("sub_delphi_eu", "active", "Delphi Data", "Enterprise", 1_200_000, "EUR", None)]  # fmt: skip
-    return {
-        "title": "Subscriptions", "frame": frame("subscriptions", CLOCK), "search": "",
-        "filters": [{"key": "status", "label": "Status", "type": "text", "options": [{"value": "active", "label": "Active"}]},
-                    {"key": "plan", "label": "Plan code", "type": "text", "options": None}],
-        "active_filters": [], "page": page(3, url), "api": calls("POST", "/subscriptions", OPERATION),
-        "subscriptions": [
-            {"id": uid(at), "href": f"{BASE}/subscription/1", "name": name, "external_id": f"sub-{at}", "status": status,
-             "customer": {"name": customer, "href": f"{BASE}/customer/1/overview"}, "plan": plan, "overridden": at == 0,
-             "amount_cents": cents, "currency": currency, "interval": "Monthly", "started_at": "2024-01-15T23:30:00Z", "ending_at": ending}
-            for at, (name, status, customer, plan, cents, currency, ending) in enumerate(rows)],
-    }  # fmt: skip
-
-
-def subscription_page(pending: bool = False) -> Data:
-    return {
-        "title": "Production search", "frame": frame("subscriptions", CLOCK),
-        "subscription": {
-            "id": uid(3), "href": f"{BASE}/subscription/1", "name": "Production search", "external_id": "sub_acme",
-            "status": "pending" if pending else "active", "timezone": "Asia/Tokyo",
-            "started_at": None if pending else "2024-01-15T23:30:00Z", "subscription_at": "2024-04-15T23:30:00Z", "ending_at": None,
-            "period_start": None if pending else "2024-03-01T05:00:00Z", "period_end": "2024-04-01T03:59:59Z", "plan": "Scale",
-            "plan_code": "scale", "overridden": True, "next_plan": "team", "next_plan_on": "2024-04-01",
-            "facts": [{"label": "Plan", "value": "Scale"}, {"label": "Fee", "value": "$990.00, monthly"}]},
-        "customer": {"name": "Acme Corporation", "href": f"{BASE}/customer/1", "timezone": "Asia/Tokyo"},
-        "lifetime": None if pending else {
-            "total_cents": 648218, "currency": "USD", "last": "$6,000.00", "next": "$8,500.00", "remaining": "$2,017.82", "percent": 19.3,
-            "label": "19% of the way", "parts": [{"label": "Invoiced", "value": "$3,000.00"}, {"label": "This period", "value": "$3,482.18"}]},
-        "usage": [] if pending else usage(), "can": {"terminate": True, "credit": not pending},
-        "terminate": "It ends now. The final invoice bills the usage so far, $3,482.18 without taxes. This cannot be undone.",
-        "api": calls("GET", "/subscriptions/sub_acme", OPERATION),
-    }  # fmt: skip
-
-
-def assign_form() -> Data:
-    values = {"plan": "", "external_id": "", "name": "", "billing_time": "calendar", "start": ""}
-    return {
-        "title": "Assign a plan", "frame": frame("customers", CLOCK), "customer": {"name": "Acme Corporation", "href": f"{BASE}/customer/1"},
-        "action": f"{BASE}/customer/1/assign-plan", "values": values, "errors": {**dict.fromkeys(values), "plan": "This cannot be empty."},
-        "error": None, "plans": [{"value": "", "label": "Choose a plan"}, {"value": "1", "label": "Scale · $990.00 monthly"}],
-        "plan_hint": "1 plan in another currency left out.", "timezone": "Asia/Tokyo",
     }  # fmt: skip

@@ -143,52 +143,6 @@ async def test_customer_page_and_its_tabs(world: World) -> None:
         assert "Gross revenue" not in words(await manager.page(href)), "figures need analytics:view"
 
 
-async def test_assigning_a_plan_and_ending_it(world: World) -> None:
-    plan = await make_plan(world, pay_in_advance=False)
-    async with visitor(world) as admin:
-        made = await admin.submit(f"{BASE}/create/customer", name="Acme", external_id="a1", timezone="Asia/Tokyo")
-        href = made.headers["location"]
-        form = await admin.page(f"{href}/assign-plan")
-        assert "Scale · €31.00 monthly" in form
-        empty = await admin.submit(f"{href}/assign-plan", "plan-form", plan="", start="tomorrow")
-        assert empty.status_code == 422
-        assert "This cannot be empty." in words(empty.text)
-        assert "This is not a date" in words(empty.text)
-        done = await admin.submit(
-            f"{href}/assign-plan",
-            plan=str(plan.id),
-            external_id="s1",
-            billing_time="calendar",
-            start="2024-02-01T00:00",
-        )
-        assert done.headers["location"] == f"{href}/subscriptions"
-        listed = words(await admin.page(f"{href}/subscriptions"))
-        assert "Subscription scheduled" in listed
-        assert "Pending" in listed
-        found = await admin.page(f"{BASE}/subscriptions")
-        page_address = re.search(r'data-href="([^"]+)"', found)
-        assert page_address is not None
-        page = words(await admin.page(page_address[1]))
-        assert "Usage is shown as soon as the subscription has started." in page
-        assert "Start Feb 1, 2024" in page, "in the customer's zone, though it is January 31 in UTC"
-        await advance(world, "2024-02-10T00:00:00Z")
-        page = await admin.page(page_address[1])
-        assert "Terminate…" in page
-        assert "bills the usage so far, €0.00" in words(page)
-        ended = await admin.submit(f"{page_address[1]}/terminate", invoice="generate")
-        assert ended.headers["location"] == page_address[1]
-        page = words(await admin.page(page_address[1]))
-        assert "Subscription ended" in page
-        assert "Terminated" in page
-        again = await admin.submit(f"{page_address[1]}/terminate")
-        assert again.status_code == 404
-        assert "No subscriptions yet" in words(await admin.page(f"{BASE}/subscriptions")), (
-            "active and pending by default"
-        )
-        assert "s1" in await admin.page(f"{BASE}/subscriptions?status=terminated")
-        assert "No subscriptions match" in words(await admin.page(f"{BASE}/subscriptions?status=canceled"))
-
-
 async def test_a_draft_invoice_refreshed_finalized_and_printed(world: World) -> None:
     known = await company(world, 1, grace_days=3)
     await advance(world, "2024-02-01T02:00:00Z")

@@ -27,7 +27,7 @@ async def test_thresholds_from_the_plan_to_the_invoice(world: World) -> None:
     async with visitor(world) as admin:
         plan = words(await admin.page(f"{BASE}/plan/{found['plan']}"))
         assert "First €0.50 Step €1.00 Then each time every €0.40" in plan
-        shown = words(await admin.page(f"{BASE}/subscription/{found['subscription']}"))
+        shown = words(await admin.page(f"{BASE}/subscription/{found['subscription']}/usage"))
         assert "€0.60 since the beginning, without taxes" in shown
         assert "€0.40 until the next invoice" in shown
         assert "Last threshold €0.50 Next threshold €1.00, 20% of the way" in shown
@@ -53,4 +53,4 @@ async def test_nothing_about_thresholds_where_there_are_none(world: World) -> No
     found = await ids(world)
     async with visitor(world) as admin:
         assert "Progressive billing" not in await admin.page(f"{BASE}/plan/{found['plan']}")
-        assert "Lifetime usage" not in await admin.page(f"{BASE}/subscription/{found['subscription']}")
+        assert "Lifetime usage" not in await admin.page(f"{BASE}/subscription/{found['subscription']}/usage")

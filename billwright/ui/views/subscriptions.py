@@ -1,4 +1,4 @@
-"""Subscriptions: list, page, assigning a plan, terminating (spec 07 §7.7)."""
+"""Subscriptions: list, page with its tabs, terminating (spec 07 §7.7)."""
 
 from __future__ import annotations
 
@@ -9,55 +9,69 @@ from starlette.responses import Response
 
 from billwright.ui import formatting
 from billwright.ui.components import status_of
+from billwright.ui.filters import YES_OR_NO, Filter, read_filters
 from billwright.ui.views.customers import customer_href, load_frame, present, shown_name
+from billwright.ui.views.subscription_outlook import shown_outlook
+from billwright.ui.views.subscription_terms import effective_charges, effective_terms
 from billwright.ui.views.support import Refused, View
-from billwright.ui.views.thresholds import shown_lifetime
-from billwright.ui.views.usage import INTERVALS, shown_usage
-from billwright.ui.views.when import local_instant
-from billwright.ui.views.words import field_errors, in_words, toast_words
+from billwright.ui.views.thresholds import shown_lifetime, shown_thresholds
+from billwright.ui.views.usage import INTERVALS, shown_past_usage, shown_usage
+from billwright.ui.views.words import toast_words
 
+Data = Mapping[str, Any]
 STATUSES = ("active", "pending", "terminated", "canceled")
-FIELDS = {
-    "planId": "plan",
-    "externalId": "external_id",
-    "name": "name",
-    "billingTime": "billing_time",
-    "subscriptionAt": "start",
+FILTERS = (
+    Filter(
+        "status", "Status", "choices", [(each, status_of("subscription", each).word) for each in STATUSES], quick=True
+    ),
+    Filter("plan", "Plan code", "text", quick=True),
+    Filter("customer", "Customer's external id", "text"),
+    Filter("external_id", "External id", "text"),
+    Filter("overridden", "Prices of its own", "choice", YES_OR_NO),
+)
+CREDIT_NOTES = ("credit", "refund", "offset", "skip")
+_REASONS: Mapping[str, str] = {
+    "subscription_starting": "Start",
+    "subscription_periodic": "Period",
+    "subscription_terminating": "End",
+    "progressive_billing": "Threshold",
+    "in_advance_charge": "Event",
+    "in_advance_charge_periodic": "Paid events",
 }
 
 
-def subscription_href(view: View, item: Mapping[str, Any]) -> str:
+def subscription_href(view: View, item: Data) -> str:
     return f"{view.base}/subscription/{item['id']}"
+
+
+def subscription_name(item: Data) -> str:
+    """Its name, else its external id."""
+    return item["name"] or item["externalId"]
+
+
+# --- list ------------------------------------------------------------------------------------------------------------
 
 
 async def subscription_list(view: View) -> Response:
     """``GET /{slug}/subscriptions``: active and pending ones unless told."""
-    statuses = [value for value in view.query_all("status") if value in STATUSES]
-    plan = view.query("plan")
+    filters = read_filters(view.url, FILTERS)
     data = await view.ask(
         "SubscriptionList",
         **view.paging(),
         searchTerm=view.search or None,
-        status=statuses or None,
-        planCode=plan or None,
+        status=filters.many("status"),
+        planCode=filters.one("plan"),
+        externalCustomerId=filters.one("customer"),
+        externalId=filters.one("external_id"),
+        overriden=filters.flag("overridden"),
     )
     found = data["subscriptions"]
-    chips = [
-        {"key": "status", "label": "Status", "value": value, "shown": status_of("subscription", value).word}
-        for value in statuses
-    ]
-    if plan:
-        chips.append({"key": "plan", "label": "Plan", "value": plan, "shown": plan})
     content = {
         "title": "Subscriptions",
         "url": view.url,
         "search": view.query("search"),
-        "filters": [
-            {"key": "status", "label": "Status", "type": "text",
-             "options": [{"value": value, "label": status_of("subscription", value).word} for value in STATUSES]},
-            {"key": "plan", "label": "Plan code", "type": "text", "options": None},
-        ],
-        "active_filters": chips,
+        "filters": filters.bar,
+        "filtered": bool(filters) or bool(view.search),
         "subscriptions": [_row(view, item) for item in found["collection"]],
         "page": view.pager(found["metadata"]),
         "api": view.api(
@@ -68,93 +82,220 @@ async def subscription_list(view: View) -> Response:
     return await view.page("subscriptions/list.html", "subscriptions", content)
 
 
-def _row(view: View, item: Mapping[str, Any]) -> dict[str, Any]:
+def _row(view: View, item: Data) -> dict[str, Any]:
     plan = item["plan"]
     return {
         "id": item["id"],
         "href": subscription_href(view, item),
-        "name": item["name"] or item["externalId"],
-        "external_id": item["externalId"],
+        "name": subscription_name(item),
+        "external_id": item["externalId"] if item["name"] else None,
         "status": item["status"],
         "customer": {"name": shown_name(item["customer"]), "href": customer_href(view, item["customer"])},
         "plan": plan["name"],
+        "next_plan": _waiting(item),
         "overridden": plan["isOverridden"],
         "amount_cents": int(plan["amountCents"]),
         "currency": plan["amountCurrency"],
         "interval": INTERVALS[plan["interval"]],
         "started_at": item["startedAt"] or item["subscriptionAt"],
-        "ending_at": item["endingAt"],
+        "ending_at": item["terminatedAt"] or item["canceledAt"] or item["endingAt"],
     }
 
 
+def _waiting(item: Data) -> str | None:
+    """The plan of a downgrade that waits, with its day."""
+    later = item["nextSubscription"]
+    if later is None or later["status"] != "pending" or not item["downgradePlanDate"]:
+        return None
+    return f"{later['plan']['name']} from {formatting.plain_date(item['downgradePlanDate'])}"
+
+
+# --- page ------------------------------------------------------------------------------------------------------------
+
+
 async def subscription_page(view: View) -> Response:
-    """``GET /{slug}/subscription/{id}``."""
+    """``GET /{slug}/subscription/{id}``: what it is and what it pays."""
     item = (await view.ask("SubscriptionPage", id=view.path("subscription")))["subscription"]
-    now = present(view, await load_frame(view))
-    plan, customer = item["plan"], item["customer"]
-    usage = shown_usage(item, view.base, now)
-    name = item["name"] or item["externalId"]
-    fee = formatting.money_with_currency(plan["amountCents"], plan["amountCurrency"])
+    plan = item["plan"]
+    thresholds = shown_thresholds(item["applicableUsageThresholds"], plan["amountCurrency"])
     content = {
-        "title": name,
+        "terms": effective_terms(plan),
+        "charges": effective_charges(plan, view.base),
+        "thresholds": thresholds,
+        "facts": _facts(item),
+        "trial": item["trialEndedAt"] or item["trialEndsAt"],
+        "periods": None if item["billedPeriods"] is None else [_period(view, each) for each in item["billedPeriods"]],
+    }
+    api = view.api("SubscriptionPage", "GET", f"/subscriptions/{item['externalId']}")
+    return await _page(view, item, "overview", content, api)
+
+
+async def usage_page(view: View) -> Response:
+    """``GET /{slug}/subscription/{id}/usage``: the running period live, lifetime usage, and what was invoiced."""
+    data = await view.ask("SubscriptionUsage", id=view.path("subscription"), **{**view.paging(), "limit": 12})
+    item = data["subscription"]
+    now = present(view, await load_frame(view))
+    usage, past = shown_usage(item, view.base, now), item["pastUsage"]
+    content = {
+        "usage": [{**usage, "name": "This period"}] if usage else [],
+        "lifetime": shown_lifetime(item),
+        "past": [shown_past_usage(each, view.base) for each in past["collection"]] if past else [],
+        "past_page": view.pager(past["metadata"]) if past and past["metadata"]["totalPages"] > 1 else None,
+    }
+    customer = item["customer"]["externalId"]
+    path = f"/customers/{customer}/current_usage?external_subscription_id={item['externalId']}"
+    return await _page(view, item, "usage", content, view.api("SubscriptionUsage", "GET", path))
+
+
+async def _page(view: View, item: Data, tab: str, content: Data, api: list[dict[str, str]]) -> Response:
+    plan, href = item["plan"], subscription_href(view, item)
+    running = item["status"] in ("active", "pending")
+    changes = view.may("subscriptions:create") and running and not _follows(item)
+    full = {
+        "title": subscription_name(item),
         "url": view.url,
+        "tab": tab,
+        "tabs": [
+            {"label": "Overview", "href": href, "current": tab == "overview"},
+            {"label": "Usage", "href": f"{href}/usage", "current": tab == "usage"},
+        ],
         "subscription": {
             "id": item["id"],
-            "href": subscription_href(view, item),
-            "name": name,
+            "href": href,
+            "name": subscription_name(item),
             "external_id": item["externalId"],
             "status": item["status"],
             "timezone": item["applicableTimezone"],
             "started_at": item["startedAt"],
             "subscription_at": item["subscriptionAt"],
             "ending_at": item["terminatedAt"] or item["canceledAt"] or item["endingAt"],
+            "ended": item["terminatedAt"] is not None or item["canceledAt"] is not None,
             "period_start": item["currentBillingPeriodStartedAt"],
             "period_end": item["currentBillingPeriodEndingAt"],
+            "next_billing_at": item["nextBillingAt"],
             "plan": plan["name"],
-            "plan_code": plan["code"],
+            "plan_href": f"{view.base}/plan/{_ordinary(plan)}",
             "overridden": plan["isOverridden"],
-            "next_plan": item["nextPlanCode"],
-            "next_plan_on": item["downgradePlanDate"],
-            "facts": [
-                {"label": "Plan", "value": plan["name"]},
-                {"label": "Fee", "value": f"{fee}, {INTERVALS[plan['interval']].lower()}"},
-                {"label": "Billed", "value": "In advance" if plan["payInAdvance"] else "In arrears"},
-                {"label": "Periods", "value": "Calendar" if item["billingTime"] == "calendar" else "Anniversary"},
-                {"label": "Time zone", "value": item["applicableTimezone"]},
-            ],
+            "fee": formatting.money_with_currency(plan["amountCents"], plan["amountCurrency"]),
+            "interval": INTERVALS[plan["interval"]].lower(),
         },
+        "banner": _banner(view, item),
         "customer": {
-            "name": shown_name(customer),
-            "href": customer_href(view, customer),
+            "name": shown_name(item["customer"]),
+            "href": customer_href(view, item["customer"]),
             "timezone": item["applicableTimezone"],
         },
-        "usage": [{**usage, "name": "Current usage"}] if usage else [],
-        "lifetime": shown_lifetime(item),
         "can": {
-            "terminate": view.may("subscriptions:update") and item["status"] in ("active", "pending"),
-            "credit": plan["payInAdvance"] and item["status"] == "active",
+            "edit": view.may("subscriptions:update") and running,
+            "change": changes,
+            "terminate": view.may("subscriptions:update") and running,
         },
-        "terminate": _consequence(item, usage),
-        "api": view.api("SubscriptionPage", "GET", f"/subscriptions/{item['externalId']}"),
+        "api": api,
+        **content,
     }
-    return await view.page("subscriptions/page.html", "subscriptions", content)
+    return await view.page("subscriptions/page.html", "subscriptions", full)
 
 
-def _consequence(item: Mapping[str, Any], usage: Mapping[str, Any] | None) -> str:
-    """What ending it does, in figures."""
-    if item["status"] == "pending":
-        return "It never starts, and nothing is billed."
-    text = "It ends now, and events that arrive later are not billed."
-    if usage is not None:
-        amount = formatting.money_with_currency(usage["total_cents"], usage["currency"])
-        text += f" The final invoice bills the usage so far, {amount} without taxes."
-    return text + " This cannot be undone."
+def _ordinary(plan: Data) -> str:
+    parent: Data | None = plan.get("parent")
+    return str(parent["id"] if parent else plan["id"])
+
+
+def _follows(item: Data) -> bool:
+    """Whether it is a downgrade that waits: the running subscription's plan is what can be changed."""
+    return item["status"] == "pending" and item["previousSubscription"] is not None
+
+
+def _banner(view: View, item: Data) -> dict[str, Any] | None:
+    """What comes, or what came instead."""
+    later, before = item["nextSubscription"], item["previousSubscription"]
+    if later is not None and later["status"] == "pending" and item["downgradePlanDate"]:
+        day = formatting.plain_date(item["downgradePlanDate"])
+        fee = formatting.money_with_currency(later["plan"]["amountCents"], later["plan"]["amountCurrency"])
+        text = f"Changes to {later['plan']['name']} ({fee}) on {day}, when its period has ended."
+        return {"text": text, "action": {"label": "See it", "href": subscription_href(view, later)}}
+    if later is not None and item["status"] == "terminated":
+        text = f"Went on as {later['plan']['name']}."
+        return {"text": text, "action": {"label": "To the subscription now", "href": subscription_href(view, later)}}
+    if _follows(item):
+        text = f"Takes over from {before['plan']['name']} when that period has ended."
+        return {"text": text, "action": {"label": "To the running one", "href": subscription_href(view, before)}}
+    return None
+
+
+def _facts(item: Data) -> list[dict[str, str]]:
+    plan = item["plan"]
+    facts = [
+        {"label": "Fee billed", "value": "In advance" if plan["payInAdvance"] else "In arrears"},
+        {"label": "Periods", "value": "Calendar" if item["billingTime"] == "calendar" else "Anniversary of the start"},
+        {"label": "Time zone", "value": item["applicableTimezone"].replace("_", " ")},
+    ]
+    if plan["billChargesMonthly"]:
+        facts.insert(1, {"label": "Usage billed", "value": "Monthly"})
+    if item["onTerminationInvoice"] == "skip":
+        facts.append({"label": "At its end", "value": "No final invoice"})
+    if item["progressiveBillingDisabled"]:
+        facts.append({"label": "Thresholds", "value": "Turned off"})
+    return facts
+
+
+def _period(view: View, row: Data) -> dict[str, Any]:
+    invoice = row["invoice"]
+    return {
+        "reason": _REASONS.get(row["invoicingReason"], row["invoicingReason"]),
+        "from": row["fromDatetime"],
+        "to": row["toDatetime"],
+        "charges_from": row["chargesFromDatetime"],
+        "charges_to": row["chargesToDatetime"],
+        "number": invoice["number"],
+        "href": f"{view.base}/invoice/{invoice['id']}",
+        "status": invoice["status"],
+        "total_cents": int(invoice["totalAmountCents"]),
+        "currency": invoice["currency"],
+    }
+
+
+# --- ending ----------------------------------------------------------------------------------------------------------
+
+
+async def terminate_form(view: View) -> Response:
+    """``GET /{slug}/subscription/{id}/terminate``: the dialog's form with what each choice would do, in figures.
+
+    ``?credit_note=`` and ``?invoice=`` choose; the page's dialog asks for its block.
+    """
+    item = (await view.ask("TerminateForm", id=view.path("subscription")))["subscription"]
+    if item["status"] not in ("active", "pending"):
+        raise Refused(404, "subscription_not_found")
+    active = item["status"] == "active"
+    advance = active and item["plan"]["payInAdvance"]
+    chosen = {
+        "credit_note": view.query("credit_note") if view.query("credit_note") in CREDIT_NOTES else "credit",
+        "invoice": "skip" if view.query("invoice") == "skip" else "generate",
+    }
+    options = {"onTerminationInvoice": chosen["invoice"]} if active else {}
+    if advance:
+        options["onTerminationCreditNote"] = chosen["credit_note"]
+    outcome = await view.change("PreviewSubscriptionTermination", id=item["id"], **options)
+    content = {
+        "title": f"{'Terminate' if active else 'Cancel'} {subscription_name(item)}?",
+        "url": view.url,
+        "subscription": {
+            "href": subscription_href(view, item),
+            "name": subscription_name(item),
+            "active": active,
+            "advance": advance,
+        },
+        "chosen": chosen,
+        "outlook": shown_outlook(outcome.data["preview"]) if outcome.ok else None,
+        "outlook_hint": "" if outcome.ok else toast_words(outcome.code, outcome.fields),
+    }
+    return await view.page("subscriptions/terminate.html", "subscriptions", content)
 
 
 async def terminate(view: View) -> Response:
     """``POST /{slug}/subscription/{id}/terminate``."""
     options: dict[str, Any] = {"id": view.path("subscription")}
-    if view.posted("credit_note") in ("credit", "refund", "skip"):
+    if view.posted("credit_note") in CREDIT_NOTES:
         options["onTerminationCreditNote"] = view.posted("credit_note")
     if view.posted("invoice") in ("generate", "skip"):
         options["onTerminationInvoice"] = view.posted("invoice")
@@ -166,85 +307,3 @@ async def terminate(view: View) -> Response:
     return view.redirect(
         address, ("positive", "Subscription canceled" if status == "canceled" else "Subscription ended")
     )
-
-
-# --- assigning a plan ----------------------------------------------------------------------------------------------
-
-
-async def assign_form(view: View) -> Response:
-    """``GET /{slug}/customer/{id}/assign-plan``."""
-    if not view.may("subscriptions:create"):
-        raise Refused(403, "forbidden")
-    data = await view.ask("AssignPlan", id=view.path("customer"))
-    values = {**dict.fromkeys(FIELDS.values(), ""), "billing_time": "calendar", "plan": view.query("plan")}
-    return await _form(view, data, values, {})
-
-
-async def assign(view: View) -> Response:
-    """``POST /{slug}/customer/{id}/assign-plan``."""
-    data = await view.ask("AssignPlan", id=view.path("customer"))
-    customer = data["customer"]
-    values = {name: view.posted(name) for name in FIELDS.values()}
-    problems: dict[str, list[str]] = {}
-    if not values["plan"]:
-        problems["planId"] = ["value_is_mandatory"]
-    start = local_instant(values["start"], customer["applicableTimezone"])
-    if values["start"] and start is None:
-        problems["subscriptionAt"] = ["invalid_date"]
-    if problems:
-        return await _form(view, data, values, problems)
-    outcome = await view.change(
-        "CreateSubscription",
-        customerId=customer["id"],
-        planId=values["plan"],
-        billingTime="anniversary" if values["billing_time"] == "anniversary" else "calendar",
-        externalId=values["external_id"] or None,
-        name=values["name"] or None,
-        **({"subscriptionAt": start} if start else {}),
-    )
-    if not outcome.ok:
-        return await _form(view, data, values, outcome.fields, code=outcome.code)
-    made = outcome.data["createSubscription"]
-    words = "Subscription started" if made["status"] == "active" else "Subscription scheduled"
-    return view.redirect(f"{customer_href(view, customer)}/subscriptions", ("positive", words))
-
-
-async def _form(
-    view: View,
-    data: Mapping[str, Any],
-    values: Mapping[str, str],
-    fields: Mapping[str, list[str]],
-    code: str | None = None,
-) -> Response:
-    customer = data["customer"]
-    errors = field_errors(fields)
-    plans = [
-        plan
-        for plan in data["plans"]["collection"]
-        if not plan["pendingDeletion"] and customer["currency"] in (None, plan["amountCurrency"])
-    ]
-    left_out = sum(customer["currency"] not in (None, plan["amountCurrency"]) for plan in data["plans"]["collection"])
-    content = {
-        "title": "Assign a plan",
-        "url": view.url,
-        "customer": {"name": shown_name(customer), "href": customer_href(view, customer)},
-        "action": view.request.url.path,
-        "values": values,
-        "errors": {form: errors.get(name) for name, form in FIELDS.items()},
-        "error": next((text for name, text in errors.items() if name not in FIELDS), None)
-        or (in_words(code) if code and not errors else None),
-        "plans": [
-            {"value": "", "label": "Choose a plan"},
-            *({"value": plan["id"], "label": _label(plan)} for plan in plans),
-        ],
-        "plan_hint": f"{left_out} plan{'' if left_out == 1 else 's'} in another currency left out."
-        if left_out
-        else None,
-        "timezone": customer["applicableTimezone"],
-    }
-    return await view.page("subscriptions/form.html", "customers", content, status_code=422 if errors or code else 200)
-
-
-def _label(plan: Mapping[str, Any]) -> str:
-    fee = formatting.money_with_currency(plan["amountCents"], plan["amountCurrency"])
-    return f"{plan['name']} · {fee} {INTERVALS[plan['interval']].lower()}"

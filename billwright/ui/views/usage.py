@@ -67,6 +67,26 @@ def shown_usage(subscription: Mapping[str, Any], base: str, now: str) -> dict[st
     }
 
 
+def shown_past_usage(period: Mapping[str, Any], base: str) -> dict[str, Any]:
+    """One invoiced period of ``pastUsage``."""
+    return {
+        "from": period["fromDatetime"],
+        "to": period["toDatetime"],
+        "currency": period["currency"],
+        "total_cents": int(period["amountCents"]),
+        "href": f"{base}/invoice/{period['invoiceId']}",
+        "charges": [
+            {
+                "name": item["charge"]["invoiceDisplayName"] or item["billableMetric"]["name"],
+                "units": item["units"],
+                "amount_cents": int(item["amountCents"]),
+                "parts": usage_parts(item),
+            }
+            for item in period["chargesUsage"]
+        ],
+    }
+
+
 def _left(end: str, now: str) -> str:
     days = (datetime.fromisoformat(end) - datetime.fromisoformat(now)).total_seconds() / 86400
     if days < 0:
