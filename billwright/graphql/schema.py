@@ -20,6 +20,7 @@ from billwright.graphql.mutations.coupons import CouponMutations
 from billwright.graphql.mutations.credit_notes import CreditNoteMutations
 from billwright.graphql.mutations.customers import CustomerMutations
 from billwright.graphql.mutations.developers import DeveloperMutations
+from billwright.graphql.mutations.emails import EmailMutations
 from billwright.graphql.mutations.exports import ExportMutations
 from billwright.graphql.mutations.invoice_changes import InvoiceChangeMutations
 from billwright.graphql.mutations.invoices import InvoiceMutations
@@ -41,8 +42,8 @@ from billwright.graphql.queries.credit_notes import CreditNoteQueries
 from billwright.graphql.queries.customers import CustomerQueries
 from billwright.graphql.queries.developers import DeveloperQueries
 from billwright.graphql.queries.explanations import ExplanationQueries
-from billwright.graphql.queries.invoices import InvoiceQueries
 from billwright.graphql.queries.exports import ExportQueries
+from billwright.graphql.queries.invoices import InvoiceQueries
 from billwright.graphql.queries.members import MemberQueries
 from billwright.graphql.queries.payments import PaymentQueries
 from billwright.graphql.queries.price_trials import PriceTrialQueries
@@ -64,9 +65,9 @@ Query = merge_types(
         CustomerQueries,
         DeveloperQueries,
         ExplanationQueries,
+        ExportQueries,
         InvoiceQueries,
         MemberQueries,
-        ExportQueries,
         PaymentQueries,
         PriceTrialQueries,
         SearchQueries,
@@ -87,10 +88,11 @@ Mutation = merge_types(
         CreditNoteMutations,
         CustomerMutations,
         DeveloperMutations,
+        EmailMutations,
+        ExportMutations,
         InvoiceChangeMutations,
         InvoiceMutations,
         MemberMutations,
-        ExportMutations,
         OneOffInvoiceMutations,
         OrganizationMutations,
         PaymentMutations,

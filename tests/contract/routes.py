@@ -27,6 +27,7 @@ ENVELOPES = {
 """Answers that the contract shows bare and the official client reads below their root, as all others (spec 07 §1.1)."""
 OWN = {
     r" /test_clock$": "sandbox clocks are our own (spec 09 §1)",
+    r"^POST /(invoices|credit_notes)/\{\}/resend_email$": "e-mails sent again (spec 04 §22)",
     r"/explain$": "explanations are our own (spec 09 §2)",
 }
 """Operations that the contract has nothing like."""

@@ -18,8 +18,11 @@ from billwright.billing.access.service import create_organization
 from billwright.billing.background.jobs import due_jobs, run_job
 from billwright.billing.background.registration import register_all
 from billwright.billing.background.runtime import Runtime
+from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.db import Database, asyncpg_url
 from billwright.billing.kernel.encryption import SecretBox
+from billwright.billing.kernel.ids import new_id
+from billwright.billing.kernel.models import StoredFile
 from billwright.billing.mailing.models import Email
 from billwright.billing.mailing.service import queue_email
 from billwright.billing.metering.store.postgres.store import PostgresEventStore
@@ -131,6 +134,48 @@ async def test_a_message_is_sent_once_with_its_link(database: Database) -> None:
     assert message["Subject"] == "Hello Bcc: evil@x.test", "a subject is one line"
     assert message["Message-ID"] == f"<{email_id}@acme.test>"
     assert message.get_content().strip() == "Read https://a.test/secret"
+
+
+async def test_a_page_with_a_logo_and_an_attachment(database: Database) -> None:
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(20)
+    async with mail_server() as server, runtime(database, server.port) as run:
+        async with database.transaction() as session:
+            organization = (await create_organization(session, "Acme")).organization
+            organization.logo, organization.logo_content_type = picture, "image/png"
+            stored = StoredFile(
+                id=new_id(),
+                organization_id=organization.id,
+                filename="ACM-1.pdf",
+                content_type="application/pdf",
+                content=b"%PDF-1.7",
+                token="t",
+                created_at=system_now(),
+            )
+            session.add(stored)
+            await session.flush()
+            given = {"to": ["ann@hooli.test"], "cc": ["cfo@hooli.test"], "bcc": ["boss@acme.test"]}
+            await queue_email(
+                session,
+                "test",
+                subject="Invoice",
+                text="Plain\n",
+                html='<p>Rich</p><img src="cid:logo">',
+                organization_id=organization.id,
+                attachment=(stored.id, "invoice-ACM-1.pdf"),
+                **given,
+            )
+        await _work(run)
+    ((_, recipients, message),) = server.received
+    assert recipients == ["ann@hooli.test", "cfo@hooli.test", "boss@acme.test"]
+    assert (message["To"], message["Cc"], message["Bcc"]) == ("ann@hooli.test", "cfo@hooli.test", None)
+    assert message.get_body(("plain",)).get_content().strip() == "Plain"
+    assert "Rich" in message.get_body(("html",)).get_content()
+    parts = {part.get_content_type(): part for part in message.walk()}
+    assert parts["image/png"]["Content-ID"] == "<logo>"
+    assert parts["image/png"].get_content() == picture
+    assert parts["application/pdf"].get_filename() == "invoice-ACM-1.pdf"
+    assert parts["application/pdf"].get_content() == b"%PDF-1.7"
+    assert {"multipart/mixed", "multipart/alternative", "multipart/related"} <= parts.keys()
 
 
 async def test_the_link_is_stored_encrypted(database: Database) -> None:

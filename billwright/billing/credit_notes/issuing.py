@@ -22,6 +22,7 @@ from billwright.billing.invoicing.updates import set_payment_status
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.kernel.money import round_half_up
 from billwright.billing.kernel.outbox import enqueue
+from billwright.billing.mailing.scenarios import CREDIT_NOTE, announce
 from billwright.billing.notifications.service import emit
 from billwright.billing.subscriptions.calendar.timezones import local_date
 
@@ -205,6 +206,7 @@ async def finalize_note(ctx: Context, customer: Customer, invoice: Invoice, note
     await ctx.session.flush()
     await emit(ctx, "credit_note.created", "credit_note", note.id)
     await queue_document(ctx, note)
+    await announce(ctx, CREDIT_NOTE, note.id)
     if note.refund_amount_cents:
         await start_refund(ctx, invoice, note)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from billwright.billing.documents.blocks import Header, Layout, Row, Table, TotalRow, Totals
 from billwright.billing.documents.credit_note_document import CreditedFee, CreditedSubscription, CreditNoteDocument
 from billwright.billing.documents.fee_tables import charge_name, tax_cell
@@ -28,7 +30,15 @@ def lay_out_credit_note(document: CreditNoteDocument) -> Layout:
         seller=seller,
         customer=customer_block(document.customer, locale.text("credit_to"), locale),
         amount=format_money(locale, document.total_amount_cents, document.currency),
-        amount_notes=(_amount_note(document, locale),),
+        amount_notes=(
+            given_back(
+                locale,
+                document.issuing_date,
+                credit_cents=document.credit_amount_cents,
+                refund_cents=document.refund_amount_cents,
+                offset_cents=document.offset_amount_cents,
+            ),
+        ),
     )
     table = _prepaid_table(document, locale) if document.prepaid else _items_table(document, locale)
     return Layout(
@@ -43,10 +53,10 @@ def lay_out_credit_note(document: CreditNoteDocument) -> Layout:
     )
 
 
-def _amount_note(document: CreditNoteDocument, locale: DocumentLocale) -> str:
+def given_back(locale: DocumentLocale, issued: date, *, credit_cents: int, refund_cents: int, offset_cents: int) -> str:
     """One way of giving back is named; several, or an offset on the invoice, are just "issued"."""
-    day = format_date(locale, document.issuing_date)
-    match (document.credit_amount_cents > 0, document.refund_amount_cents > 0, document.offset_amount_cents > 0):
+    day = format_date(locale, issued)
+    match (credit_cents > 0, refund_cents > 0, offset_cents > 0):
         case (False, True, False):
             return locale.text("refunded_on", date=day)
         case (True, False, False):

@@ -12,6 +12,7 @@ from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.numbering import next_number
 from billwright.billing.invoicing.overdue import await_payment
 from billwright.billing.kernel.outbox import enqueue
+from billwright.billing.mailing.scenarios import INVOICE, announce
 from billwright.billing.notifications.service import emit
 
 _ADDRESS = ("address_line1", "address_line2", "zipcode", "city", "state", "country")
@@ -40,6 +41,8 @@ async def issue(ctx: Context, customer: Customer, invoice: Invoice, at: datetime
     invoice.issued_parties = {"seller": seller_of(ctx.organization), "buyer": buyer_of(customer)}
     await emit(ctx, _ISSUED.get(invoice.invoice_type, "invoice.created"), "invoice", invoice.id)
     await queue_document(ctx, invoice)
+    if invoice.invoice_type != "advance_charges":
+        await announce(ctx, INVOICE, invoice.id)
 
 
 async def queue_document(ctx: Context, invoice: Invoice) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from email.message import EmailMessage
 from email.utils import format_datetime, formataddr, parseaddr
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -13,6 +14,8 @@ from sqlmodel import col
 from billwright.billing.access.models import Organization
 from billwright.billing.background.jobs import JobCall, job
 from billwright.billing.kernel.clock import system_now
+from billwright.billing.kernel.models import StoredFile
+from billwright.billing.mailing.letters import LOGO
 from billwright.billing.mailing.models import Email
 from billwright.billing.mailing.sender import MailRefused, MailUnreachable
 from billwright.billing.mailing.service import SEND_EMAIL, full_text
@@ -29,21 +32,27 @@ async def send_email(call: JobCall) -> None:
     async with runtime.database.reading() as session:
         row = (
             await session.execute(
-                select(Email, Organization)
+                select(Email, Organization, StoredFile)
                 .outerjoin(Organization, col(Organization.id) == col(Email.organization_id))
+                .outerjoin(StoredFile, col(StoredFile.id) == col(Email.attachment_id))
                 .where(col(Email.id) == email_id)
             )
         ).first()
     if row is None or row[0].status != "queued":
         return
     email, organization = row[0], row[1]
+    attached: Any = row[2]
     if runtime.mail is None:
         log.info("email kept", email_id=str(email_id), kind=email.kind)
         await _finish(call, email_id, "kept")
         return
     message = _message(email, full_text(email, runtime.box), runtime.mail.address, organization)
+    if attached is not None:
+        kind, _, subtype = attached.content_type.partition("/")
+        name = email.attachment_name or attached.filename
+        message.add_attachment(attached.content, maintype=kind, subtype=subtype, filename=name)
     try:
-        await runtime.mail.send(message, [*email.recipients, *email.blind_recipients])
+        await runtime.mail.send(message, [*email.recipients, *email.copy_recipients, *email.blind_recipients])
     except MailRefused as refused:
         await _finish(call, email_id, "failed", str(refused))
     except MailUnreachable as failure:
@@ -62,12 +71,20 @@ def _message(email: Email, text: str, sender: str, organization: Organization | 
         message["To"] = ", ".join(email.recipients)
     else:
         message["To"] = "undisclosed-recipients:;"
+    if email.copy_recipients:
+        message["Cc"] = ", ".join(email.copy_recipients)
     if organization is not None and organization.email:
         message["Reply-To"] = formataddr((organization.name, organization.email))
     message["Subject"] = email.subject
     message["Date"] = format_datetime(email.created_at)
     message["Message-ID"] = f"<{email.id}@{address.partition('@')[2] or 'billwright'}>"
     message.set_content(text)
+    if email.html is not None:
+        message.add_alternative(email.html, subtype="html")
+        if LOGO in email.html and organization is not None and organization.logo and organization.logo_content_type:
+            kind, _, subtype = organization.logo_content_type.partition("/")
+            parts: Any = message.get_payload()
+            parts[1].add_related(organization.logo, kind, subtype, cid=f"<{LOGO.partition(':')[2]}>")
     return message
 
 

@@ -24,14 +24,20 @@ async def queue_email(
     subject: str,
     text: str,
     to: Sequence[str] = (),
+    cc: Sequence[str] = (),
     bcc: Sequence[str] = (),
     organization_id: UUID | None = None,
     user_id: UUID | None = None,
     link: tuple[SecretBox, str] | None = None,
+    html: str | None = None,
+    attachment: tuple[UUID, str] | None = None,
+    document_id: UUID | None = None,
+    once: str | None = None,
 ) -> Email | None:
     """A message that is sent after commit; ``None`` when nobody is to get it.
 
     ``link`` is a secret address with the box that seals it; it replaces ``{link}`` in ``text`` when the message leaves.
+    ``attachment``: id of a stored file, and its name in the message. ``once`` is unique: see ``Email``.
     """
     if not to and not bcc:
         return None
@@ -42,9 +48,15 @@ async def queue_email(
         user_id=user_id,
         kind=kind,
         recipients=list(to),
+        copy_recipients=list(cc),
         blind_recipients=list(bcc),
         subject=" ".join(subject.split()),
         text=text,
+        html=html,
+        attachment_id=attachment[0] if attachment else None,
+        attachment_name=attachment[1] if attachment else None,
+        document_id=document_id,
+        once=once,
         sealed_link=link[0].seal(link[1]) if link else None,
         created_at=now,
         updated_at=now,

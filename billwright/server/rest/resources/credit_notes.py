@@ -29,7 +29,8 @@ from billwright.billing.credit_notes.schemas import (
 from billwright.billing.customers.queries import get_customer
 from billwright.billing.kernel.ids import parse_id
 from billwright.billing.kernel.pagination import Page
-from billwright.server.rest.envelope import bare, many, one
+from billwright.billing.mailing.resending import ResendEmail, resend_credit_note_email
+from billwright.server.rest.envelope import EMPTY, bare, many, one
 from billwright.server.rest.filters import BILLING_ENTITIES, PAGES, check_billing_entities
 from billwright.server.rest.operations import Call, Parameter, operation
 
@@ -100,6 +101,10 @@ async def download_credit_note(call: Call, lago_id: str) -> CreditNoteOut | None
 
 async def download_credit_note_pdf(call: Call, lago_id: str) -> CreditNoteOut | None:
     return await download_credit_note(call, lago_id)
+
+
+async def resend_email_of_credit_note(call: Call, lago_id: str, inp: ResendEmail) -> None:
+    await resend_credit_note_email(call.context, _id(lago_id), inp)
 
 
 async def replace_credit_note_metadata(call: Call, lago_id: str, inp: MetadataInput) -> CreditNoteMetadataOut:
@@ -235,6 +240,18 @@ OPERATIONS = [
         summary="Get the PDF of a credit note",
         description=_DOWNLOAD,
     )(download_credit_note_pdf),
+    operation(
+        "POST",
+        "/credit_notes/{lago_id}/resend_email",
+        permission="credit_note:write",
+        body=ResendEmail,
+        optional_body=True,
+        answer=EMPTY,
+        summary="Send the e-mail of a credit note again",
+        description="To the customer, unless `to` names others. Needs the setting `credit_note.created` among the "
+        "organization's `email_settings`. No root key; the body may be empty. Answers 200 without a body.",
+        example={"to": ["billing@acme.example"], "bcc": ["archive@acme.example"]},
+    )(resend_email_of_credit_note),
     operation(
         "POST",
         "/credit_notes/{lago_id}/metadata",

@@ -21,6 +21,7 @@ from billwright.billing.invoicing.updates import update_invoice
 from billwright.billing.invoicing.voiding import VoidOptions, void_invoice
 from billwright.billing.kernel.ids import parse_id
 from billwright.billing.kernel.pagination import Page
+from billwright.billing.mailing.resending import ResendEmail, resend_invoice_email
 from billwright.billing.previewing.schemas import PreviewInput
 from billwright.billing.previewing.service import preview_invoice as preview
 from billwright.server.rest.envelope import EMPTY, many, one
@@ -127,6 +128,10 @@ async def lose_dispute_of_invoice(call: Call, lago_id: str) -> InvoiceOut:
 
 async def retry_invoice_payment(call: Call, lago_id: str) -> None:
     await retry_payment(call.context, _id(lago_id))
+
+
+async def resend_email_of_invoice(call: Call, lago_id: str, inp: ResendEmail) -> None:
+    await resend_invoice_email(call.context, _id(lago_id), inp)
 
 
 async def invoice_payment_url(call: Call, lago_id: str) -> PaymentLinkOut:
@@ -328,6 +333,19 @@ OPERATIONS = [
         description="Answers 200 without a body. Customers without a payment provider are announced by the webhook "
         "`invoice.payment_failure`, so that you can collect by yourself.",
     )(retry_invoice_payment),
+    operation(
+        "POST",
+        "/invoices/{lago_id}/resend_email",
+        permission="invoice:write",
+        body=ResendEmail,
+        optional_body=True,
+        answer=EMPTY,
+        exists=_exists,
+        summary="Send the e-mail of an issued invoice again",
+        description="To the customer, unless `to` names others. Needs the setting `invoice.finalized` among the "
+        "organization's `email_settings`. No root key; the body may be empty. Answers 200 without a body.",
+        example={"to": ["billing@acme.example"], "cc": ["cfo@acme.example"]},
+    )(resend_email_of_invoice),
     operation(
         "POST",
         "/invoices/{lago_id}/payment_url",
