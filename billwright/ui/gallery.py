@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """Every template with sample data, under the product's own CSP and without a database. Development only.
 
 Run ``python -m billwright.ui.gallery --port 8800`` and open ``/``.
@@ -24,6 +23,7 @@ from billwright.ui import components
 from billwright.ui import gallery_objects as objects
 from billwright.ui import gallery_samples as samples
 from billwright.ui.gallery_access import ACCESS_PAGES
+from billwright.ui.gallery_customers import CUSTOMER_PAGES
 from billwright.ui.gallery_documents import DOCUMENT_PAGES
 from billwright.ui.gallery_subscriptions import SUBSCRIPTION_PAGES
 from billwright.ui.gallery_wallets import WALLET_PAGES
@@ -57,11 +57,6 @@ def login(failed: bool) -> Context:
     }
 
 
-def _customers(url: str) -> Context:
-    term = url.partition("search=")[2].partition("&")[0]
-    return samples.customer_list(url, search=term, filtered="currency=" in url)
-
-
 PAGES: dict[str, tuple[str, str, Callable[[str], Context]]] = {
     "/components": (
         "Components",
@@ -71,25 +66,6 @@ PAGES: dict[str, tuple[str, str, Callable[[str], Context]]] = {
     ),
     "/login": ("Log in", "login.html", lambda url: login(False)),
     "/login/failed": ("Log in, refused", "login.html", lambda url: login(True)),
-    "/acme/customers": ("Customers", "customers/list.html", _customers),
-    "/acme/customers/empty": ("Customers, none", "customers/list.html", lambda url: samples.customer_list(url, empty=True)),
-    "/acme/customers/none-found": (
-        "Customers, nothing found",
-        "customers/list.html",
-        lambda url: samples.customer_list(url, empty=True, search="zebra"),
-    ),
-    "/acme/customer/1/overview": ("Customer", "customers/page.html", lambda url: samples.customer_page(url, "overview")),
-    "/acme/customer/1/subscriptions": (
-        "Customer, subscriptions",
-        "customers/page.html",
-        lambda url: samples.customer_page(url, "subscriptions"),
-    ),
-    "/acme/customer/1/invoices": ("Customer, invoices", "customers/page.html", lambda url: samples.customer_page(url, "invoices")),
-    "/acme/customer/2/overview": (
-        "Customer, no usage",
-        "customers/page.html",
-        lambda url: samples.customer_page(url, "overview", empty=True),
-    ),
     "/acme/invoices": ("Invoices", "invoices/list.html", samples.invoice_list),
     "/acme/invoices/empty": ("Invoices, none", "invoices/list.html", lambda url: samples.invoice_list(url, empty=True)),
     "/acme/invoice/1": ("Invoice", "invoices/page.html", lambda url: samples.invoice_page()),
@@ -99,12 +75,6 @@ PAGES: dict[str, tuple[str, str, Callable[[str], Context]]] = {
     "/acme/billable-metrics": ("Billable metrics", "catalogue/metrics.html", samples.metrics),
     "/acme/plan/1": ("Plan", "catalogue/plan.html", lambda url: objects.plan_page()),
     "/acme/billable-metric/1": ("Billable metric", "catalogue/metric.html", lambda url: objects.metric_page()),
-    "/acme/create/customer": ("New customer", "customers/form.html", lambda url: objects.customer_form()),
-    "/acme/create/customer/refused": (
-        "New customer, refused",
-        "customers/form.html",
-        lambda url: objects.customer_form(refused=True),
-    ),
     "/acme/developers/jobs": ("Jobs", "developers/jobs.html", samples.jobs),
     "/acme/developers/audit": ("Audit", "developers/audit.html", samples.audit),
     "/acme/developers/api": ("API", "developers/api.html", lambda url: samples.api_docs()),
@@ -118,6 +88,7 @@ PAGES: dict[str, tuple[str, str, Callable[[str], Context]]] = {
     ),
     "/acme/error/500": ("Error 500", "errors/500.html", lambda url: error(500, "internal_error")),
     **ACCESS_PAGES,
+    **CUSTOMER_PAGES,
     **DOCUMENT_PAGES,
     **SUBSCRIPTION_PAGES,
     **WALLET_PAGES,

@@ -44,17 +44,3 @@ def metric_page() -> Data:
         "sample": formatting.curl("POST", API + "/events", event),
         "api": calls("GET", "/billable_metrics/search_requests", OPERATION),
     }  # fmt: skip
-
-
-def customer_form(refused: bool = False) -> Data:
-    values = {"name": "Acme Corporation" if refused else "", "external_id": "acme-001" if refused else "", "currency": "", "timezone": "",
-              "email": "billing@" if refused else ""}  # fmt: skip
-    words = {"external_id": "This external id is taken. Choose another one.",
-             "email": "Write one address, or several separated by commas."} if refused else {}  # fmt: skip
-    return {
-        "title": "New customer", "frame": frame("customers", CLOCK), "heading": "New customer", "action": f"{BASE}/create/customer",
-        "back": f"{BASE}/customers", "submit": "Create customer", "is_new": True, "currency_locked": False, "values": values,
-        "errors": {name: words.get(name) for name in values}, "error": None,
-        "currencies": [{"value": "", "label": "Set by the first plan"}, {"value": "USD", "label": "USD"}],
-        "timezones": [{"value": "", "label": "The organization's: UTC"}, {"value": "Asia/Tokyo", "label": "Asia/Tokyo"}],
-    }  # fmt: skip

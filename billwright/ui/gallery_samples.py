@@ -92,42 +92,9 @@ NAMES = (
 )
 
 
-def customers() -> list[Data]:
-    return [
-        {
-            "id": uid(at), "href": f"{BASE}/customer/1/overview", "name": name, "external_id": external, "email": None,
-            "country": None, "currency": currency, "active_subscriptions": count,
-            "overdue": [{"amount_cents": overdue, "currency": currency}] if overdue else [],
-            "gross": [{"amount_cents": gross, "currency": currency}] if gross else [], "provider": provider, "created_at": f"2024-0{1 + at % 3}-1{at % 9}T15:30:00Z",
-        }
-        for at, (name, external, currency, count, overdue, gross, provider) in enumerate(NAMES)
-    ]  # fmt: skip
-
-
 def page(total: int, url: str) -> Data:
     return {"first": 1, "last": min(20, total), "total": total, "per_page": 20, "previous": None,
             "next": formatting.url_with(url, page=2) if total > 20 else None}  # fmt: skip
-
-
-CUSTOMER_FILTERS: list[Data] = [
-    {"key": "currency", "label": "Currency", "type": "text",
-     "options": [{"value": c, "label": c} for c in ("USD", "EUR", "GBP", "JPY")]},
-    {"key": "country", "label": "Country", "type": "text", "options": [{"value": "DE", "label": "Germany"}]},
-    {"key": "subscriptions", "label": "Active subscriptions", "type": "number", "options": None},
-]  # fmt: skip
-
-
-def customer_list(url: str, *, empty: bool = False, search: str = "", filtered: bool = False) -> Data:
-    rows = [] if empty else [row for row in customers() if search.lower() in row["name"].lower()]
-    chips = [{"key": "currency", "label": "Currency", "value": v, "shown": v} for v in ("USD", "EUR")]
-    return {
-        "title": "Customers", "frame": frame("customers", CLOCK), "can": {"create": True, "edit": True, "export": True},
-        "search": search, "filters": CUSTOMER_FILTERS, "active_filters": chips if filtered else [],
-        "customers": rows, "page": page(1204, url),
-        "api": calls("POST", "/customers", "query Customers($searchTerm: String) {\n  customers(searchTerm: $searchTerm, "
-                     "limit: 20) {\n    collection { id displayName externalId activeSubscriptionsCount }\n  }\n}",
-                     {"customer": {"external_id": "acme-001", "name": "Acme Corporation", "currency": "USD"}}),
-    }  # fmt: skip
 
 
 INVOICE_ROWS = (
@@ -324,50 +291,6 @@ def usage() -> list[Data]:
             {"id": "c4", "name": "Support calls", "code": "support", "model": "Percentage", "units": "0", "amount_cents": 0,
              "measure": {"percent": 0, "label": "Nothing used", "over": False}, "explain_url": f"{BASE}/fee/1/explain", "filters": []}],
     }]  # fmt: skip
-
-
-def customer_page(url: str, tab: str, *, empty: bool = False) -> Data:
-    href = f"{BASE}/customer/1"
-    rows = invoice_rows()
-    tabs = [("overview", "Overview"), ("subscriptions", "Subscriptions"), ("invoices", "Invoices"),
-            ("wallets", "Wallets")]  # fmt: skip
-    return {
-        "title": "Acme Corporation", "frame": frame("customers", CLOCK), "tab": tab,
-        "tab_template": f"customers/tabs/{tab}.html", "parts": {"usage": "customers/usage_list.html"},
-        "customer": {
-            "id": uid(1), "href": href, "name": "Acme Corporation", "external_id": "acme-001", "type": "company",
-            "email": "billing@acme.example", "timezone": "Asia/Tokyo", "currency": "USD", "created_at": "2024-01-15T23:30:00Z",
-            "overdue_cents": 120_400,
-            "facts": [{"label": "Legal name", "value": "Acme Corporation Inc."}, {"label": "Tax ID", "value": "US-84-1234567"},
-                      {"label": "Currency", "value": "USD"}, {"label": "Time zone", "value": "Asia/Tokyo"},
-                      {"label": "Payments by", "value": "Stripe"}, {"label": "Payment term", "value": "30 days, from organization"},
-                      {"label": "Grace period", "value": "3 days"}, {"label": "Taxes", "value": "VAT 20%"}],
-            "metadata": [{"label": "segment", "value": "enterprise"}, {"label": "csm", "value": "Rui"}]},
-        "can": {"edit": True, "subscribe": True, "coupons": True, "wallets": True, "invoice": True, "request_payment": True,
-                "portal": True, "delete": True},
-        "figures": [
-            {"label": "Gross revenue", "amount_cents": 94_105_500, "currency": "USD", "note": "41 invoices", "tone": None},
-            {"label": "Overdue", "amount_cents": 120_400, "currency": "USD", "note": "1 invoice, 12 days", "tone": "negative"},
-            {"label": "Usage this period", "amount_cents": 348_218, "currency": "USD", "note": "2 subscriptions", "tone": None},
-            {"label": "Wallet", "amount_cents": 81_250, "currency": "USD", "note": "about 9 days at this pace", "tone": None}],
-        "tabs": [{"label": label, "href": f"{href}/{key}", "current": key == tab,
-                  **({"count": 41} if key == "invoices" else {"count": 2} if key == "subscriptions" else {})}
-                 for key, label in tabs],
-        "usage": [] if empty else usage(), "revenue": None if empty else revenue(),
-        "coupons": [{"name": "Launch 10%", "remaining": "2 of 3 periods left", "status": "active"}],
-        "wallet": {"name": "Prepaid", "href": f"{href}/wallet/1", "balance_cents": 429_468, "ongoing_cents": 81_250,
-                   "currency": "USD", "credits": "4294.68", "rate": "1", "note": "about $91.00 a day"},
-        "subscriptions": [] if empty else [
-            {"id": uid(3), "href": f"{BASE}/subscription/1", "name": "Production search", "plan": "Scale", "status": "active",
-             "overridden": True, "interval": "Monthly", "started_at": "2024-01-15T23:30:00Z", "ending_at": None,
-             "amount_cents": 99_000, "currency": "USD", "next_plan": {"name": "Team", "at": "2024-04-01T04:00:00Z"}},
-            {"id": uid(4), "href": f"{BASE}/subscription/2", "name": "Staging", "plan": "Team", "status": "pending", "overridden": False,
-             "interval": "Yearly", "started_at": None, "ending_at": "2025-01-31T00:00:00Z", "amount_cents": 4_900,
-             "currency": "USD", "next_plan": None}],
-        "drafts": [] if empty else rows[:1], "invoices": [] if empty else [rows[1], rows[2], rows[9]], "page": page(41, url),
-        "api": calls("GET", "/customers/acme-001/current_usage?external_subscription_id=sub_1",
-                     'query Usage {\n  customerUsage(customerId: "…", subscriptionId: "…") {\n    amountCents\n  }\n}'),
-    }  # fmt: skip
 
 
 # --- invoice -------------------------------------------------------------------------------------------------------

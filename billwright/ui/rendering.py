@@ -105,7 +105,7 @@ def _part(request: Request, context: Mapping[str, Any]) -> str | None:
     headers = request.headers
     if headers.get("hx-request") != "true" or headers.get("hx-history-restore-request") == "true":
         return None
-    parts: Mapping[str, str] = context.get("parts") or {}
+    parts: Mapping[str, str] = context.get("htmx_parts") or {}
     return parts.get(headers.get("hx-target", ""))
 
 
@@ -132,7 +132,7 @@ def render(
 
     ``block`` forces the partial for any htmx request (a form that swaps itself). ``toast`` is (tone, text), shown by
     the page after the swap; ``events`` are further events of the page then. Templates also see ``url`` (path and query
-    of the request) and ``theme``. ``context["parts"]`` names included templates that answer htmx alone, by the element
+    of the request) and ``theme``. ``context["htmx_parts"]`` names included templates that answer htmx alone, by the element
     that it swaps.
     """
     theme = request.cookies.get("theme", "")

@@ -1,20 +1,17 @@
-"""Customers: list, page with its tabs, form (spec 07 §7.7)."""
+"""The page of a customer: its head, the strip of its tabs, and what stands under the first of them (spec 07 §7.7)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import available_timezones
 
 from starlette.responses import Response
 
 from billwright.billing.kernel.clock import iso_ms, system_now
-from billwright.billing.kernel.money import CURRENCIES
 from billwright.ui.views.invoices import shown_row
-from billwright.ui.views.support import Refused, View, load_frame
+from billwright.ui.views.support import View, load_frame
 from billwright.ui.views.usage import INTERVALS, shown_usage
-from billwright.ui.views.words import field_errors, in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +33,11 @@ TABS: tuple[Tab, ...] = (
     Tab("overview", "Overview"),
     Tab("subscriptions", "Subscriptions", ("subscriptions:view",), count="subscriptionsCount"),
     Tab("invoices", "Invoices", ("invoices:view",), count="invoicesCount"),
+    Tab("credit-notes", "Credit notes", ("credit_notes:view",), count="creditNotesCount", only_with_some=True),
     Tab("wallets", "Wallets", count="activeWalletsCount"),
 )
 """The strip, in order. A view of its own answers each address (``PAGES``) with ``tab_page``."""
 
-FIELDS = {"name": "name", "externalId": "external_id", "currency": "currency", "timezone": "timezone", "email": "email"}
 PROVIDERS = {"stripe": "Stripe", "gocardless": "GoCardless", "adyen": "Adyen"}
 
 
@@ -57,85 +54,6 @@ def shown_name(customer: Mapping[str, Any]) -> str:
 
 def customer_href(view: View, customer: Mapping[str, Any]) -> str:
     return f"{view.base}/customer/{customer['id']}"
-
-
-async def customer_list(view: View) -> Response:
-    """``GET /{slug}/customers``."""
-    currencies = [value.upper() for value in view.query_all("currency")]
-    countries = [value.upper() for value in view.query_all("country")]
-    kind = view.query("type") if view.query("type") in ("company", "individual") else None
-    data = await view.ask(
-        "CustomerList",
-        **view.paging(),
-        searchTerm=view.search or None,
-        currencies=currencies or None,
-        countries=countries or None,
-        customerType=kind,
-    )
-    found = data["customers"]
-    active = [
-        *(
-            {"key": "currency", "label": "Currency", "value": value, "shown": value.upper()}
-            for value in view.query_all("currency")
-        ),
-        *(
-            {"key": "country", "label": "Country", "value": value, "shown": value.upper()}
-            for value in view.query_all("country")
-        ),
-        *([{"key": "type", "label": "Type", "value": kind, "shown": kind.capitalize()}] if kind else []),
-    ]
-    content = {
-        "title": "Customers",
-        "url": view.url,
-        "can": {
-            "create": view.may("customers:create"), "edit": view.may("customers:update"), "export": False,
-        },
-        "search": view.query("search"),
-        "filters": [
-            {"key": "currency", "label": "Currency", "type": "text",
-             "options": [{"value": code, "label": code} for code in _common_currencies(currencies)]},
-            {"key": "country", "label": "Country", "type": "text", "options": None},
-            {"key": "type", "label": "Type", "type": "text",
-             "options": [{"value": "company", "label": "Company"}, {"value": "individual", "label": "Individual"}]},
-        ],
-        "active_filters": active,
-        "customers": [_row(view, item) for item in found["collection"]],
-        "page": view.pager(found["metadata"]),
-        "api": view.api(
-            "CustomerList", "POST", "/customers",
-            {"customer": {"external_id": "acme-001", "name": "Acme Corporation", "currency": "USD"}},
-        ),
-    }  # fmt: skip
-    return await view.page("customers/list.html", "customers", content)
-
-
-def _common_currencies(chosen: list[str]) -> list[str]:
-    return list(dict.fromkeys(["USD", "EUR", "GBP", "CHF", "JPY", "CAD", "AUD", *chosen]))
-
-
-def _row(view: View, item: Mapping[str, Any]) -> dict[str, Any]:
-    currency = item["currency"]
-    return {
-        "id": item["id"],
-        "href": customer_href(view, item),
-        "name": shown_name(item),
-        "external_id": item["externalId"],
-        "email": item["email"],
-        "country": item["country"],
-        "currency": currency,
-        "active_subscriptions": item["activeSubscriptionsCount"],
-        "overdue": _balances(item["overdueBalances"], currency),
-        "gross": _balances(item["grossRevenues"], currency),
-        "provider": PROVIDERS.get(item["paymentProvider"] or ""),
-        "created_at": item["createdAt"],
-    }
-
-
-def _balances(balances: list[Mapping[str, Any]] | None, currency: str | None) -> list[dict[str, Any]]:
-    """What is not zero, in every currency; the customer's own first."""
-    shown = [(int(balance["amountCents"]), balance["currency"]) for balance in balances or []]
-    ordered = sorted(shown, key=lambda balance: (balance[1] != currency, balance[1]))
-    return [{"amount_cents": cents, "currency": code} for cents, code in ordered if cents]
 
 
 async def tab_page(
@@ -161,13 +79,14 @@ async def tab_page(
         "url": view.url,
         "tab": tab,
         "tab_template": template,
-        "parts": parts,
+        "htmx_parts": parts,
         "customer": _head(customer, href),
         "can": {
             "edit": view.may("customers:update"),
             "subscribe": view.may("subscriptions:create"),
             "wallets": view.may("wallets:create"),
-            "coupons": False, "invoice": False, "request_payment": False, "portal": False, "delete": False,
+            "delete": view.may("customers:delete"),
+            "coupons": False, "invoice": view.may("invoices:create"), "request_payment": False, "portal": False,
         },
         "figures": _figures(customer),
         "tabs": _tabs(view, customer, href, tab),
@@ -242,8 +161,25 @@ def _head(customer: Mapping[str, Any], href: str) -> dict[str, Any]:
         "created_at": customer["createdAt"],
         "facts": [{"label": label, "value": value} for label, value in facts if value],
         "metadata": [{"label": item["key"], "value": item["value"]} for item in customer["metadata"]],
-        "overdue_cents": sum(int(item["amountCents"]) for item in customer["overdueBalances"] or []),
+        "consequences": _consequences(customer),
     }
+
+
+def _consequences(customer: Mapping[str, Any]) -> list[str]:
+    """What deleting the customer does, in figures (spec 03 §1.5)."""
+    parts = (
+        ("activeSubscriptionsCount", "{} active subscription ends now and is billed.",
+         "{} active subscriptions end now and are billed."),
+        ("pendingSubscriptionsCount", "{} subscription that has not started is canceled.",
+         "{} subscriptions that have not started are canceled."),
+        ("draftInvoicesCount", "{} draft invoice is finalized in five minutes.",
+         "{} draft invoices are finalized in five minutes."),
+        ("activeCouponsCount", "{} coupon ends.", "{} coupons end."),
+        ("activeWalletsCount", "{} wallet ends, and its credits are lost.",
+         "{} wallets end, and their credits are lost."),
+    )  # fmt: skip
+    counted = [(customer[key], one, several) for key, one, several in parts]
+    return [(one if count == 1 else several).format(f"{count:,}") for count, one, several in counted if count]
 
 
 def _days(count: int, *, inherited: bool) -> str:
@@ -303,87 +239,3 @@ def _subscription(view: View, item: Mapping[str, Any]) -> dict[str, Any]:
         "currency": plan["amountCurrency"],
         "next_plan": {"name": item["nextPlanCode"], "at": f"{item['downgradePlanDate']}T00:00:00Z"} if change else None,
     }
-
-
-# --- form ----------------------------------------------------------------------------------------------------------
-
-
-async def new_customer(view: View) -> Response:
-    """``GET /{slug}/create/customer``."""
-    if not view.may("customers:create"):
-        raise Refused(403, "forbidden")
-    return await _form(view, None, dict.fromkeys(FIELDS.values(), ""), {})
-
-
-async def create_customer(view: View) -> Response:
-    """``POST /{slug}/create/customer``."""
-    values = {name: view.posted(name) for name in FIELDS.values()}
-    outcome = await view.change("CreateCustomer", **_input(values))
-    if not outcome.ok:
-        return await _form(view, None, values, outcome.fields, code=outcome.code)
-    made = outcome.data["createCustomer"]
-    return view.redirect(customer_href(view, made), ("positive", f"{shown_name(made)} created"))
-
-
-async def edit_customer(view: View) -> Response:
-    """``GET /{slug}/customer/{id}/edit``."""
-    if not view.may("customers:update"):
-        raise Refused(403, "forbidden")
-    customer = (await view.ask("CustomerForm", id=view.path("customer")))["customer"]
-    return await _form(view, customer, {form: customer[name] or "" for name, form in FIELDS.items()}, {})
-
-
-async def update_customer(view: View) -> Response:
-    """``POST /{slug}/customer/{id}/edit``."""
-    customer = (await view.ask("CustomerForm", id=view.path("customer")))["customer"]
-    values = {**{name: view.posted(name) for name in FIELDS.values()}, "external_id": customer["externalId"]}
-    sent = _input(values)
-    sent.pop("externalId")
-    if not customer["canEditAttributes"]:
-        sent.pop("currency")
-        values["currency"] = customer["currency"] or ""
-    outcome = await view.change("UpdateCustomer", id=customer["id"], **sent)
-    if not outcome.ok:
-        return await _form(view, customer, values, outcome.fields, code=outcome.code)
-    return view.redirect(customer_href(view, customer), ("positive", "Saved"))
-
-
-def _input(values: Mapping[str, str]) -> dict[str, Any]:
-    """Form values as the mutation's input: empty ones are null."""
-    found: dict[str, Any] = {name: values[form] or None for name, form in FIELDS.items()}
-    return {**found, "externalId": values["external_id"]}
-
-
-async def _form(
-    view: View,
-    customer: Mapping[str, Any] | None,
-    values: Mapping[str, str],
-    fields: Mapping[str, list[str]],
-    code: str | None = None,
-) -> Response:
-    organization = (await load_frame(view))["organization"]
-    known = set(FIELDS)
-    errors = field_errors(fields)
-    base_error = next((text for name, text in errors.items() if name not in known), None)
-    content = {
-        "title": f"Edit {shown_name(customer)}" if customer else "New customer",
-        "url": view.url,
-        "heading": f"Edit {shown_name(customer)}" if customer else "New customer",
-        "action": view.request.url.path,
-        "back": customer_href(view, customer) if customer else f"{view.base}/customers",
-        "values": values,
-        "errors": {form: errors.get(name) for name, form in FIELDS.items()},
-        "error": base_error or (in_words(code) if code and not errors else None),
-        "is_new": customer is None,
-        "currency_locked": customer is not None and not customer["canEditAttributes"],
-        "currencies": [{"value": "", "label": "Set by the first plan"}]
-        + [{"value": code, "label": code} for code in sorted(CURRENCIES)],
-        "timezones": _timezones(organization["timezone"]),
-        "submit": "Save" if customer else "Create customer",
-    }
-    return await view.page("customers/form.html", "customers", content, status_code=422 if errors or code else 200)
-
-
-def _timezones(inherited: str) -> list[dict[str, str]]:
-    zones = sorted(zone for zone in available_timezones() if "/" in zone or zone == "UTC")
-    return [{"value": "", "label": f"The organization's: {inherited}"}, *({"value": z, "label": z} for z in zones)]
