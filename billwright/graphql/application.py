@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,6 +24,8 @@ from billwright.ui import csrf, sessions
 
 TOKEN_HEADER = "x-lago-token"  # noqa: S105
 ORGANIZATION_HEADER = "x-lago-organization"
+PORTAL_HEADER = "customer-portal-token"
+"""Of a customer in its portal: such a request has no session (spec 07 §5.1)."""
 EXPLORER = "/docs/graphql"
 """Where a browser that opens the address goes on to: GraphiQL in its session."""
 
@@ -81,7 +84,15 @@ async def _post(request: Request) -> Response:
         return _bad_request("query is missing")
     if not isinstance(variables, dict) or not isinstance(name, str | None):
         return _bad_request("variables is an object, operationName a text")
-    context = context_of(request, session_of(request, settings), organization=request.headers.get(ORGANIZATION_HEADER))
+    portal_token = request.headers.get(PORTAL_HEADER)
+    if portal_token is not None and settings.portal_persisted_operations_only and not _is_persisted(query):
+        return _refused_operation()
+    context = context_of(
+        request,
+        session_of(request, settings),
+        organization=request.headers.get(ORGANIZATION_HEADER),
+        portal_token=portal_token,
+    )
     try:
         answer = await execute(context, query, variables, name)
         headers = {"Cache-Control": "no-store"}
@@ -106,6 +117,16 @@ def _query(body: Mapping[str, Any]) -> str | None:
     digest = persisted.get("sha256Hash") if isinstance(persisted, dict) else body.get("documentId")
     found = operations_by_id().get(digest) if isinstance(digest, str) else None
     return found.text if found else None
+
+
+def _is_persisted(query: str) -> bool:
+    return hashlib.sha256(query.encode("utf-8", "replace")).hexdigest() in operations_by_id()
+
+
+def _refused_operation() -> Response:
+    """This installation lets portal tokens run the portal's own operations only."""
+    error = {"message": "forbidden", "extensions": {"status": 403, "code": "unknown_operation"}}
+    return JSONResponse({"data": None, "errors": [error]}, headers={"Cache-Control": "no-store"})
 
 
 def _bad_request(text: str) -> Response:

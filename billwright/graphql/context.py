@@ -18,9 +18,11 @@ from billwright.billing.access.models import Organization, UserSession
 from billwright.billing.access.sessions import Principal, SignedIn, load_principal, load_session
 from billwright.billing.access.throttling import AttemptCounter
 from billwright.billing.background.runtime import Runtime
+from billwright.billing.customers.models import Customer
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.db import Session
 from billwright.billing.kernel.errors import Forbidden, Unauthorized
+from billwright.billing.portal.queries import find_visitor
 from billwright.graphql.clock import ClockAdvances
 from billwright.graphql.errors import ExpiredSession
 from billwright.server.settings import Settings
@@ -41,6 +43,14 @@ class Services:
     sso: SingleSignOn
 
 
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A customer in its portal."""
+
+    organization: Organization
+    customer: Customer
+
+
 class RequestContext:
     """One request. Reads share a session, opened on first use and used by one statement at a time; each mutation has
     a transaction of its own, after which reads begin afresh, so that its answer shows what it wrote."""
@@ -55,9 +65,12 @@ class RequestContext:
         ip: str = "",
         browser: str | None = None,
         request_id: str | None = None,
+        portal_token: str | None = None,
     ) -> None:
         self.services = services
-        self.session_id = session_id
+        self.portal_token = portal_token
+        """Of a customer in its portal; a request with one has no session, whatever else it carries."""
+        self.session_id = session_id if portal_token is None else None
         self.organization_id = organization_id
         self.slug = slug
         self.ip = ip
@@ -75,12 +88,13 @@ class RequestContext:
         self._session: Session | None = None
         self._principal: Principal | None = None
         self._signed_in: SignedIn | None = None
+        self._visitor: Visitor | None = None
         self._loaders: dict[Any, DataLoader[tuple[UUID, UUID], Any]] = {}
 
     async def close(self) -> None:
         """Give the read session back."""
         stack, self._stack = self._stack, AsyncExitStack()
-        self._session = self._principal = self._signed_in = None
+        self._session = self._principal = self._signed_in = self._visitor = None
         self._loaders.clear()
         await stack.aclose()
 
@@ -123,6 +137,27 @@ class RequestContext:
         assert self._principal is not None
         return self._principal
 
+    async def visitor(self) -> Visitor:
+        """The customer whose portal the token opens, looked up anew on every request. Raises ``Unauthorized``."""
+        if self._visitor is None:
+            link = self.services.settings.portal_links.read(self.portal_token) if self.portal_token else None
+            if link is None:
+                raise Unauthorized
+            async with self._read() as session:
+                found = await find_visitor(session, link.customer_id)
+            if found is None:
+                raise Unauthorized
+            self._visitor = Visitor(*found)
+        return self._visitor
+
+    async def _scope(self) -> tuple[Organization, Actor]:
+        """In which organization the request acts, and as whom."""
+        if self.portal_token is not None:
+            visitor = await self.visitor()
+            return visitor.organization, Actor("portal", visitor.customer.id)
+        principal = await self.principal()
+        return principal.organization, Actor("user", principal.user.id)
+
     async def _explain(self, session: Session) -> None:
         """Why a signed token opens no session: expired, or unknown and revoked."""
         expires = await session.scalar(
@@ -141,26 +176,26 @@ class RequestContext:
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[Context]:
         """The use cases' context on the request's read session, for one reader at a time."""
-        principal = await self.principal()
+        organization, actor = await self._scope()
         async with self._read() as session:
-            yield self._context(session, principal.organization, principal.user.id)
+            yield self._context(session, organization, actor)
 
     @asynccontextmanager
     async def writing(self) -> AsyncGenerator[Context]:
         """One transaction for one mutation."""
-        principal = await self.principal()
-        user_id, organization_id = principal.user.id, principal.organization.id
+        organization, actor = await self._scope()
+        organization_id = organization.id
         await self.close()
         async with self.services.runtime.database.transaction() as session:
             organization = await session.get_one(Organization, organization_id)
-            yield self._context(session, organization, user_id)
+            yield self._context(session, organization, actor)
 
-    def _context(self, session: Session, organization: Organization, user_id: UUID) -> Context:
+    def _context(self, session: Session, organization: Organization, actor: Actor) -> Context:
         settings = self.services.settings
         return Context(
             session,
             organization,
-            actor=Actor("user", user_id),
+            actor=actor,
             event_store=self.services.runtime.event_store,
             request_id=self.request_id,
             api_url=settings.api_url,
@@ -185,20 +220,20 @@ class RequestContext:
 
     async def load(self, batch: Batch[V], key: UUID, default: Any = None) -> Any:
         """The value of ``key``, loaded together with all others that are asked for at the same moment."""
-        principal = await self.principal()
+        organization, _ = await self._scope()
         loader = self._loaders.get(batch)
         if loader is None:
             loader = self._loaders[batch] = DataLoader(load_fn=self._loading(batch))
-        found = await loader.load((principal.organization.id, key))
+        found = await loader.load((organization.id, key))
         return default if found is None else found
 
     async def prime(self, batch: Batch[V], key: UUID, value: V) -> None:
         """Make ``load`` answer with ``value``, for an object that is stored nowhere."""
         await self.load(batch, key)
-        principal = await self.principal()
+        organization, _ = await self._scope()
         loader = self._loaders[batch]
-        loader.clear((principal.organization.id, key))
-        loader.prime((principal.organization.id, key), value)
+        loader.clear((organization.id, key))
+        loader.prime((organization.id, key), value)
 
     def _loading(self, batch: Batch[Any]) -> Callable[[list[tuple[UUID, UUID]]], Awaitable[list[Any]]]:
         async def load(keys: list[tuple[UUID, UUID]]) -> list[Any]:

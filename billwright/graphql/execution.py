@@ -53,7 +53,12 @@ def services_of(app: Any) -> Services:
 
 
 def context_of(
-    request: Request, session_id: Any, *, organization: str | None = None, slug: str | None = None
+    request: Request,
+    session_id: Any,
+    *,
+    organization: str | None = None,
+    slug: str | None = None,
+    portal_token: str | None = None,
 ) -> RequestContext:
     """The context of one HTTP request."""
     return RequestContext(
@@ -64,6 +69,7 @@ def context_of(
         ip=request.client.host if request.client else "",
         browser=request.cookies.get(BROWSER_COOKIE),
         request_id=getattr(request.state, "request_id", None),
+        portal_token=portal_token,
     )
 
 

@@ -8,6 +8,7 @@ from strawberry.permission import BasePermission
 from strawberry.types import Info
 
 from billwright.billing.access.permissions import PERMISSIONS, require_permission
+from billwright.billing.kernel.errors import Unauthorized
 
 
 class FieldPermission(BasePermission):
@@ -20,9 +21,19 @@ class FieldPermission(BasePermission):
 
 
 class IsPublic(FieldPermission):
-    """Nobody needs to be signed in."""
+    """Nobody needs to be signed in. A request with a portal token is refused: it opens the portal and nothing else."""
 
     async def has_permission(self, source: Any, info: Info[Any, Any], **kwargs: Any) -> bool:
+        if info.context.portal_token is not None:
+            raise Unauthorized
+        return True
+
+
+class IsPortalCustomer(FieldPermission):
+    """A customer with a portal link; no session opens it (spec 07 §5.4)."""
+
+    async def has_permission(self, source: Any, info: Info[Any, Any], **kwargs: Any) -> bool:
+        await info.context.visitor()
         return True
 
 

@@ -29,6 +29,7 @@ from billwright.graphql.mutations.one_off_invoices import OneOffInvoiceMutations
 from billwright.graphql.mutations.organization import OrganizationMutations
 from billwright.graphql.mutations.payments import PaymentMutations
 from billwright.graphql.mutations.plans import PlanMutations
+from billwright.graphql.mutations.portal import PortalMutations
 from billwright.graphql.mutations.single_sign_on import SingleSignOnMutations
 from billwright.graphql.mutations.subscriptions import SubscriptionMutations
 from billwright.graphql.mutations.taxes import TaxMutations
@@ -46,6 +47,7 @@ from billwright.graphql.queries.exports import ExportQueries
 from billwright.graphql.queries.invoices import InvoiceQueries
 from billwright.graphql.queries.members import MemberQueries
 from billwright.graphql.queries.payments import PaymentQueries
+from billwright.graphql.queries.portal import PortalQueries
 from billwright.graphql.queries.price_trials import PriceTrialQueries
 from billwright.graphql.queries.search import SearchQueries
 from billwright.graphql.queries.single_sign_on import SingleSignOnQueries
@@ -69,6 +71,7 @@ Query = merge_types(
         InvoiceQueries,
         MemberQueries,
         PaymentQueries,
+        PortalQueries,
         PriceTrialQueries,
         SearchQueries,
         SingleSignOnQueries,
@@ -97,6 +100,7 @@ Mutation = merge_types(
         OrganizationMutations,
         PaymentMutations,
         PlanMutations,
+        PortalMutations,
         SingleSignOnMutations,
         SubscriptionMutations,
         TaxMutations,

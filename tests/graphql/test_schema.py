@@ -9,7 +9,7 @@ import pytest
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType
 
 from billwright.billing.access.permissions import PERMISSIONS
-from billwright.graphql.permissions import FieldPermission, HasPermission, IsMember, IsPublic, IsSignedIn
+from billwright.graphql.permissions import FieldPermission, HasPermission, IsMember, IsPortalCustomer, IsPublic, IsSignedIn
 from billwright.graphql.schema import Mutation, Query, schema
 
 SNAPSHOT = Path(__file__).parents[2] / "billwright" / "graphql" / "schema.graphql"
@@ -26,7 +26,7 @@ def test_every_root_field_names_exactly_one_permission(field: Any) -> None:
     assert len(classes) == 1
     [permission] = classes
     assert issubclass(permission, FieldPermission)
-    if permission not in (IsPublic, IsMember, IsSignedIn):
+    if permission not in (IsPublic, IsMember, IsSignedIn, IsPortalCustomer):
         assert permission.names
         assert set(permission.names) <= set(PERMISSIONS)
 

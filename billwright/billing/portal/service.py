@@ -56,7 +56,16 @@ async def update_information(ctx: Context, customer_id: UUID, values: Mapping[st
     changes = {name: value for name, value in values.items() if name in EDITABLE}
     if "document_locale" in values:
         changes["billing_configuration"] = {"document_locale": values["document_locale"]}
-    return await upsert_customer(ctx, CustomerInput.parse({**changes, "external_id": customer.external_id}))
+    try:
+        inp = CustomerInput.parse({**changes, "external_id": customer.external_id})
+    except ValidationFailed as failure:
+        raise ValidationFailed(
+            {
+                "document_locale" if name == "billing_configuration" else name: codes
+                for name, codes in failure.details.items()
+            }
+        ) from None
+    return await upsert_customer(ctx, inp)
 
 
 async def top_up(
