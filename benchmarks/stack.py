@@ -88,6 +88,15 @@ def migrated_database(url: str | None = None) -> Iterator[str]:
 
 
 @contextmanager
+def served_database() -> Iterator[tuple[str, str]]:
+    """An embedded stack, migrated, removed afterwards: the addresses of its database and of its Valkey."""
+    with _servers() as servers:
+        info = servers.start()
+        upgrade(info.database_url)
+        yield info.database_url, info.redis_url
+
+
+@contextmanager
 def _servers() -> Iterator[EmbeddedServers]:
     path = tempfile.mkdtemp(prefix="billwright-bench-", dir=os.environ.get("TMPDIR"))
     folder = DataFolder(path)
