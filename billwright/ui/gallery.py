@@ -25,6 +25,7 @@ from billwright.ui import gallery_samples as samples
 from billwright.ui.gallery_access import ACCESS_PAGES
 from billwright.ui.gallery_customers import CUSTOMER_PAGES
 from billwright.ui.gallery_documents import DOCUMENT_PAGES
+from billwright.ui.gallery_invoices import INVOICE_PAGES
 from billwright.ui.gallery_subscriptions import SUBSCRIPTION_PAGES
 from billwright.ui.gallery_wallets import WALLET_PAGES
 from billwright.ui.rendering import CONTENT_SECURITY_POLICY, STATIC, render
@@ -88,6 +89,7 @@ PAGES: dict[str, tuple[str, str, Callable[[str], Context]]] = {
     ),
     "/acme/error/500": ("Error 500", "errors/500.html", lambda url: error(500, "internal_error")),
     **ACCESS_PAGES,
+    **INVOICE_PAGES,
     **CUSTOMER_PAGES,
     **DOCUMENT_PAGES,
     **SUBSCRIPTION_PAGES,

@@ -92,6 +92,7 @@ NAMES = (
 )
 
 
+
 def page(total: int, url: str) -> Data:
     return {"first": 1, "last": min(20, total), "total": total, "per_page": 20, "previous": None,
             "next": formatting.url_with(url, page=2) if total > 20 else None}  # fmt: skip
@@ -312,7 +313,7 @@ def total(label: str, cents: int, kind: str = "part") -> Data:
     return {"label": label, "cents": cents, "kind": kind}
 
 
-def invoice_page(draft: bool = False) -> Data:
+def invoice_page(draft: bool = False, tab: str = "overview") -> Data:
     graduated = [step("First 10,000", "10000", "0", "0"), step("Next 990,000", "990000", "1485", "0.0015"),
                  step("1,000,001 and above", "834200", "1000.03896", "0.0011988"), step("Flat fee, 1,000,001 and above", "1", "256.26", "256.26")]  # fmt: skip
     percentage = [step("Free for 3 transactions", "120", "0"), step("Paid volume", "8000", "96", rate="1.2"),
@@ -349,12 +350,20 @@ def invoice_page(draft: bool = False) -> Data:
                          "lines": ["1-2-3 Marunouchi, Chiyoda-ku", "Tokyo 100-0005", "Japan", "billing@acme.example"]},
             "shown_metadata": [{"label": "PO number", "value": "4500012345"}],
             "footer": "Payable by bank transfer or card.\nThank you for building with Northwind.",
-            "finalizes_at": "2024-03-18T05:00:00Z" if draft else None, "problem": None, "groups": groups, "totals": totals,
+            "finalizes_at": "2024-03-18T05:00:00Z" if draft else None, "problem": None, "waits": None, "paid_cents": 0 if draft else 100_000,
+            "groups": groups, "totals": totals, "customer_metadata": [{"label": "tier", "value": "gold"}],
             "facts": [{"label": "Type", "value": "Subscription"}, {"label": "Due date", "value": "Mar 31, 2024"},
                       {"label": "Tax status", "value": "Succeeded"}, {"label": "NetSuite", "value": "Synced"}],
             "metadata": [{"label": "segment", "value": "enterprise"}]},
         "can": {"download": not draft, "finalize": draft, "refresh": draft, "edit": draft, "send": not draft, "collect": not draft,
-                "record_payment": not draft, "status": not draft, "credit_note": not draft, "dispute": not draft, "void": not draft, "delete": draft},
+                "record_payment": not draft, "status": not draft, "credit_note": not draft, "dispute": not draft, "void": not draft, "delete": draft,
+                "retry": False, "metadata": not draft, "link": False},
+        "tab": tab, "delete": {"text": "$3,220.90 are not billed, now or later. This cannot be undone."}, "no_credit_note": "None yet.",
+        "tabs": [{"label": "Overview", "href": f"{BASE}/invoice/1", "current": tab == "overview"},
+                 {"label": "Payments", "href": f"{BASE}/invoice/1/payments", "current": tab == "payments", "count": 0 if draft else 2},
+                 {"label": "Credit notes", "href": f"{BASE}/invoice/1/credit-notes", "current": tab == "credit-notes", "count": 0 if draft else 1}],
+        "metadata": {"action": f"{BASE}/invoice/1/metadata", "target": "#invoice", "hint": "At most 5.",
+                     "rows": [{"id": uid(7), "key": "segment", "value": "enterprise"}, {"id": "", "key": "", "value": ""}]},
         "finalize": {"text": "It gets its number, $3,220.90 become due on Mar 31, 2024, and the e-mail goes to billing@acme.example."},
         "events": [
             {"icon": "circle-check", "title": "Drafted", "at": "2024-03-01T05:00:12Z", "note": "6 fees", "state": "done"},
@@ -372,7 +381,10 @@ def invoice_page(draft: bool = False) -> Data:
         "errors": {"amount": None, "paid_on": None, "reference": None},
         "payment": {"action": f"{BASE}/invoice/1/payments", "number": number, "currency": "USD", "due": "$2,220.90",
                     "filled": {"amount": "2220.90", "paid_on": "2024-03-15", "reference": ""}},
-        "credit_notes": [],
+        "credit_notes": [] if draft else [
+            {"id": uid(41), "href": f"{BASE}/credit-note/1", "number": "NOR-0A1B-002-040-CN001", "reason": "Product unsatisfactory",
+             "credit": "available", "refund": "pending", "total_cents": 12_000, "left_cents": 6_000, "currency": "USD",
+             "issuing_date": "2024-03-12", "invoice": {"number": number, "href": f"{BASE}/invoice/1"}, "customer": None, "can_void": True}],
         "api": calls("GET", f"/invoices/{uid(40)}", 'query Invoice {\n  invoice(id: "…") {\n    number\n    totalAmountCents\n  }\n}'),
     }  # fmt: skip
 

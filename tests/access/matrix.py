@@ -294,7 +294,27 @@ POST /invoice/{}/fees/{}/preview: invoices:update
 POST /invoice/{}/fees/{}/reset: invoices:update
 POST /invoice/{}/payment-status: invoices:update
 POST /invoice/{}/dispute: invoices:update
-POST /invoice/{}/void: invoices:void
+GET POST /invoice/{}/void: invoices:void
+POST /invoice/{}/retry: invoices:update
+POST /invoice/{}/collect: invoices:send
+POST /invoice/{}/payment-link: invoices:update
+POST /invoice/{}/delete: invoices:delete
+GET POST /invoice/{}/metadata: invoices:update
+GET /invoice/{}/payments: payments:view
+GET /invoice/{}/credit-notes: credit_notes:view
+GET POST /invoice/{}/credit-notes/create: credit_notes:create
+POST /invoice/{}/credit-notes/estimate: credit_notes:create
+GET /customer/{}/credit-notes: credit_notes:view
+GET /credit-notes: credit_notes:view
+POST /credit-notes/export: credit_notes:export
+GET /credit-note/{}: credit_notes:view
+GET /credit-note/{}.pdf: credit_notes:view
+POST /credit-note/{}/void: credit_notes:void
+POST /credit-note/{}/refund: credit_notes:update
+GET POST /credit-note/{}/metadata: credit_notes:update
+GET POST /customer/{}/one-off: invoices:create
+POST /customer/{}/one-off/lines: invoices:create
+POST /customer/{}/one-off/estimate: invoices:create
 GET /payments: payments:view
 GET /invoice/{}/payments/create: payments:create
 POST /invoice/{}/payments: payments:create

@@ -14,6 +14,8 @@ from billwright.billing.add_ons.schemas import AddOnCreate
 from billwright.billing.add_ons.service import create_add_on
 from billwright.billing.coupons.schemas import CouponInput
 from billwright.billing.coupons.service import create_coupon
+from billwright.billing.credit_notes.schemas import CreditNoteCreate
+from billwright.billing.credit_notes.service import create_credit_note
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.notifications.endpoints import create_endpoint
 from billwright.billing.notifications.models import Webhook
@@ -103,6 +105,7 @@ async def ids(world: World) -> dict[str, str]:
                 ("add_on", "add_ons"),
                 ("tax", "taxes"),
                 ("wallet", "wallets"),
+                ("credit_note", "credit_notes"),
             )
         }
 
@@ -156,6 +159,17 @@ async def make_wallet(world: World, customer: str = "c0", **more: object) -> str
     async with world.runtime.database.transaction() as session:
         wallet = {"external_customer_id": customer, "name": "Prepaid", "rate_amount": "0.5", "currency": "EUR", **more}
         return str((await create_wallet(await world.fresh(session), WalletInput.parse(wallet))).id)
+
+
+async def make_credit_note(world: World, **parts: int) -> str:
+    """A credit note on the first invoice, 5.00 as credit unless told; its id."""
+    known = await ids(world)
+    given = parts or {"credit_amount_cents": 500}
+    async with world.runtime.database.transaction() as session:
+        fee = await session.scalar(text("select id from fees where invoice_id = :id"), {"id": known["invoice"]})
+        items = [{"fee_id": str(fee), "amount_cents": sum(given.values())}]
+        asked = {"invoice_id": known["invoice"], "reason": "other", "items": items, **given}
+        return str((await create_credit_note(await world.fresh(session), CreditNoteCreate.parse(asked))).id)
 
 
 async def company(world: World, customers: int = 2, *, grace_days: int = 0) -> dict[str, str]:

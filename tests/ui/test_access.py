@@ -12,7 +12,7 @@ from billwright.ui.application import PAGES, routes
 from billwright.ui.views.access import safe_next
 from billwright.ui.views.support import MEMBER
 from tests.graphql.support import PASSWORD, World
-from tests.ui.support import BASE, company, field, visitor, words
+from tests.ui.support import BASE, company, field, make_credit_note, visitor, words
 
 UNKNOWN = "018e4b1c-7a2f-7c77-9d1e-3f5a6b7c8d90"
 
@@ -131,6 +131,7 @@ def test_every_page_declares_who_may_open_it() -> None:
 @pytest.mark.parametrize("role", ["admin", "manager", "finance"])
 async def test_roles_open_what_they_may(world: World, role: str) -> None:
     known = await company(world)
+    known["credit_note"] = await make_credit_note(world)
     held = permissions_of([role])
     async with visitor(world, role) as member:
         for method, path, _, needs in PAGES:

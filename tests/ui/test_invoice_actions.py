@@ -1,19 +1,27 @@
-"""What can be done with an issued invoice on its page (spec 07 §7.8)."""
+"""What can be done with an invoice on its page, and its tabs (spec 07 §7.8, 04 §8, §9, §12, §13)."""
 
 from __future__ import annotations
 
-from tests.graphql.support import World
-from tests.ui.support import BASE, company, visitor, words
+import re
 
-ACTIONS = ("#payment-status", "#void", "#dispute")
+from sqlalchemy import text
+
+from tests.graphql.support import World
+from tests.ui.support import BASE, Visitor, company, visitor, words
+from tests.ui.test_pages import advance
+
+ACTIONS = ('href="#payment-status"', '/void"', 'href="#dispute"', 'href="#metadata"', "/credit-notes/create")
+
+
+async def issued(world: World) -> str:
+    return f"{BASE}/invoice/{(await company(world, 1))['invoice']}"
 
 
 async def test_the_payment_status_is_set_and_set_back(world: World) -> None:
-    known = await company(world, 1)
-    href = f"{BASE}/invoice/{known['invoice']}"
+    href = await issued(world)
     async with visitor(world) as admin:
         page = await admin.page(href)
-        assert all(f'href="{action}"' in page for action in ACTIONS)
+        assert all(action in page for action in ACTIONS)
         paid = await admin.submit(f"{href}/payment-status", "invoice", payment_status="succeeded")
         assert paid.text.lstrip().startswith('<div id="invoice">')
         assert "Marked as paid. No payment is recorded." in words(paid.text)
@@ -25,29 +33,163 @@ async def test_the_payment_status_is_set_and_set_back(world: World) -> None:
         assert back.headers["location"] == href
 
 
-async def test_voiding(world: World) -> None:
-    known = await company(world, 1)
-    href = f"{BASE}/invoice/{known['invoice']}"
+async def test_voiding_says_what_it_does(world: World) -> None:
+    href = await issued(world)
     async with visitor(world) as admin:
-        voided = await admin.submit(f"{href}/void", "invoice")
-        said = words(voided.text)
-        assert "Voided: nothing is due." in said
-        assert "No payment." in said
+        form = words(await admin.page(f"{href}/void"))
+        assert "€17.00 are not due any more." in form
+        assert "At most €17.00 can be given back, €0.00 of it as a refund." in form
+        voided = await admin.submit(f"{href}/void", give_back="no")
+        assert voided.headers["location"] == href
         page = await admin.page(href)
-        assert not any(f'href="{action}"' in page for action in (*ACTIONS, "#record-payment"))
-        again = await admin.submit(f"{href}/void", "invoice")
-        assert "negative" in again.headers["hx-trigger"]
+        assert "Voided: nothing is due." in words(page)
+        assert not any(action in page for action in (*ACTIONS, "#record-payment"))
+        assert f"{href}.pdf" in page, "a voided invoice can still be printed"
+        file = await admin.get(f"{href}.pdf", follow_redirects=True)
+        assert file.content.startswith(b"%PDF")
+        again = await admin.submit(f"{href}/void", "void-form", give_back="no")
+        assert again.headers["hx-redirect"] == href
+        assert (await admin.get(f"{href}/void")).headers["location"] == href
         late = await admin.submit(f"{href}/payment-status", "invoice", payment_status="succeeded")
         assert "negative" in late.headers["hx-trigger"]
 
 
+async def test_voiding_with_a_credit_note(world: World) -> None:
+    """Spec 04 §9: of 17.00, 3.00 were paid; they are refunded and 2.00 credited, the other 12.00 are voided at once."""
+    href = await issued(world)
+    async with visitor(world, "manager") as manager:
+        await manager.submit(f"{href}/payments", "invoice", amount="3", paid_on="2024-01-15", reference="wire")
+        form = await manager.page(f"{href}/void")
+        assert "€3.00 were paid." in words(form)
+        asked = {"give_back": "yes", "refund": "3", "credit": "2"}
+        for change, sentence in (
+            ({"refund": "x"}, "This is not an amount of this currency."),
+            ({"refund": "3.01"}, "More than can be given back."),
+            ({"credit": "14.01"}, "More than can be given back."),
+        ):
+            refused = await manager.submit(f"{href}/void", "void-form", **{**asked, **change})
+            assert refused.status_code == 422
+            assert refused.text.lstrip().startswith("<form")
+            assert sentence in words(refused.text)
+        assert (await manager.submit(f"{href}/void", **asked)).headers["location"] == href
+        said = words(await manager.page(f"{href}/credit-notes"))
+        assert "-CN001 Other Available Pending €5.00 €2.00" in said
+        assert "-CN002 Other Voided €12.00" in said
+
+
 async def test_a_lost_dispute(world: World) -> None:
-    known = await company(world, 1)
-    href = f"{BASE}/invoice/{known['invoice']}"
+    href = await issued(world)
     async with visitor(world) as admin:
         lost = await admin.submit(f"{href}/dispute", "invoice")
         assert "Dispute lost" in words(lost.text)
         page = await admin.page(href)
-        assert 'href="#void"' not in page
+        assert f'href="{href}/void"' not in page
         assert 'href="#dispute"' not in page
+        assert f"{href}/collect" not in page
         assert 'href="#payment-status"' in page
+
+
+async def test_collecting_and_links_to_pay(world: World) -> None:
+    """Spec 04 §13: without a provider another attempt is only announced, and there is no page to pay on."""
+    href = await issued(world)
+    async with visitor(world, "finance") as finance:
+        page = await finance.page(href)
+        assert f"{href}/collect" in page
+        assert f"{href}/payment-link" not in page
+        told = await finance.submit(f"{href}/collect", "invoice")
+        assert "no payment provider" in told.headers["hx-trigger"]
+        refused = await finance.submit(f"{href}/payment-link", "invoice")
+        assert "negative" in refused.headers["hx-trigger"]
+        async with world.runtime.database.transaction() as session:
+            provider = '{"payment_provider": "stripe"}'
+            await session.execute(text("update customers set payment_provider = cast(:it as jsonb)"), {"it": provider})
+        assert f"{href}/payment-link" in await finance.page(href)
+
+
+async def test_metadata(world: World) -> None:
+    href = await issued(world)
+    async with visitor(world) as admin:
+        saved = await admin.submit(f"{href}/metadata", "invoice", **{"key-0": "deal", "value-0": "42"})
+        assert "deal 42" in words(saved.text)
+        form = (await admin.part(f"{href}/metadata", "metadata-form")).text
+        entry = re.search(r'name="id-0" value="([^"]+)"', form)
+        assert entry is not None
+        changed = {"id-0": entry[1], "key-0": "deal", "value-0": "43", "key-1": "by", "value-1": "Ann"}
+        both = await admin.submit(f"{href}/metadata", "invoice", **changed)
+        assert "deal 43 by Ann" in words(both.text)
+        long = await admin.submit(f"{href}/metadata", "invoice", **{"key-0": "k" * 21, "value-0": "1"})
+        assert (long.status_code, long.headers["hx-retarget"]) == (422, "#metadata-form")
+        assert "This is too long." in words(long.text)
+        emptied = await admin.submit(f"{href}/metadata", **{"key-0": "", "value-0": ""})
+        assert emptied.headers["location"] == href
+        assert "deal" not in words(await admin.page(href))
+
+
+async def test_an_action_keeps_its_tab(world: World) -> None:
+    href = await issued(world)
+    async with visitor(world) as admin:
+        tab = await admin.page(f"{href}/payments")
+        assert "Record a payment" in words(tab)
+        part = await admin.part(f"{href}/payments", "invoice")
+        assert part.text.strip() in tab
+        at_tab = {
+            "hx-request": "true",
+            "hx-target": "invoice",
+            "hx-current-url": f"http://billwright.test{href}/payments",
+        }
+        paid = await admin.post(
+            f"{href}/payments",
+            data={"csrf_token": admin.token, "amount": "17", "paid_on": "2024-01-15", "reference": "wire 7"},
+            headers=at_tab,
+        )
+        said = words(paid.text)
+        assert "€17.00 of €17.00 are paid." in said
+        assert "wire 7 Succeeded €17.00" in said
+        assert "Bill to" not in said
+        happened = words(await admin.page(href))
+        assert "Issued" in happened
+        assert "Paid €17.00" in happened
+
+
+async def draft(world: World, admin: Visitor) -> str:
+    await company(world, 1, grace_days=3)
+    await advance(world, "2024-02-01T02:00:00Z")
+    row = re.search(r'data-href="([^"]+)"', await admin.page(f"{BASE}/invoices?view=draft"))
+    assert row is not None
+    return row[1]
+
+
+async def test_deleting_a_draft(world: World) -> None:
+    async with visitor(world) as admin:
+        href = await draft(world, admin)
+        page = await admin.page(href)
+        assert "are not billed, now or later" in words(page)
+        assert f'href="{href}/void"' not in page
+        async with visitor(world, "manager") as manager:
+            assert f'action="{href}/delete"' not in await manager.page(href)
+            assert (await manager.submit(f"{href}/delete")).status_code == 403
+        assert (await admin.submit(f"{href}/delete")).headers["location"] == f"{BASE}/invoices"
+        await admin.page(href, status=404)
+        late = await admin.submit(f"{href}/void", "void-form")
+        assert late.status_code == 404
+
+
+async def test_what_could_not_be_issued_is_tried_again(world: World) -> None:
+    href = await issued(world)
+    async with world.runtime.database.transaction() as session:
+        await session.execute(text("update invoices set status = 'failed', tax_status = 'failed'"))
+        await session.execute(
+            text(
+                "insert into invoice_errors (id, created_at, updated_at, invoice_id, error_code, details)"
+                " select gen_random_uuid(), created_at, created_at, id, 'tax_error',"
+                """ '{"tax_error": "vies_unavailable", "tax_error_message": "no answer"}' from invoices"""
+            )
+        )
+    async with visitor(world, "finance") as finance:
+        page = await finance.page(href)
+        assert "its taxes could not be determined: vies unavailable (no answer)." in words(page)
+        assert f"{href}.pdf" not in page
+        tried = await finance.submit(f"{href}/retry", "invoice")
+        assert "The customer's taxes are being determined." in words(tried.text)
+        again = await finance.submit(f"{href}/retry", "invoice")
+        assert "negative" in again.headers["hx-trigger"]

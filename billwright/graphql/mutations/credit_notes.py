@@ -33,7 +33,7 @@ class CreateCreditNoteInput:
     invoice_id: strawberry.ID = m("Internal id of the invoice.")
     reason: CreditNoteReasonEnum = m("Why it is issued.")
     items: list[CreditNoteItemInput] = m("What is given back, fee by fee.")
-    description: str | None = i("Text for the customer.")
+    description: str | None = i("Internal note; never printed.")
     credit_amount_cents: BigInt | None = i("For later invoices, in minor units.")
     refund_amount_cents: BigInt | None = i("To be paid back, in minor units.")
     offset_amount_cents: BigInt | None = i("Off what this invoice asks for, in minor units.")

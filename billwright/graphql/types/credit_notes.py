@@ -61,7 +61,7 @@ class CreditNote:
     id: strawberry.ID = f("Internal id.")
     number: str = f("Number.")
     sequential_id: int = f("Number among the credit notes of its invoice, from 1.")
-    description: str | None = f("Text for the customer.")
+    description: str | None = f("Internal note; never printed.")
     currency: str = f("Currency (ISO 4217).")
     issuing_date: ISO8601Date = f("Day of issue, in the customer's zone.")
     total_amount_cents: BigInt = f("Total, taxes included, in minor units.")

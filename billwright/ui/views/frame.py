@@ -22,6 +22,7 @@ BUILT = frozenset(
         "subscriptions",
         "invoices",
         "payments",
+        "credit_notes",
         "developers",
         "settings",
     }

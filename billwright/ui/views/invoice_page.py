@@ -3,85 +3,94 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
-from billwright.billing.documents.header import TAX_INVOICE_COUNTRIES, customer_block, seller_block
-from billwright.billing.documents.invoice_document import Address, Party
-from billwright.billing.documents.locales import load_locale
 from billwright.ui import formatting
-from billwright.ui.views.customers import customer_href, load_frame, present, shown_name
+from billwright.ui.views.credit_notes import note_row
+from billwright.ui.views.customers import customer_href, load_frame, present
 from billwright.ui.views.fee_lines import groups
-from billwright.ui.views.invoice_actions import may
+from billwright.ui.views.invoice_actions import may, metadata_of, why_no_credit_note
+from billwright.ui.views.invoice_history import events
 from billwright.ui.views.invoices import TYPES, invoice_href, payment_status
-from billwright.ui.views.payments import NO_ERRORS, form_of, is_marked, may_record, no_payment_words, shown_payments
+from billwright.ui.views.parties import parties
+from billwright.ui.views.payments import NO_ERRORS, form_of, is_marked, no_payment_words, shown_payments
 from billwright.ui.views.support import View
 from billwright.ui.views.thresholds import passed_facts
 
 Data = Mapping[str, Any]
-_AT_ONCE = timedelta(minutes=1)
-PRINTED = ("finalized",)
-"""Statuses with a PDF (spec 04 §18)."""
+TABS = ("overview", "payments", "credit-notes")
 
 
 async def show_invoice(view: View, toast: tuple[str, str] | None = None) -> Response:
-    """``GET /{slug}/invoice/{id}``, and the block of it after an action."""
+    """``GET /{slug}/invoice/{id}`` and its tabs, and the block of it after an action."""
     data = await view.ask("InvoicePage", id=view.path("invoice"))
     invoice, organization = data["invoice"], data["organization"]
     now = present(view, await load_frame(view))
     today = formatting.instant(now).astimezone(ZoneInfo(invoice["customer"]["applicableTimezone"])).date()
-    draft = invoice["status"] == "draft"
-    may_update = draft and view.may("invoices:update")
+    href, tab = invoice_href(view, invoice), _tab(view)
+    may_update = invoice["status"] == "draft" and view.may("invoices:update")
+    actions = may(view, invoice)
     content = {
         "title": invoice["number"] or "Draft",
-        "url": f"{view.base}/invoice/{invoice['id']}",
+        "url": href if tab == "overview" else f"{href}/{tab}",
+        "tab": tab,
+        "tabs": _tabs(invoice, href, tab),
         "invoice": {
             **_head(view, invoice, today),
-            **_parties(view, invoice, organization),
+            **_document(view, invoice, organization),
             "footer": (organization["billingConfiguration"] or {}).get("invoiceFooter"),
-            "finalizes_at": invoice["finalizationDueAt"] if draft else None,
+            "finalizes_at": invoice["finalizationDueAt"] if invoice["status"] == "draft" else None,
             "problem": _problem(view, invoice),
+            "waits": _waits(invoice),
             "groups": groups(invoice, view.base),
             "totals": totals(invoice),
             "facts": _facts(invoice),
-            "metadata": [
+            "metadata": [{"label": item["key"], "value": item["value"]} for item in invoice["metadata"]],
+            "customer_metadata": [
                 {"label": item["key"], "value": item["value"]}
                 for item in invoice["customer"]["metadata"]
                 if not item["displayInInvoice"]
             ],
         },
-        "can": {
-            **dict.fromkeys(("send", "collect", "credit_note", "delete"), False),
-            **may(view, invoice),
-            "record_payment": may_record(view, invoice),
-            "edit": may_update,
-            "download": invoice["status"] in PRINTED,
-            "finalize": may_update,
-            "refresh": may_update,
-        },
+        "can": {**actions, "edit": may_update, "finalize": may_update, "refresh": may_update},
         "finalize": {"text": _consequence(invoice)},
+        "delete": {"text": _deletion(invoice)},
         "events": events(invoice),
         "payments": shown_payments(invoice),
         "no_payment": no_payment_words(invoice),
         "payment": form_of(invoice, today, view.base),
+        "metadata": metadata_of(view, invoice),
         "errors": NO_ERRORS,
         "error": None,
-        "credit_notes": [
-            {
-                "number": note["number"],
-                "amount_cents": int(note["totalAmountCents"]),
-                "currency": note["currency"],
-                "status": note["creditStatus"],
-            }
-            for note in invoice["creditNotes"] or []
-        ],
+        "credit_notes": [note_row(view, note) for note in invoice["creditNotes"] or []],
+        "no_credit_note": why_no_credit_note(invoice),
         "api": view.api("InvoicePage", "GET", f"/invoices/{invoice['id']}"),
     }
     block = "invoice" if view.is_htmx and view.request.method == "POST" else None
     return await view.page("invoices/page.html", "invoices", content, block, toast=toast)
+
+
+def _tab(view: View) -> str:
+    """The tab of the address; after an action the one that the browser shows."""
+    path = view.request.url.path
+    if view.request.method == "POST":
+        path = view.request.headers.get("hx-current-url", "").partition("?")[0].partition("#")[0]
+    last = path.rstrip("/").rpartition("/")[2]
+    return last if last in TABS else "overview"
+
+
+def _tabs(invoice: Data, href: str, current: str) -> list[dict[str, Any]]:
+    """Overview, and what there may be of payments and credit notes; hidden from those who may not look."""
+    found: list[dict[str, Any]] = [{"label": "Overview", "href": href, "current": current == "overview"}]
+    for key, label, field in (("payments", "Payments", "payments"), ("credit-notes", "Credit notes", "creditNotes")):
+        if invoice[field] is not None:
+            count = len(invoice[field])
+            found.append({"label": label, "href": f"{href}/{key}", "current": key == current, "count": count})
+    return found
 
 
 def _head(view: View, invoice: Data, today: date) -> dict[str, Any]:
@@ -96,6 +105,7 @@ def _head(view: View, invoice: Data, today: date) -> dict[str, Any]:
         "disputed": invoice["paymentDisputeLostAt"] is not None,
         "currency": invoice["currency"],
         "total_cents": int(invoice["totalAmountCents"]),
+        "paid_cents": int(invoice["totalPaidAmountCents"]),
         "due_cents": int(invoice["totalDueAmountCents"]) if invoice["status"] == "finalized" else 0,
         "issuing_date": invoice["issuingDate"],
         "due_date": invoice["paymentDueDate"],
@@ -121,62 +131,11 @@ def _due_note(invoice: Data, today: date) -> str:
     return f"Due {formatting.plain_date(due)}, {formatting.relative_days(due, today)}"
 
 
-def _parties(view: View, invoice: Data, organization: Data) -> dict[str, Any]:
-    """Seller and buyer as the document prints them: fixed at issue, as they are now before."""
-    issued = invoice["issuedParties"] or {}
-    customer = invoice["customer"]
-    locale = load_locale("en")
-    seller = _party(issued["seller"] if issued else _as_stored(organization), organization["name"])
-    buyer_values = (
-        {**issued["buyer"], "name": issued["buyer"].get("display_name")}
-        if issued
-        else {**_as_stored(customer), "name": customer["displayName"], "legal_name": None}
-    )
-    sold = seller_block(seller, locale)
-    bought = customer_block(_party(buyer_values, customer["externalId"]), "", locale)
-    titled = invoice["invoiceType"] == "credit", (seller.address.country or "").upper() in TAX_INVOICE_COUNTRIES
-    return {
-        "title": "Advance invoice" if titled[0] else "Tax invoice" if titled[1] else "Invoice",
-        "seller": {"name": sold.name, "logo_url": None, "lines": list(sold.lines)},
-        "customer": {
-            "name": bought.name or shown_name(customer),
-            "href": customer_href(view, customer),
-            "timezone": customer["applicableTimezone"],
-            "lines": list(bought.lines),
-        },
-        "shown_metadata": [
-            {"label": item["key"], "value": item["value"]} for item in customer["metadata"] if item["displayInInvoice"]
-        ],
-    }
-
-
-_STORED = {
-    "name": "name", "legal_name": "legalName", "legal_number": "legalNumber", "email": "email",
-    "tax_identification_number": "taxIdentificationNumber", "address_line1": "addressLine1",
-    "address_line2": "addressLine2", "zipcode": "zipcode", "city": "city", "state": "state", "country": "country",
-}  # fmt: skip
-
-
-def _as_stored(values: Data) -> dict[str, Any]:
-    return {stored: values.get(name) for stored, name in _STORED.items()}
-
-
-def _party(values: Mapping[str, Any], fallback: str) -> Party:
-    return Party(
-        name=values.get("name") or fallback,
-        legal_name=values.get("legal_name"),
-        legal_number=values.get("legal_number"),
-        tax_identification_number=values.get("tax_identification_number"),
-        emails=tuple(part.strip() for part in (values.get("email") or "").split(",") if part.strip()),
-        address=Address(
-            line1=values.get("address_line1"),
-            line2=values.get("address_line2"),
-            zipcode=values.get("zipcode"),
-            city=values.get("city"),
-            state=values.get("state"),
-            country=values.get("country"),
-        ),
-    )
+def _document(view: View, invoice: Data, organization: Data) -> dict[str, Any]:
+    """Title and parties as the document prints them."""
+    found = parties(view, invoice, organization)
+    advance, taxed = invoice["invoiceType"] == "credit", found.pop("taxed_by_law")
+    return {**found, "title": "Advance invoice" if advance else "Tax invoice" if taxed else "Invoice"}
 
 
 def totals(invoice: Data) -> list[dict[str, Any]]:
@@ -217,44 +176,6 @@ def totals(invoice: Data) -> list[dict[str, Any]]:
     return [*rows, row("Total", cents("total"), "total")]
 
 
-def events(invoice: Data) -> list[dict[str, Any]]:
-    """What happened to it, oldest first, and what comes next."""
-
-    def event(icon: str, title: str, at: str | None, state: str = "done", note: str | None = None) -> dict[str, Any]:
-        return {"icon": icon, "title": title, "at": at, "note": note, "state": state}
-
-    status, finalized = invoice["status"], invoice["finalizedAt"]
-    at_once = finalized and abs(formatting.instant(finalized) - formatting.instant(invoice["createdAt"])) < _AT_ONCE
-    found = [event("circle-check", "Issued" if at_once else "Drafted", invoice["createdAt"])]
-    if status == "draft":
-        if invoice["finalizationDueAt"]:
-            found.append(event("clock", "Finalizes by itself", invoice["finalizationDueAt"], "next"))
-        return found
-    if finalized and not at_once:
-        found.append(event("circle-check", "Finalized", finalized))
-    if status in ("failed", "pending", "generating"):
-        failed = status == "failed"
-        title = "Could not be issued" if failed else "Being issued"
-        found.append(event("triangle-alert" if failed else "clock", title, None, "failed" if failed else "now"))
-    elif status == "voided":
-        found.append(event("circle-minus", "Voided", invoice["voidedAt"], "now"))
-    elif invoice["paymentStatus"] == "succeeded":
-        paid_at = max((payment["createdAt"] for payment in invoice["payments"] or []), default=None)
-        found.append(event("circle-check", "Marked as paid" if is_marked(invoice) else "Paid", paid_at, "now"))
-    elif int(invoice["totalDueAmountCents"]) > 0:
-        late = invoice["paymentOverdue"]
-        found.append(
-            event(
-                "triangle-alert" if late else "circle",
-                "Was due" if late else "Due",
-                None,
-                "failed" if late else "next",
-                formatting.plain_date(invoice["paymentDueDate"]),
-            )
-        )
-    return found
-
-
 def _facts(invoice: Data) -> list[dict[str, str]]:
     facts = [
         ("Type", TYPES[invoice["invoiceType"]]),
@@ -267,14 +188,26 @@ def _facts(invoice: Data) -> list[dict[str, str]]:
 
 
 def _problem(view: View, invoice: Data) -> dict[str, str] | None:
+    """Why it could not be issued, and where that is mended (spec 04 §11)."""
     if invoice["status"] != "failed" or not invoice["errorDetails"]:
         return None
-    words = invoice["errorDetails"][0]["errorCode"].replace("_", " ")
+    failure = invoice["errorDetails"][0]
+    details = failure["details"] or {}
+    code = details.get("tax_error") or failure["errorCode"]
+    message = details.get("tax_error_message")
+    words = code.replace("_", " ") + (f" ({message})" if message else "")
     return {
-        "text": f"This invoice could not be issued: {words}.",
+        "text": f"This invoice could not be issued, because its taxes could not be determined: {words}.",
         "href": f"{customer_href(view, invoice['customer'])}/edit",
         "label": "Edit the customer",
     }
+
+
+def _waits(invoice: Data) -> str | None:
+    """What an invoice waits for before it is issued."""
+    if invoice["status"] == "pending":
+        return "The customer's taxes are being determined. The invoice is issued by itself as soon as they are known."
+    return None
 
 
 def _consequence(invoice: Data) -> str:
@@ -283,4 +216,12 @@ def _consequence(invoice: Data) -> str:
     return (
         f"It is computed once more with the usage until now, then gets its number. At present {total} become due on "
         f"{due}. This cannot be undone."
+    )
+
+
+def _deletion(invoice: Data) -> str:
+    total = formatting.money_with_currency(invoice["totalAmountCents"], invoice["currency"])
+    return (
+        f"{total} are not billed, now or later: the period counts as done. Credit notes of this draft go with it. "
+        "This cannot be undone."
     )
