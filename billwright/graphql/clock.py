@@ -58,6 +58,10 @@ class ClockAdvances:
         started = kept.get("started_from")
         return Walk(parse_instant(started) if started else None, kept.get("failed_jobs", []), kept.get("error"))
 
+    async def forget(self, organization_id: UUID) -> None:
+        """Show no last walk any more: the sandbox was reset or is gone."""
+        await self._client.delete(_name(organization_id))
+
     async def close(self) -> None:
         """Stop walking; the targets stay stored and a worker resumes the walks."""
         tasks = [task for task in self._walks.values() if not task.done()]

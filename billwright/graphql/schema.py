@@ -30,6 +30,7 @@ from billwright.graphql.mutations.organization import OrganizationMutations
 from billwright.graphql.mutations.payments import PaymentMutations
 from billwright.graphql.mutations.plans import PlanMutations
 from billwright.graphql.mutations.portal import PortalMutations
+from billwright.graphql.mutations.sandboxes import SandboxMutations
 from billwright.graphql.mutations.single_sign_on import SingleSignOnMutations
 from billwright.graphql.mutations.subscriptions import SubscriptionMutations
 from billwright.graphql.mutations.taxes import TaxMutations
@@ -49,6 +50,7 @@ from billwright.graphql.queries.members import MemberQueries
 from billwright.graphql.queries.payments import PaymentQueries
 from billwright.graphql.queries.portal import PortalQueries
 from billwright.graphql.queries.price_trials import PriceTrialQueries
+from billwright.graphql.queries.sandboxes import SandboxQueries
 from billwright.graphql.queries.search import SearchQueries
 from billwright.graphql.queries.single_sign_on import SingleSignOnQueries
 from billwright.graphql.queries.taxes import TaxQueries
@@ -73,6 +75,7 @@ Query = merge_types(
         PaymentQueries,
         PortalQueries,
         PriceTrialQueries,
+        SandboxQueries,
         SearchQueries,
         SingleSignOnQueries,
         TaxQueries,
@@ -101,6 +104,7 @@ Mutation = merge_types(
         PaymentMutations,
         PlanMutations,
         PortalMutations,
+        SandboxMutations,
         SingleSignOnMutations,
         SubscriptionMutations,
         TaxMutations,

@@ -2,20 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import pkgutil
+from billwright.billing.tables import metadata
 
-from sqlalchemy import MetaData
-
-import billwright.billing
-from billwright.billing.kernel.records import Table
-
-
-def metadata() -> MetaData:
-    """Metadata with the tables of every concept; importing them is what registers them."""
-    for concept in pkgutil.iter_modules(billwright.billing.__path__, "billwright.billing."):
-        name = f"{concept.name}.models"
-        if concept.ispkg and importlib.util.find_spec(name) is not None:
-            importlib.import_module(name)
-    return Table.metadata
+__all__ = ["metadata"]

@@ -65,7 +65,7 @@ class ClockState:
 
 async def clock_state(ctx: Context) -> ClockState:
     """The clock now. Raises ``Forbidden("not_a_sandbox")`` for live organizations."""
-    organization = _sandbox(ctx.organization)
+    organization = sandbox(ctx.organization)
     advancing = organization.clock_target is not None
     return ClockState(
         organization_id=organization.id,
@@ -76,7 +76,8 @@ async def clock_state(ctx: Context) -> ClockState:
     )
 
 
-def _sandbox(organization: Organization) -> Organization:
+def sandbox(organization: Organization) -> Organization:
+    """The organization itself. Raises ``Forbidden("not_a_sandbox")`` for a live one."""
     if organization.kind != "sandbox":
         raise Forbidden("not_a_sandbox")
     return organization
@@ -97,8 +98,8 @@ async def begin_advance(ctx: Context, target: datetime) -> None:
             .execution_options(populate_existing=True)
         )
     ).one()
-    _sandbox(organization)
-    if organization.clock_target is not None and _held(organization):
+    sandbox(organization)
+    if organization.clock_target is not None and is_held(organization):
         raise NotAllowed("clock_is_advancing")
     step = target - ctx.now()
     if (step < timedelta(0) or step > LONGEST_STEP) and await _is_used(ctx):
@@ -109,7 +110,8 @@ async def begin_advance(ctx: Context, target: datetime) -> None:
     organization.clock_lease_until = system_now() + LEASE
 
 
-def _held(organization: Organization) -> bool:
+def is_held(organization: Organization) -> bool:
+    """Whether some process is at work on the advancing clock."""
     return organization.clock_lease_until is not None and organization.clock_lease_until > system_now()
 
 
@@ -135,7 +137,7 @@ async def advance(runtime: Runtime, organization_id: UUID) -> ClockState:
     Raises ``Stopping`` when the process is asked to end; a worker then takes the walk up again.
     """
     failed: list[dict[str, str]] = []
-    async with _kept_lease(runtime, organization_id):
+    async with kept_lease(runtime, organization_id):
         await _unless_stopped(runtime, _walk(runtime, organization_id, failed))
     async with runtime.database.reading() as session:
         organization = await session.get(Organization, organization_id)
@@ -191,8 +193,8 @@ async def _unless_stopped(runtime: Runtime, walk: Coroutine[Any, Any, None]) -> 
 
 
 @asynccontextmanager
-async def _kept_lease(runtime: Runtime, organization_id: UUID) -> AsyncGenerator[None]:
-    """Renew the lease of a walk while it lasts; work due at one instant may take longer than a lease."""
+async def kept_lease(runtime: Runtime, organization_id: UUID) -> AsyncGenerator[None]:
+    """Renew the lease of a walk or reset while it lasts; work due at one instant may take longer than a lease."""
     keeper = asyncio.create_task(_keep_lease(runtime, organization_id))
     try:
         yield

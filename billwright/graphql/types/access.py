@@ -132,6 +132,7 @@ class OrganizationEntry:
     name: str = f("Name.")
     slug: str = f("Name in addresses of the back office.")
     kind: OrganizationKindEnum = f("Live or sandbox.")
+    clock_now: ISO8601DateTime | None = f("Where a sandbox's clock stands; null for a live organization.")
 
 
 @strawberry.type(description="A user's place in an organization.")

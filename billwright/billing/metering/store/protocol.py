@@ -447,6 +447,11 @@ class EventStore(Protocol):
         """Hide events from every reading (spec 01 §1.5); their transaction ids stay used. Returns how many."""
         ...
 
+    async def purge(self, organization_id: uuid.UUID) -> int:
+        """Physically remove every event of a sandbox organization with all that is derived from them (spec 09 §1);
+        transaction ids are free again, metric definitions stay. Returns how many events."""
+        ...
+
     async def rebuild(
         self,
         start: datetime,

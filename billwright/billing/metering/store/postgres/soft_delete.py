@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from billwright.billing.metering.store.encoding import ledger_key
-from billwright.billing.metering.store.postgres.connections import Pool
-from billwright.billing.metering.store.postgres.locks import SHARE_APPEND
+from billwright.billing.metering.store.postgres.connections import Connection, Pool
+from billwright.billing.metering.store.postgres.locks import APPEND, ROLLING, SHARE_APPEND
 
 CHUNK = 5_000
 
@@ -62,30 +62,41 @@ async def soft_delete(
     return hidden
 
 
+_REMOVE = """
+WITH doomed AS (SELECT e.tableoid AS part, e.ctid AS place FROM events e
+                WHERE e.organization_id = $1 LIMIT $2 FOR UPDATE)
+DELETE FROM events e USING doomed
+WHERE e.ctid = doomed.place AND e.tableoid = doomed.part AND e.organization_id = $1
+RETURNING e.external_subscription_id, e.transaction_id
+"""
+_DERIVED = ("usage_dirty", "usage_rollups", "usage_rollup_uniques", "instant_events")
+
+
 async def purge(pool: Pool, organization_id: uuid.UUID) -> int:
     """Physically remove an organization's events, ledger keys and rollups (sandbox reset); returns how many events.
 
-    Metric definitions stay, as the catalogue does. The organization must not be receiving events meanwhile.
+    Metric definitions stay, as the catalogue does. What is received meanwhile goes too, or comes after the end and
+    stays whole: the last step lets nobody append and nobody roll.
     """
     removed = 0
     while True:
         async with pool.acquire() as connection, connection.transaction():
             await connection.execute(SHARE_APPEND)
-            rows = await connection.fetch(
-                """WITH doomed AS (SELECT e.tableoid AS part, e.ctid AS place FROM events e
-                                   WHERE e.organization_id = $1 LIMIT $2 FOR UPDATE)
-                   DELETE FROM events e USING doomed
-                   WHERE e.ctid = doomed.place AND e.tableoid = doomed.part AND e.organization_id = $1
-                   RETURNING e.external_subscription_id, e.transaction_id""",
-                organization_id,
-                CHUNK,
-            )
-            keys = sorted(ledger_key(organization_id, row[0], row[1]) for row in rows)
-            await connection.execute("DELETE FROM event_keys WHERE key = ANY($1::uuid[])", keys)
-        removed += len(rows)
-        if len(rows) < CHUNK:
+            count = await _remove(connection, organization_id, CHUNK)
+        removed += count
+        if count < CHUNK:
             break
     async with pool.acquire() as connection, connection.transaction():
-        for table in ("usage_dirty", "usage_rollups", "usage_rollup_uniques", "instant_events"):
+        await connection.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", ROLLING, str(organization_id))
+        await connection.execute(f"SET LOCAL lock_timeout = '20s'; SELECT pg_advisory_xact_lock({APPEND})")
+        removed += await _remove(connection, organization_id, None)
+        for table in _DERIVED:
             await connection.execute(f"DELETE FROM {table} WHERE organization_id = $1", organization_id)
     return removed
+
+
+async def _remove(connection: Connection, organization_id: uuid.UUID, most: int | None) -> int:
+    rows = await connection.fetch(_REMOVE, organization_id, most)
+    keys = sorted(ledger_key(organization_id, row[0], row[1]) for row in rows)
+    await connection.execute("DELETE FROM event_keys WHERE key = ANY($1::uuid[])", keys)
+    return len(rows)
