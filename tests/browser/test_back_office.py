@@ -26,7 +26,7 @@ async def test_signing_in_and_out(context: BrowserContext, company: Company) -> 
     await page.wait_for_url(f"**{company.base}/plans")
     await expect(page.get_by_role("heading", name="Plans")).to_be_visible()
     await page.goto("/")
-    await page.wait_for_url(f"**{company.base}/customers")
+    await page.wait_for_url(f"**{company.base}/analytics")
     await page.locator(".organization").click()
     await expect(page.get_by_text(EMAIL, exact=True)).to_be_visible()
     await page.get_by_role("button", name="Log out").click()

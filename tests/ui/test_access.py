@@ -38,7 +38,7 @@ async def test_signing_in_and_out(world: World) -> None:
         assert "HttpOnly" in cookie
         assert "SameSite=lax" in cookie
         assert (await nobody.get("/")).headers["location"] == BASE
-        assert (await nobody.get(BASE)).headers["location"] == f"{BASE}/customers"
+        assert (await nobody.get(BASE)).headers["location"] == f"{BASE}/analytics"
         assert (await nobody.get("/login?next=/acme-search/plans")).headers["location"] == f"{BASE}/plans"
         page = await nobody.page(f"{BASE}/customers")
 
@@ -146,6 +146,14 @@ async def test_roles_open_what_they_may(world: World, role: str) -> None:
         navigation = await member.page(f"{BASE}/customers")
     assert ("/developers" in navigation) == (role == "admin")
     assert ("/plans" in navigation) == ("plans:view" in held)
+
+
+@pytest.mark.parametrize(
+    ("role", "place"), [("admin", "analytics"), ("finance", "analytics"), ("manager", "customers")]
+)
+async def test_07_7_1_home_is_the_first_of_what_the_role_sees(world: World, role: str, place: str) -> None:
+    async with visitor(world, role) as member:
+        assert (await member.get(BASE)).headers["location"] == f"{BASE}/{place}"
 
 
 async def test_forms_of_others_are_refused(world: World) -> None:

@@ -124,9 +124,10 @@ async def _into_organization(request: Request, path: str) -> Response:
 
 
 async def organization_home(view: View) -> Response:
-    """Customers, else the first list that the roles allow (spec 07 §7.1)."""
-    if view.may("customers:view"):
-        return view.redirect(f"{view.base}/customers")
+    """Analytics, else customers, else the first list that the roles allow (spec 07 §7.1)."""
+    for permission, path in (("analytics:view", "analytics"), ("customers:view", "customers")):
+        if view.may(permission):
+            return view.redirect(f"{view.base}/{path}")
     for group in navigation(view.slug, view.permissions):
         for item in group["items"]:
             return view.redirect(item["href"])
