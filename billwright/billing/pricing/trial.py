@@ -100,7 +100,8 @@ def _places(charge_model: str, properties: Mapping[str, Any], units: Decimal) ->
         if (end - first) <= size * _STEPS:
             jumps = [first + size * step for step in range(int((end - first) // size) + 1)]
     nearly = quotient(end, Decimal(1000))
-    places = {quotient(end * step, Decimal(_POINTS)) for step in range(_POINTS + 1)}
+    even = (quotient(end * step, Decimal(_POINTS)) for step in range(_POINTS + 1))
+    places = {at.to_integral_value() if end > _POINTS * 2 else at for at in even}
     for at in jumps:
         places |= {at, at + min(nearly, Decimal(1))}
     if units:

@@ -267,22 +267,11 @@ def plan_input(draft: ChargeDraft, currency: str, *, locked: bool = False) -> di
 
 
 def override_input(draft: ChargeDraft, currency: str) -> dict[str, Any]:
-    """The card as a charge of ``plan_overrides`` (spec 03 §2.5), by its REST names."""
-    shared = _shared(draft)
+    """The card as ``ChargeOverridesInput`` of a subscription's ``planOverrides`` (spec 03 §2.5)."""
     return {
         "id": draft.id,
-        "invoice_display_name": shared["invoiceDisplayName"],
-        "min_amount_cents": 0 if draft.in_advance else int(minimum_cents(draft, currency)),
-        "properties": shared["properties"],
-        "filters": [
-            {
-                "values": part["values"],
-                "properties": part["properties"],
-                "invoice_display_name": part["invoiceDisplayName"],
-            }
-            for part in shared["filters"]
-        ],
-        "tax_codes": shared["taxCodes"],
+        **_shared(draft),
+        "minAmountCents": "0" if draft.in_advance else minimum_cents(draft, currency),
     }
 
 
@@ -328,7 +317,8 @@ def errors_of(places: Mapping[str, Sequence[str]], drafts: Iterable[ChargeDraft]
         found = _PLACE.fullmatch(place)
         if found and int(found[1]) < len(order):
             name = _field(order[int(found[1])], found[2])
-            errors.setdefault(name, " ".join(in_words(code) for code in codes))
+            inside = name.rpartition("-")[2]
+            errors.setdefault(name, " ".join(in_words(code, inside) for code in codes))
     return errors
 
 
