@@ -8,6 +8,7 @@ from typing import Any
 
 from billwright.ui.filters import read_filters
 from billwright.ui.gallery_samples import BASE, CLOCK, calls, frame, page, uid, usage
+from billwright.ui.views import plan_cards, plan_charges, plan_values
 from billwright.ui.views.subscription_outlook import shown_outlook
 from billwright.ui.views.subscription_terms import effective_charges, effective_terms
 from billwright.ui.views.subscriptions import FILTERS
@@ -119,16 +120,35 @@ def usage_tab(pending: bool = False) -> Data:
     }  # fmt: skip
 
 
-def form(mode: str, refused: bool = False) -> Data:
+def _own_prices() -> Data:
+    metric = {"id": uid(6), "code": "search_requests", "name": "Search requests", "aggregationType": "sum_agg", "recurring": False,
+              "filters": [{"key": "region", "values": ["eu", "us"]}]}  # fmt: skip
+    charge = {"id": uid(8), "code": "search_requests", "chargeModel": "standard", "invoiceDisplayName": None, "payInAdvance": False,
+              "invoiceable": True, "regroupPaidFees": None, "prorated": False, "minAmountCents": "0", "properties": {"amount": "0.04"}, "taxes": [],
+              "billableMetric": metric, "filters": [{"values": {"region": ["eu"]}, "properties": {"amount": "0.03"}, "invoiceDisplayName": None}]}  # fmt: skip
+    cards = plan_charges.of_plan([charge], "USD")
+    cards[0].open = True
+    taxes = [{"code": "vat", "name": "VAT", "rate": "20.0", "on": True}]
+    values = {**dict.fromkeys(plan_values.TEXTS, ""), "name": "Scale", "amount": "900.00", "commitment": "500.00"}
+    errors = {"amount": "This is not an amount of this currency.", "c1-p-amount": "This is not a number."}
+    return {
+        "plan": uid(2), "values": values, "currency": "USD", "copied": False, "taxes": taxes, "commitment_taxes": taxes,
+        "thresholds": [{"index": 0, "amount": "1000.00", "name": "First"}], "errors": errors,
+        "cards": plan_cards.shown(cards, errors, {}, taxes, "USD", mode=plan_charges.OVERRIDE),
+        "form": {"url": f"{HREF}/edit", "target": "plan-form", "focus": ""},
+    }  # fmt: skip
+
+
+def form(mode: str, refused: bool = False, own: bool = False) -> Data:
     values = {"plan": "1" if mode == "change" else "", "label": "Production search" if mode != "assign" else "", "external_id": "", "billing_time": "calendar",
-              "start": "", "end": ""}  # fmt: skip
+              "start": "", "end": "", "own": "yes" if own else "", "whole": ""}  # fmt: skip
     new = mode == "assign"
     return {
         "title": "Assign a plan" if new else "Edit Production search" if mode == "edit" else "Upgrade or downgrade Production search",
         "frame": frame("subscriptions", CLOCK), "mode": mode, "scheduled": new, "customer": CUSTOMER,
         "back": {"name": "Acme Corporation" if new else "Production search", "href": f"{BASE}/customer/1" if new else HREF},
         "action": f"{BASE}/customer/1/assign-plan" if new else f"{HREF}/{'edit' if mode == 'edit' else 'change-plan'}",
-        "submit": "Assign plan" if new else "Save" if mode == "edit" else "Change plan", "values": values,
+        "typed": refused, "can_own": True, "own": _own_prices() if own else None, "submit": "Assign plan" if new else "Save" if mode == "edit" else "Change plan", "values": values,
         "errors": {**dict.fromkeys(values), **({"plan": "This cannot be empty.", "end": "This is not a date that can be used here."} if refused else {})},
         "error": None, "current": None if new else {"plan": "Team · $49.00 monthly in advance", "name": "Team"},
         "pending": "A change to Team waits for the end of the period. Another change of plan replaces it." if mode == "change" else None,
@@ -159,6 +179,11 @@ SUBSCRIPTION_PAGES: dict[str, tuple[str, str, Callable[[str], Data]]] = {
         lambda _: form("assign", True),
     ),
     "/acme/subscription/1/edit": ("Edit a subscription", "subscriptions/form.html", lambda _: form("edit")),
+    "/acme/subscription/1/edit/prices": (
+        "Edit a subscription's prices",
+        "subscriptions/form.html",
+        lambda _: form("edit", own=True),
+    ),
     "/acme/subscription/1/change-plan": ("Change of plan", "subscriptions/form.html", lambda _: form("change")),
     "/acme/subscription/1/terminate": ("Ending a subscription", "subscriptions/terminate.html", lambda _: terminate()),
 }

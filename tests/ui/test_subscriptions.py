@@ -105,7 +105,7 @@ async def test_a_scheduled_start_is_edited_started_and_ended(world: World) -> No
         assert dialog.text.lstrip().startswith('<form id="terminate-form"')
         assert "Unused part" not in dialog.text, "in arrears there is none"
         figures = words(dialog.text)
-        assert "It ends now. Events of later are not billed, today is." in figures
+        assert "It ends now: today is billed, events of later are not." in figures
         assert "The final invoice is €10.69." in figures, "10 of 29 days of 31.00"
         skipped = await admin.part(f"{href}/terminate?invoice=skip", "outlook")
         assert "There is no final invoice" in words(skipped.text)
@@ -234,3 +234,110 @@ async def test_the_list_is_filtered(world: World) -> None:
         empty = words(await admin.page(f"{BASE}/subscriptions?plan=other"))
         assert "No subscriptions match" in empty
         assert "Plan code other" in empty
+
+
+async def test_prices_of_its_own(world: World) -> None:
+    """Only what differs is sent; mistakes stand at their fields; nothing typed is lost (spec 03 §2.5)."""
+    plan = await make_plan(world, pay_in_advance=False)
+    await make_customers(world, plan, 1)
+    known = await ids(world)
+    path = f"{BASE}/customer/{known['customer']}/assign-plan"
+    chosen = {"plan": str(plan.id), "billing_time": "calendar", "external_id": "own", "own": "yes", "do": "refresh"}
+    async with visitor(world) as admin:
+        form = (await admin.submit(path, "plan-form", **chosen)).text
+        assert field(form, "amount") == "31.00"
+        assert field(form, "c1-p-amount") == "0.05"
+        assert 'name="c1-model" value="standard"' in form, "the model stays"
+        assert "Remove this charge" not in form
+        typed = {
+            **chosen,
+            "do": "save",
+            "own_plan": str(plan.id),
+            "amount": "62",
+            "name": "Scale",
+            "trial": "3",
+            "charge": "c1",
+            "c1-metric": field(form, "c1-metric"),
+            "c1-id": field(form, "c1-id"),
+            "c1-model": "standard",
+            "c1-p-amount": "0.04",
+            "c1-minimum": "9",
+            "recurring": "10",
+        }
+        seen = (await admin.submit(f"{path}/preview", "outlook", **typed)).text
+        assert "The fee is free until the trial ends on Jan 18, 2024" in words(seen)
+        assert 'id="example-c1-p"' in seen, "the example follows"
+        assert "1,000 units = €40.00" in words(seen)
+        wrong = await admin.submit(path, "plan-form", **{**typed, "amount": "a lot", "c1-p-amount": "cheap"})
+        assert wrong.status_code == 422
+        assert "Nothing was saved: some prices need mending." in words(wrong.text)
+        assert field(wrong.text, "amount") == "a lot"
+        assert field(wrong.text, "c1-p-amount") == "cheap"
+        assert 'id="field-amount-error"' in wrong.text
+        assert 'id="c1-p-amount-error"' in wrong.text
+        more = await admin.submit(path, "plan-form", **{**typed, "do": "add-threshold"})
+        assert more.status_code == 200
+        assert 'id="threshold-0"' in more.text
+        assert field(more.text, "amount") == "62"
+        done = await admin.submit(path, **typed)
+        page = await admin.page(done.headers["location"])
+        shown = words(page)
+        assert "Prices Own prices beside the plan's" in shown
+        assert "Fee €62.00 Own plan: €31.00" in shown
+        assert "Free trial 3 days Own plan: none" in shown
+        assert (
+            "at least €9.00 Own Each unit €0.04 What the plan asks of others Standard · in arrears Each unit €0.05"
+            in shown
+        )
+        assert "Then each time every €10.00" in shown
+        href = done.headers["location"]
+        stored = await world.data(
+            f'{{ subscription(id: "{href[-36:]}") {{ plan {{ isOverridden parent {{ id }} }} }} }}'
+        )
+        assert stored["subscription"]["plan"] == {"isOverridden": True, "parent": {"id": str(plan.id)}}
+        form = await admin.page(f"{href}/edit")
+        assert field(form, "amount") == "62.00"
+        assert field(form, "c1-p-amount") == "0.04"
+        assert 'name="trial"' not in form, "the trial of a copy is fixed"
+        same = {
+            "label": "",
+            "end": "",
+            "own": "yes",
+            "own_plan": field(form, "own_plan"),
+            "amount": "62.00",
+            "name": "Scale",
+            "charge": "c1",
+            "c1-metric": field(form, "c1-metric"),
+            "c1-id": field(form, "c1-id"),
+            "c1-model": "standard",
+            "c1-p-amount": "0.04",
+            "c1-minimum": "9.00",
+            "recurring": "10.00",
+        }
+        async with world.runtime.database.reading() as session:
+            before = await session.scalar(text("select catalog_revision from organizations where slug = 'acme-search'"))
+        await admin.submit(f"{href}/edit", **same)
+        async with world.runtime.database.reading() as session:
+            after = await session.scalar(text("select catalog_revision from organizations where slug = 'acme-search'"))
+        assert after == before, "nothing differs, so no price was sent"
+        await admin.submit(f"{href}/edit", **{**same, "amount": "31", "commitment": "50", "whole": "yes"})
+        shown = words(await admin.page(href))
+        assert "Fee €31.00" in shown
+        assert "Minimum commitment €50.00 Own plan: none" in shown
+        assert "Thresholds Turned off" in shown
+
+
+async def test_an_upgrade_with_a_price_of_its_own(world: World) -> None:
+    small = await make_plan(world, code="small", amount_cents=3100)
+    large = await make_plan(world, code="large", amount_cents=31000)
+    await make_customers(world, small, 1)
+    known = await ids(world)
+    href = f"{BASE}/subscription/{known['subscription']}"
+    async with visitor(world) as admin:
+        cheaper = {"plan": str(large.id), "own": "yes", "own_plan": str(large.id), "amount": "9.30", "name": "Large"}
+        seen = await _outlook(admin, f"{href}/change-plan", **cheaper)
+        assert "The change to Large takes effect on Feb 1, 2024" in seen, "compared with its own price, 03 §6.3"
+        done = await admin.submit(f"{href}/change-plan", **{**cheaper, "amount": "62"})
+        shown = words(await admin.page(done.headers["location"]))
+        assert "Now on Large" in shown
+        assert "Fee €62.00 Own plan: €310.00" in shown

@@ -7,7 +7,8 @@ the charge that it was copied from, which is how later changes of the parent fin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 from uuid import UUID
 
@@ -66,6 +67,8 @@ class Overrides:
     minimum_commitment: Any = None
     usage_thresholds: Sequence[ThresholdEntry] | None = None
     """The child's own; without them it reads its parent's."""
+    places: Mapping[UUID, int] = field(default_factory=dict[UUID, int])
+    """Where in the list that was sent each of ``charges`` stands, to say where a mistake is."""
 
     @property
     def amount_currency(self) -> str | None:
@@ -107,24 +110,26 @@ def parse_overrides(raw: Any, problems: Problems) -> Overrides | None:
         return None
     thresholds = parse_thresholds(inp.usage_thresholds, problems)
     charges: dict[UUID, ChargeOverrideInput] = {}
-    for item in inp.charges or ():
+    places: dict[UUID, int] = {}
+    for index, item in enumerate(inp.charges or ()):
         if not isinstance(item, Mapping):
             problems.add("charges", "value_is_invalid")
             continue
         try:
             entry = ChargeOverrideInput.parse(item)
         except ValidationFailed as failure:
-            add_all(problems, failure)
+            with problems.inside("charges", index):
+                add_all(problems, failure)
             continue
         charge_id = parse_id(entry.id or "")
         if charge_id is not None:
-            charges[charge_id] = entry
+            charges[charge_id], places[charge_id] = entry, index
     given = {
         name: value
         for name, value in inp.given_values(*PLAN_NAMES).items()
         if value is not None or name not in NEVER_NULL
     }
-    return Overrides(given, inp.tax_codes, charges, inp.metadata, inp.minimum_commitment, thresholds)
+    return Overrides(given, inp.tax_codes, charges, inp.metadata, inp.minimum_commitment, thresholds, places)
 
 
 async def create_child(ctx: Context, parent: Plan, overrides: Overrides) -> Child:
@@ -144,7 +149,8 @@ async def create_child(ctx: Context, parent: Plan, overrides: Overrides) -> Chil
     taxes = await _taxes(ctx, overrides)
     changes: list[ChargeChange] = []
     for view in views:
-        changed = _changed(view, metrics[view.metric.id], overrides.charges.get(view.charge.id), taxes, problems)
+        with _place_of(view.charge, overrides, problems):
+            changed = _changed(view, metrics[view.metric.id], overrides.charges.get(view.charge.id), taxes, problems)
         copied = {name: getattr(view.charge, name) for name in Charge.model_fields if name not in _OWN_OF_CHARGE}
         changes.append(
             ChargeChange(
@@ -207,7 +213,8 @@ async def edit_child(ctx: Context, child: Plan, overrides: Overrides) -> frozens
     changes: list[ChargeChange] = []
     for view, (_, entry) in zip(views, named, strict=True):
         if view.metric.id in metrics:
-            changes.append(_changed(view, metrics[view.metric.id], entry, taxes, problems))
+            with _place_of(view.charge, overrides, problems):
+                changes.append(_changed(view, metrics[view.metric.id], entry, taxes, problems))
     problems.raise_if_any()
     for name, value in columns(attributes).items():
         setattr(child, name, value)
@@ -224,6 +231,13 @@ async def edit_child(ctx: Context, child: Plan, overrides: Overrides) -> frozens
 
 def _attributes(plan: Plan, given: Mapping[str, Any], problems: Problems) -> PlanAttributes:
     return validated(replace(attributes_of(plan), **given), problems)
+
+
+def _place_of(charge: Charge, overrides: Overrides, problems: Problems) -> AbstractContextManager[None]:
+    """Mistakes of the charge are noted where the list that was sent names it, by its own id or its parent's."""
+    named = (overrides.places.get(key) for key in (charge.id, charge.parent_id) if key is not None)
+    index = next((place for place in named if place is not None), None)
+    return nullcontext() if index is None else problems.inside("charges", index)
 
 
 def _entry_of(charge: Charge, entries: Mapping[UUID, ChargeOverrideInput]) -> ChargeOverrideInput | None:

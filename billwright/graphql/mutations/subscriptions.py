@@ -76,6 +76,7 @@ class CreateSubscriptionInput:
     ending_at: ISO8601DateTime | None = i("When it ends by itself.")
     plan_overrides: PlanOverridesInput | None = i(_OVERRIDES)
     usage_thresholds: list[UsageThresholdInput] | None = i(_THRESHOLDS)
+    progressive_billing_disabled: bool | None = i("Whether its usage thresholds are turned off.")
     client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
 
 

@@ -14,19 +14,19 @@ from starlette.responses import Response
 from billwright.ui import formatting
 from billwright.ui.views.customers import customer_href, shown_name
 from billwright.ui.views.subscription_outlook import shown_outlook
+from billwright.ui.views.subscription_prices import OwnPrices, read_prices, shown_prices
 from billwright.ui.views.support import Outcome, View
 from billwright.ui.views.usage import INTERVALS
 from billwright.ui.views.when import local_instant, local_text
 from billwright.ui.views.words import field_errors, in_words
 
 Data = Mapping[str, Any]
-NAMES = ("plan", "label", "external_id", "billing_time", "start", "end")
+NAMES = ("plan", "label", "external_id", "billing_time", "start", "end", "own", "whole")
 FIELDS = {
     "planId": "plan",
     "plan": "plan",
     "currency": "plan",
     "externalId": "external_id",
-    "name": "label",
     "billingTime": "billing_time",
     "subscriptionAt": "start",
     "endingAt": "end",
@@ -66,6 +66,7 @@ class Asked:
     """What was typed, the mutation's input, and what cannot even be asked, by the server's field names."""
 
     values: Mapping[str, str]
+    own: OwnPrices | None
     sent: Mapping[str, Any] = field(default_factory=dict[str, Any])
     problems: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
 
@@ -145,6 +146,8 @@ def _stored(subject: Subject) -> dict[str, str]:
         "billing_time": found["billingTime"],
         "start": local_text(found["subscriptionAt"], subject.zone),
         "end": local_text(found["endingAt"], subject.zone, day=True),
+        "own": "yes" if found["plan"]["isOverridden"] and subject.mode == "edit" else "",
+        "whole": "yes" if found["progressiveBillingDisabled"] else "",
     }
 
 
@@ -152,7 +155,22 @@ def _posted(view: View) -> dict[str, str]:
     return {name: view.posted(name) for name in NAMES}
 
 
-def _asked(subject: Subject, values: Mapping[str, str]) -> Asked:
+async def _own(view: View, subject: Subject, values: Mapping[str, str], *, posted: bool) -> OwnPrices | None:
+    """The prices of its own, where they are asked for and a plan is chosen."""
+    found = subject.subscription
+    if subject.mode != "edit" or found is None:
+        known = {plan["id"] for plan in subject.plans}
+        if values["own"] != "yes" or values["plan"] not in known:
+            return None
+        return await read_prices(view, values["plan"], None, copied=False, posted=posted)
+    copied = bool(found["plan"]["isOverridden"])
+    if values["own"] != "yes" and not copied:
+        return None
+    thresholds = found["applicableUsageThresholds"]
+    return await read_prices(view, found["plan"]["id"], thresholds, copied=copied, posted=posted)
+
+
+def _asked(subject: Subject, values: Mapping[str, str], own: OwnPrices | None) -> Asked:
     problems: dict[str, list[str]] = {}
     found, mode = subject.subscription, subject.mode
     sent: dict[str, Any] = {"name": values["label"] or None}
@@ -170,7 +188,12 @@ def _asked(subject: Subject, values: Mapping[str, str]) -> Asked:
     if mode == "assign" or (mode == "edit" and subject.scheduled):
         _date(sent, problems, "subscriptionAt", values["start"], subject, empty=mode == "assign")
     _date(sent, problems, "endingAt", values["end"], subject)
-    return Asked(values, sent, problems)
+    if own is not None:
+        sent |= own.sent()
+    whole = values["whole"] == "yes"
+    if whole != (found is not None and found["progressiveBillingDisabled"]):
+        sent["progressiveBillingDisabled"] = whole
+    return Asked(values, own, sent, problems)
 
 
 def _billing_time(values: Mapping[str, str]) -> str:
@@ -199,16 +222,21 @@ def _date(
 
 
 async def _opened(view: View, subject: Subject, values: Mapping[str, str]) -> Response:
-    asked = _asked(subject, values)
+    asked = _asked(subject, values, await _own(view, subject, values, posted=False))
     return await _form(view, subject, asked, outcome=await _foreseen(view, subject, asked))
 
 
 async def _save(view: View, mode: str) -> Response:
-    subject = await _subject(view, mode)
-    asked = _asked(subject, _posted(view))
-    if view.posted("do") == "preview":
-        return await _form(view, subject, asked, outcome=await _foreseen(view, subject, asked))
+    subject, values, do = await _subject(view, mode), _posted(view), view.posted("do")
+    own = await _own(view, subject, values, posted=True)
+    if own is not None:
+        own.press(do)
+    asked = _asked(subject, values, own)
+    if do not in ("", "save"):
+        return await _form(view, subject, asked, outcome=await _foreseen(view, subject, asked), typed=True)
     outcome = Outcome() if asked.problems else await view.change(_OPERATIONS[mode][0], **asked.sent)
+    if own is not None:
+        own.refused(outcome.places)
     if asked.problems or not outcome.ok:
         return await _form(view, subject, asked, refused=outcome)
     if mode == "edit":
@@ -235,10 +263,13 @@ async def _foreseen(view: View, subject: Subject, asked: Asked) -> Outcome | Non
 
 
 async def _preview(view: View, mode: str) -> Response:
-    subject = await _subject(view, mode)
-    asked = _asked(subject, _posted(view))
+    subject, values = await _subject(view, mode), _posted(view)
+    own = await _own(view, subject, values, posted=True)
+    asked = _asked(subject, values, own)
     shown = _shown_outlook(subject, asked, await _foreseen(view, subject, asked))
-    return await view.page("subscriptions/outlook.html", "subscriptions", {"url": view.url, **shown}, "outlook")
+    cards = (await shown_prices(view, own, ""))["cards"] if own is not None else []
+    content = {"url": view.url, "live_cards": cards, **shown}
+    return await view.page("subscriptions/outlook.html", "subscriptions", content, "live")
 
 
 def _shown_outlook(subject: Subject, asked: Asked, outcome: Outcome | None) -> dict[str, Any]:
@@ -270,12 +301,15 @@ async def _form(
     *,
     refused: Outcome | None = None,
     outcome: Outcome | None = None,
+    typed: bool = False,
 ) -> Response:
     fields = {**(refused.fields if refused else {}), **(asked.problems if refused else {})}
     errors = field_errors(fields)
     shown: dict[str, str] = {}
+    beside = bool(asked.own and asked.own.errors)
     for name, text in errors.items():
-        shown.setdefault(FIELDS.get(name, ""), text)
+        if name in FIELDS or not beside:
+            shown.setdefault(FIELDS.get(name, ""), text)
     code = refused.code if refused else None
     found = subject.subscription
     content = {
@@ -286,10 +320,15 @@ async def _form(
         "customer": {"name": shown_name(subject.customer), "href": customer_href(view, subject.customer)},
         "back": _back(view, subject),
         "action": view.request.url.path,
+        "typed": typed or refused is not None,
+        "own": await shown_prices(view, asked.own, view.request.url.path) if asked.own else None,
+        "can_own": found is None or subject.mode == "change" or not found["plan"]["isOverridden"],
         "submit": {"assign": "Assign plan", "edit": "Save", "change": "Change plan"}[subject.mode],
         "values": asked.values,
         "errors": {name: shown.get(name) for name in NAMES},
-        "error": shown.get("") or (in_words(code) if code and not errors else None),
+        "error": shown.get("")
+        or ("Nothing was saved: some prices need mending." if beside else None)
+        or (in_words(code) if code and not errors else None),
         "current": None if found is None else {"plan": _label(found["plan"]), "name": found["plan"]["name"]},
         "pending": _pending(found),
         "plans": _choices(subject, asked.values["plan"]),

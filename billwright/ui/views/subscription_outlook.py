@@ -35,6 +35,11 @@ def shown_outlook(outlook: Data) -> dict[str, Any]:
     return {"sentences": say(outlook), "documents": documents}
 
 
+def shown_next_invoice(title: str, invoice: Data, timezone: str) -> dict[str, Any]:
+    """An invoice that comes by itself, as ``subscriptions/outlook_document.html`` shows it."""
+    return _invoice(title, invoice, {"timezone": timezone}, ahead=True)
+
+
 def _day(instant: str, outlook: Data) -> str:
     return formatting.local_date(instant, outlook["timezone"])
 
@@ -108,7 +113,7 @@ def _updated(outlook: Data) -> list[str]:
 
 
 def _terminated(outlook: Data) -> list[str]:
-    said = ["It ends now. Events of later are not billed, today is."]
+    said = ["It ends now: today is billed, events of later are not."]
     currency = next((each["currency"] for each in (*outlook["creditNotes"], *outlook["invoices"])), None)
     for note in outlook["creditNotes"]:
         parts = [
@@ -198,10 +203,12 @@ def _invoice(title: str, invoice: Data, outlook: Data, *, ahead: bool = False) -
             label = _FEES.get(fee["feeType"], fee["name"])
             days = _days(fee)
             rows.append({"label": label, "days": days, "amount_cents": int(fee["amountCents"])})
+    used = {name: cents for name, cents in used.items() if cents}
+    if used or len(rows) > 1:
+        rows = [row for row in rows if row["amount_cents"]]
     rows += [
         {"label": name, "days": "usage so far" if ahead else "usage", "amount_cents": cents}
         for name, cents in used.items()
-        if cents
     ]
     sums = [
         {"label": label, "amount_cents": sign * int(invoice[name])}
