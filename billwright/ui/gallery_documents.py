@@ -26,8 +26,25 @@ def exports(url: str, *, empty: bool = False) -> Data:
     }  # fmt: skip
 
 
+def emails(url: str) -> Data:
+    return {
+        "title": "E-mails · Settings", "frame": frame("settings"), "may_change": True, "action": f"{BASE}/settings/emails",
+        "warning": "Your organization has no e-mail address yet: set it under General.",
+        "tabs": [{"label": "General", "href": "#", "current": False}, {"label": "E-mails", "href": "#", "current": True}],
+        "choices": [{"value": "invoice.finalized", "label": "Invoice", "hint": "As soon as it is finalized.", "on": True},
+                    {"value": "credit_note.created", "label": "Credit note", "hint": "When it is made.", "on": False}],
+        "scenarios": [{"label": "Invoice", "href": "?scenario=1", "current": True, "count": None},
+                      {"label": "Credit note", "href": "?scenario=2", "current": False, "count": None}],
+        "devices": [{"label": "Desktop", "href": "?device=1", "current": True}, {"label": "Phone", "href": "?device=2", "current": False}],
+        "languages": [{"value": "en", "label": "English"}, {"value": "fr", "label": "French"}], "language": "en",
+        "scenario": "invoice.finalized", "device": "desktop", "subject": "Your invoice from Northwind #NOR-001-001",
+        "preview": "about:blank",
+    }  # fmt: skip
+
+
 DOCUMENT_PAGES: dict[str, tuple[str, str, Callable[[str], Data]]] = {
     "/acme/exports": ("Exports", "exports/list.html", exports),
     "/acme/exports/empty": ("Exports, none", "exports/list.html", lambda url: exports(url, empty=True)),
+    "/acme/settings/emails": ("Settings, e-mails", "settings/emails.html", emails),
 }
 """Address -> (label, template, context of an address)."""

@@ -359,6 +359,7 @@ GET /developers/graphql: developers:manage
 GET POST /settings/general: organization:view organization:update
 GET POST /settings/invoices: organization:invoices:view organization:invoices:update
 GET POST /settings/emails: organization:emails:view organization:emails:update
+GET /settings/emails/preview: organization:emails:view
 GET POST /settings/authentication: authentication_methods:view authentication_methods:update
 GET POST /settings/authentication/okta: authentication_methods:view authentication_methods:update
 POST /settings/authentication/okta/delete: authentication_methods:update

@@ -131,6 +131,8 @@ async def _arrival(admin: Visitor):  # type: ignore[no-untyped-def]
 
 LOADS = re.compile(r'<(?:script|link|img|iframe|form|source|use)\b[^>]*?\b(?:src|href|action)="([^"]+)"')
 ANY_ADDRESS = re.compile(r"(?:https?:)?//([a-z0-9.-]+)", re.IGNORECASE)
+MAILS = {"/settings/emails/preview"}
+"""Mails as they are sent, shown in a frame with a policy of their own (see test_email_settings)."""
 WELL_KNOWN = {"www.w3.org"}
 """Names of XML, no addresses. Samples of calls name hosts of example.com."""
 
@@ -142,7 +144,7 @@ async def test_pages_load_from_this_server_alone_and_run_no_inline_script(world:
         for method, path, _, _ in PAGES:
             for word, value in known.items():
                 path = path.replace("{" + word + "}", value)
-            if method == "GET":
+            if method == "GET" and path not in MAILS:
                 answers.append(await admin.get(BASE + path.replace("{tab}", "invoices")))
         pages = [answer for answer in answers if answer.headers.get("content-type", "").startswith("text/html")]
         assert len(pages) > 20

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from billwright.ui.views import choices
-from billwright.ui.views.support import Refused, View
+from billwright.ui.views.support import MEMBER, Refused, View
 from billwright.ui.views.words import field_errors, in_words, toast_words
 
 TABS = (
@@ -18,6 +18,7 @@ TABS = (
     ("taxes", "Taxes", "taxes", ("organization:taxes:view",)),
     ("members", "Members", "members", ("organization:members:view",)),
     ("authentication", "Authentication", "authentication", ("authentication_methods:view",)),
+    ("sandboxes", "Sandboxes", "sandboxes", (MEMBER,)),
 )
 """Key, words, address below settings, and the permissions that show it."""
 ANY = tuple(dict.fromkeys(need for *_, needs in TABS for need in needs))
@@ -53,7 +54,7 @@ def tabs(view: View, current: str) -> list[dict[str, Any]]:
     return [
         {"label": label, "href": f"{view.base}/settings/{path}", "current": key == current}
         for key, label, path, needs in TABS
-        if view.permissions.intersection(needs)
+        if MEMBER in needs or view.permissions.intersection(needs)
     ]
 
 
@@ -65,7 +66,8 @@ async def home(view: View) -> Response:
     return view.redirect(found[0]["href"])
 
 
-async def _settings(view: View) -> dict[str, Any]:
+async def of_organization(view: View) -> dict[str, Any]:
+    """The organization's settings."""
     return (await view.ask("OrganizationSettings"))["organization"]
 
 
@@ -74,7 +76,7 @@ async def _settings(view: View) -> dict[str, Any]:
 
 async def general(view: View) -> Response:
     """``GET /{slug}/settings/general``."""
-    found = await _settings(view)
+    found = await of_organization(view)
     return await _general(view, {form: found[name] or "" for name, form in GENERAL.items()}, {})
 
 
@@ -94,7 +96,7 @@ async def _general(
     view: View, values: Mapping[str, str], fields: Mapping[str, list[str]], code: str | None = None
 ) -> Response:
     content = {
-        **_content(view, "general", "General", fields, code, GENERAL),
+        **page_head(view, "general", "General", fields, code, GENERAL),
         "values": values,
         "timezones": choices.timezones(),
         "countries": choices.countries(),
@@ -119,7 +121,7 @@ INVOICES = {
 
 async def invoices(view: View) -> Response:
     """``GET /{slug}/settings/invoices``."""
-    found = await _settings(view)
+    found = await of_organization(view)
     documents = found["billingConfiguration"] or {}
     values = {
         "currency": found["defaultCurrency"],
@@ -167,7 +169,7 @@ async def _invoices(
 ) -> Response:
     per_customer = values["numbering"] == "per_customer"
     content = {
-        **_content(view, "invoices", "Invoices", fields, code, INVOICES),
+        **page_head(view, "invoices", "Invoices", fields, code, INVOICES),
         "values": values,
         "currencies": choices.currencies(),
         "locales": choices.languages(),
@@ -185,22 +187,6 @@ async def _invoices(
 # --- e-mails and authentication ------------------------------------------------------------------------------------
 
 
-async def emails(view: View) -> Response:
-    """``GET /{slug}/settings/emails``."""
-    found = await _settings(view)
-    content = {
-        **_content(view, "emails", "E-mails"),
-        "intro": "What customers get by e-mail. Nothing is sent before your organization has an e-mail address of its "
-        "own, and never to a customer without one.",
-        "choices": _choices(EMAILS, found["emailSettings"] or []),
-        "action": f"{view.base}/settings/emails",
-        "may_change": view.may("organization:emails:update"),
-        "further": None,
-        "warning": None if found["email"] else "Your organization has no e-mail address yet: set it under General.",
-    }
-    return await view.page("settings/choices.html", "settings", content)
-
-
 async def save_emails(view: View) -> Response:
     """``POST /{slug}/settings/emails``."""
     return await _save_choices(view, "emails", emailSettings=_chosen(view, EMAILS))
@@ -208,11 +194,11 @@ async def save_emails(view: View) -> Response:
 
 async def authentication(view: View) -> Response:
     """``GET /{slug}/settings/authentication``."""
-    found = await _settings(view)
+    found = await of_organization(view)
     content = {
-        **_content(view, "authentication", "Authentication"),
+        **page_head(view, "authentication", "Authentication"),
         "intro": "How members may log in. At least one way stays enabled. All admins are told about changes by e-mail.",
-        "choices": _choices(METHODS, found["authenticationMethods"]),
+        "choices": switches(METHODS, found["authenticationMethods"]),
         "action": f"{view.base}/settings/authentication",
         "may_change": view.may("authentication_methods:update"),
         "further": {
@@ -227,7 +213,7 @@ async def authentication(view: View) -> Response:
 
 async def save_authentication(view: View) -> Response:
     """``POST /{slug}/settings/authentication``. Okta, which has a page of its own, stays as it is."""
-    found = await _settings(view)
+    found = await of_organization(view)
     kept = [name for name in found["authenticationMethods"] if name not in {key for key, *_ in METHODS}]
     return await _save_choices(view, "authentication", authenticationMethods=[*_chosen(view, METHODS), *kept])
 
@@ -243,11 +229,12 @@ def _chosen(view: View, known: Sequence[tuple[str, str, str]]) -> list[str]:
     return [key for key, *_ in known if key in sent]
 
 
-def _choices(known: Sequence[tuple[str, str, str]], chosen: Sequence[str]) -> list[dict[str, Any]]:
+def switches(known: Sequence[tuple[str, str, str]], chosen: Sequence[str]) -> list[dict[str, Any]]:
+    """What ``settings/choices.html`` switches."""
     return [{"value": key, "label": label, "hint": hint, "on": key in chosen} for key, label, hint in known]
 
 
-def _content(
+def page_head(
     view: View,
     key: str,
     title: str,
@@ -255,6 +242,7 @@ def _content(
     code: str | None = None,
     names: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
+    """What every page of the settings shows: title, tabs and errors beside their fields."""
     errors = field_errors(fields or {})
     known = names or {}
     return {
