@@ -23,6 +23,7 @@ from billwright.ui import components
 from billwright.ui import gallery_objects as objects
 from billwright.ui import gallery_samples as samples
 from billwright.ui.gallery_access import ACCESS_PAGES
+from billwright.ui.gallery_plans import PLAN_PAGES
 from billwright.ui.gallery_customers import CUSTOMER_PAGES
 from billwright.ui.gallery_documents import DOCUMENT_PAGES
 from billwright.ui.gallery_invoices import INVOICE_PAGES
@@ -74,7 +75,6 @@ PAGES: dict[str, tuple[str, str, Callable[[str], Context]]] = {
     "/acme/plans": ("Plans", "catalogue/plans.html", samples.plans),
     "/acme/plans/empty": ("Plans, none", "catalogue/plans.html", lambda url: samples.plans(url, empty=True)),
     "/acme/billable-metrics": ("Billable metrics", "catalogue/metrics.html", samples.metrics),
-    "/acme/plan/1": ("Plan", "catalogue/plan.html", lambda url: objects.plan_page()),
     "/acme/billable-metric/1": ("Billable metric", "catalogue/metric.html", lambda url: objects.metric_page()),
     "/acme/developers/jobs": ("Jobs", "developers/jobs.html", samples.jobs),
     "/acme/developers/audit": ("Audit", "developers/audit.html", samples.audit),
@@ -89,6 +89,7 @@ PAGES: dict[str, tuple[str, str, Callable[[str], Context]]] = {
     ),
     "/acme/error/500": ("Error 500", "errors/500.html", lambda url: error(500, "internal_error")),
     **ACCESS_PAGES,
+    **PLAN_PAGES,
     **INVOICE_PAGES,
     **CUSTOMER_PAGES,
     **DOCUMENT_PAGES,

@@ -165,10 +165,11 @@ def plans(url: str, *, empty: bool = False) -> Data:
     return {
         "title": "Plans", "frame": frame("plans"), "can": {"create": True, "edit": True, "delete": True}, "search": "",
         "page": page(4, url),
+        "templates": [{"href": f"{BASE}/create/plan?template=pay_as_you_go", "name": "Pay as you go", "description": "A search API."}],
         "plans": [] if empty else [
             {"id": uid(at), "href": f"{BASE}/plan/{code}", "name": name, "code": code, "amount_cents": cents,
              "currency": currency, "interval": interval, "subscriptions": subscriptions, "charges": charges,
-             "created_at": "2024-01-15T23:30:00Z"}
+             "deleting": at == 3, "created_at": "2024-01-15T23:30:00Z"}
             for at, (name, code, cents, currency, interval, subscriptions, charges) in enumerate(rows)],
         "api": calls("POST", "/plans", "query Plans {\n  plans { collection { id name code } }\n}",
                      {"plan": {"name": "Team", "code": "team", "interval": "monthly", "amount_cents": 4900,

@@ -17,10 +17,11 @@ from tests.ui.support import BASE, Visitor, visitor, words
 
 METRIC = "mutation($input: CreateBillableMetricInput!){ createBillableMetric(input:$input){ id } }"
 PLANS = """query{ plans{ collection{ id name code interval amountCents amountCurrency payInAdvance billChargesMonthly
-  trialPeriod   invoiceDisplayName description metadata taxes{ code } usageThresholds{ amountCents thresholdDisplayName recurring }
+  trialPeriod invoiceDisplayName description metadata taxes{ code }
+  usageThresholds{ amountCents thresholdDisplayName recurring }
   minimumCommitment{ amountCents invoiceDisplayName taxes{ code } }
   charges{ id code chargeModel invoiceDisplayName payInAdvance invoiceable regroupPaidFees prorated minAmountCents
-    properties     taxes{ code } billableMetric{ code } filters{ values properties invoiceDisplayName } } } } }"""
+    properties taxes{ code } billableMetric{ code } filters{ values properties invoiceDisplayName } } } } }"""
 TIERS = [
     {"from_value": 0, "to_value": 100, "per_unit_amount": "0.10", "flat_amount": "0"},
     {"from_value": 101, "to_value": None, "per_unit_amount": "0.05", "flat_amount": "5"},

@@ -30,13 +30,13 @@ async def examples_of(view: View, drafts: Iterable[ChargeDraft], currency: str) 
     ``{words, figure, steps, curve, note}``; ``figure`` is none where nothing can be said yet.
     """
     asked: list[dict[str, Any]] = []
-    places: list[tuple[ChargeDraft, plan_prices.PriceDraft]] = []
+    places: list[plan_prices.PriceDraft] = []
     for draft in sent(drafts):
         units = decimal_text(draft.units)
         for price in (draft.price, *draft.filters):
             if units is None or len(asked) >= _MOST or draft.model in _SAYS:
                 continue
-            places.append((draft, price))
+            places.append(price)
             asked.append(
                 {
                     "chargeModel": draft.model,
@@ -48,17 +48,16 @@ async def examples_of(view: View, drafts: Iterable[ChargeDraft], currency: str) 
                 }
             )  # fmt: skip
     found = (await view.ask("TryPrices", currency=currency, prices=asked))["priceTrials"] if asked else []
-    answers = {price.prefix: (trial, price) for (_, price), trial in zip(places, found, strict=True)}
+    answers = {price.prefix: trial for price, trial in zip(places, found, strict=True)}
     return {
-        price.prefix: _shown(draft, price, answers.get(price.prefix, (None,))[0], currency)
+        price.prefix: shown(draft, answers.get(price.prefix), currency)
         for draft in drafts
         for price in (draft.price, *draft.filters)
     }
 
 
-def _shown(
-    draft: ChargeDraft, price: plan_prices.PriceDraft, trial: Mapping[str, Any] | None, currency: str
-) -> dict[str, Any]:
+def shown(draft: ChargeDraft, trial: Mapping[str, Any] | None, currency: str) -> dict[str, Any]:
+    """One example; ``trial`` as ``TryPrices`` reads it, ``None`` where nothing can be said yet."""
     answer: dict[str, Any] = {"words": "", "figure": None, "cents": 0, "steps": [], "curve": None, "note": None}
     if draft.model in _SAYS:
         return {**answer, "note": _SAYS[draft.model]}
@@ -67,7 +66,7 @@ def _shown(
         return {**answer, "note": "Write a number of units." if wrong else "Complete the price to see what it costs."}
     units = formatting.units(trial["units"])
     cents = int(trial["amountCents"])
-    steps = steps_of(draft.model, {**trial, "units": trial["units"]}, currency)
+    steps = steps_of(draft.model, trial, currency)
     return {
         "words": f"{units} unit{'' if units == '1' else 's'}",
         "figure": formatting.money_with_currency(cents, currency),

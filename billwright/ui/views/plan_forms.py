@@ -22,7 +22,7 @@ FORM = "plan-form"
 
 
 @dataclass
-class _State:
+class FormState:
     """What the form stands for: the stored plan, if there is one, and what was typed."""
 
     plan: Mapping[str, Any] | None
@@ -56,15 +56,15 @@ async def new_plan(view: View) -> Response:
         draft = plan_values.of_plan(plan)
         draft.texts["name"] = draft.texts["code"] = ""
         return await _form(
-            view, _State(None, draft, plan_charges.of_plan(plan["charges"], draft.currency, copied=True))
+            view, FormState(None, draft, plan_charges.of_plan(plan["charges"], draft.currency, copied=True))
         )
     if view.query("template"):
         return await _form(view, await _from_template(view, view.query("template")))
     currency = (await view.ask("PlanChoices"))["organization"]["defaultCurrency"]
-    return await _form(view, _State(None, plan_values.empty(currency), []))
+    return await _form(view, FormState(None, plan_values.empty(currency), []))
 
 
-async def _from_template(view: View, code: str) -> _State:
+async def _from_template(view: View, code: str) -> FormState:
     """A form filled with a template; its metrics have no id until it is saved."""
     found = (await view.ask("PlanTemplates"))["planTemplates"]
     template = next((item for item in found if item["code"] == code), None)
@@ -114,14 +114,14 @@ async def _from_template(view: View, code: str) -> _State:
     cards = plan_charges.of_plan(charges, plan["amount_currency"])
     for card in cards:
         card.open, card.units = True, "37500" if code == "pay_as_you_go" else card.units
-    return _State(None, plan_values.of_plan(stored), cards, template=code)
+    return FormState(None, plan_values.of_plan(stored), cards, template=code)
 
 
 async def edit_plan(view: View) -> Response:
     """``GET /{slug}/plan/{id}/edit``."""
     plan = await _editable(view)
     draft = plan_values.of_plan(plan)
-    return await _form(view, _State(plan, draft, plan_charges.of_plan(plan["charges"], draft.currency)))
+    return await _form(view, FormState(plan, draft, plan_charges.of_plan(plan["charges"], draft.currency)))
 
 
 async def _stored(view: View, plan: str) -> Mapping[str, Any]:
@@ -146,13 +146,13 @@ async def change(view: View) -> Response:
     return await _posted(view, await _editable(view))
 
 
-def _state(view: View, plan: Mapping[str, Any] | None) -> _State:
+def _state(view: View, plan: Mapping[str, Any] | None) -> FormState:
     draft = plan_values.of_form(view.form)
     if plan is not None and plan["subscriptionsCount"]:
         kept = plan_values.of_plan(plan)
         draft.texts |= {name: kept.texts[name] for name in ("code", "interval", "currency", "timing", "trial")}
         draft.monthly = kept.monthly
-    return _State(
+    return FormState(
         plan,
         draft,
         plan_charges.of_form(view.form),
@@ -185,7 +185,7 @@ async def _posted(view: View, plan: Mapping[str, Any] | None) -> Response:
     return await _save(view, state)
 
 
-async def _add_charge(view: View, state: _State) -> None:
+async def _add_charge(view: View, state: FormState) -> None:
     """A card for the metric that was named, by code or name; the search finds it by a part of either."""
     term = state.term = view.posted("add-metric")
     found = (await view.ask("ChooseMetric", term=term))["billableMetrics"]["collection"] if term else []
@@ -201,7 +201,7 @@ async def _add_charge(view: View, state: _State) -> None:
     state.term, state.focus = "", card.key
 
 
-async def _save(view: View, state: _State) -> Response:
+async def _save(view: View, state: FormState) -> Response:
     plan, draft, cards = state.plan, state.draft, state.cards
     sent = plan_values.plan_input(draft, locked=state.locked)
     kept = plan_charges.sent(cards)
@@ -235,7 +235,7 @@ async def _save(view: View, state: _State) -> Response:
     return view.redirect(href(view, made["id"]), ("positive", words))
 
 
-async def _preview(view: View, state: _State) -> Response:
+async def _preview(view: View, state: FormState) -> Response:
     """The summary and the examples for what is typed at this moment."""
     examples = await plan_examples.examples_of(view, state.cards, state.draft.currency)
     shown = plan_cards.shown(state.cards, {}, examples, (), state.draft.currency)
@@ -269,20 +269,31 @@ def _summary(draft: PlanDraft, cards: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-async def _form(view: View, state: _State, *, status_code: int = 200) -> Response:
+async def _form(view: View, state: FormState, *, status_code: int = 200) -> Response:
     choices = await view.ask("PlanChoices")
+    examples = await plan_examples.examples_of(view, state.cards, state.draft.currency)
+    content = {
+        "url": view.url,
+        **form_content(view.base, view.request.url.path, state, choices, examples),
+        "can_metrics": view.may("billable_metrics:create"),
+    }
+    return await view.page("catalogue/plan_form.html", "plans", content, status_code=status_code)
+
+
+def form_content(
+    base: str, address: str, state: FormState, choices: Mapping[str, Any], examples: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What ``catalogue/plan_form.html`` shows of ``state``. ``choices`` as ``PlanChoices`` reads them."""
     plan, draft, errors = state.plan, state.draft, state.errors
-    examples = await plan_examples.examples_of(view, state.cards, draft.currency)
     taxes = choices["taxes"]["collection"]
     mode = LOCKED if state.locked else FULL
     shown = plan_cards.shown(state.cards, errors, examples, taxes, draft.currency, mode=mode)
     heading = f"Edit {plan['name']}" if plan else "New plan"
-    content = {
+    return {
         "title": heading,
-        "url": view.url,
         "heading": heading,
-        "action": view.request.url.path,
-        "back": href(view, plan["id"]) if plan else f"{view.base}/plans",
+        "action": address,
+        "back": f"{base}/plan/{plan['id']}" if plan else f"{base}/plans",
         "submit": "Save" if plan else "Create plan",
         "is_new": plan is None,
         "template": state.template,
@@ -305,14 +316,12 @@ async def _form(view: View, state: _State, *, status_code: int = 200) -> Respons
         "metrics": choices["billableMetrics"]["collection"],
         "term": state.term,
         "cards": shown,
-        "form": {"url": view.request.url.path, "target": FORM, "focus": state.focus},
+        "form": {"url": address, "target": FORM, "focus": state.focus},
         "live": False,
         "summary": _summary(draft, shown),
         "errors": errors,
         "wrong": len(errors),
-        "can_metrics": view.may("billable_metrics:create"),
     }
-    return await view.page("catalogue/plan_form.html", "plans", content, status_code=status_code)
 
 
 async def delete(view: View) -> Response:
