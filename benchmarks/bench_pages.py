@@ -1,9 +1,9 @@
 """Lists, searches, filters, deep pages and detail pages at 100,000 customers and 1,000,000 invoices (design §8: each
 p95 <= 100 ms), of the back office, of REST and of GraphQL.
 
-    python -m benchmarks.bench_pages [--customers 100000] [--invoices 1000000] [--rounds 20] [--only PART] [--plans]
+    python -m benchmarks.bench_pages [--customers 100000] [--invoices 1000000] [--rounds 20] [--only PART]
 
-Starts a durable embedded stack in a temporary folder (``TMPDIR``; about 6 GB at full size), fills it (some minutes), and
+Starts a durable embedded stack in a temporary folder (``TMPDIR``; about 6 GB at full size), fills it in some minutes, and
 sends each request ``rounds`` times in process, one after the other, each time with other ids, terms and page numbers.
 Prints the statements of a request, median, p95 and the ratio of p95 to the target; exits 1 if one is beyond.
 """
@@ -144,13 +144,15 @@ def rest(found: Found, invoices: int) -> Iterator[Request]:
         deep = invoices // 100 // 100
         yield Request(
             "REST", f"{path}, 20, a deep page",
-            lambda n, path=path: f"/api/v1{path}?per_page=20&page={1 + n * deep}",
+            lambda n, path=path, deep=deep: f"/api/v1{path}?per_page=20&page={1 + n * deep}",
         )  # fmt: skip
     for path in ("/customers", "/invoices", "/credit_notes"):
         for kind, terms in TERMS.items():
             yield Request(
                 "REST", f"{path}, {kind} search",
-                lambda n, path=path, terms=terms: f"/api/v1{path}?per_page=20&search_term={quote(terms[n % len(terms)])}",
+                lambda n, path=path, terms=terms: (
+                    f"/api/v1{path}?per_page=20&search_term={quote(terms[n % len(terms)])}"
+                ),
             )  # fmt: skip
     for query in ("status=draft", "payment_status=failed", "payment_overdue=true", "currency=GBP",
                   "issuing_date_from=2025-03-01&issuing_date_to=2025-03-31"):  # fmt: skip

@@ -17,7 +17,8 @@ Dubois Edwards Eriksen Evans Fernández Ferrari Fischer Fontaine Garcia Gomez Go
 Hoffmann Holm Hughes Ivanov Jansen Jensen Johansson Johnson Jones Kaya Keller Khan Kim Klein Kowalski Kumar Larsen
 Laurent Lee Lehmann Lewis Li Lindgren Lopez Martin Martinez Meyer Miller Moreau Moretti Müller Nakamura Nguyen Nielsen
 Novak Olsen Ortiz Park Patel Pereira Petrov Popov Ricci Richter Rivera Robinson Rossi Roux Russo Sato Schmidt Schneider
-Silva Singh Smith Sørensen Suzuki Taylor Thomas Tran Turner Vargas Wagner Walker Wang Weber White Wilson Wolf Young Zhang
+Silva Singh Smith Sørensen Suzuki Taylor Thomas Tran Turner Vargas Wagner Walker Wang Weber White Wilson Wolf Young
+Zhang
 """.split()
 WORDS = """
 Acorn Aether Alpine Amber Anchor Apex Arbor Arc Argent Atlas Aurora Axiom Beacon Birch Blue Bolt Bright Cascade Cedar

@@ -55,53 +55,70 @@ class Balance:
 
 _ISSUED = "i.organization_id = :org and i.status = 'finalized' and i.payment_dispute_lost_at is null"
 _IN_MONTHS = "i.issuing_date >= :start and i.issuing_date < :end"
-_OF_CUSTOMERS = "(cast(:customers as uuid[]) is null or {0}.customer_id = any(cast(:customers as uuid[])))"
-_REVENUE = f"""
+_OF_CUSTOMERS = "{0}.customer_id = any(cast(:customers as uuid[]))"
+"""Absent where everybody's are asked for: a parameter that may be null would keep a prepared plan off the index."""
+
+
+def _revenue(*, of_customers: bool) -> str:
+    mine, fees_of = (_OF_CUSTOMERS.format("i"), _OF_CUSTOMERS.format("f")) if of_customers else ("true", "true")
+    return f"""
     select i.customer_id, date_trunc('month', i.issuing_date)::date as month, i.currency,
            i.total_amount_cents as amount, 1 as invoices
       from invoices i
-     where {_ISSUED} and {_IN_MONTHS} and {_OF_CUSTOMERS.format("i")}
+     where {_ISSUED} and {_IN_MONTHS} and {mine}
     union all
     select i.customer_id, date_trunc('month', i.issuing_date)::date, i.currency, -c.refund_amount_cents, 0
       from credit_notes c join invoices i on i.id = c.invoice_id
      where c.organization_id = :org and c.status = 'finalized' and c.refund_amount_cents > 0
-       and {_ISSUED} and {_IN_MONTHS} and {_OF_CUSTOMERS.format("i")}
+       and {_ISSUED} and {_IN_MONTHS} and {mine}
     union all
     select f.customer_id, date_trunc('month', f.created_at at time zone 'UTC')::date, f.currency, f.amount_cents, 0
       from fees f
      where f.organization_id = :org and f.invoice_id is null and f.pay_in_advance and f.deleted_at is null
        and f.created_at >= cast(:start as date)::timestamp at time zone 'UTC'
-       and f.created_at < cast(:end as date)::timestamp at time zone 'UTC' and {_OF_CUSTOMERS.format("f")}
+       and f.created_at < cast(:end as date)::timestamp at time zone 'UTC' and {fees_of}
 """
-_OVERDUE = f"""
+
+
+def _overdue(*, of_customers: bool) -> str:
+    mine = _OF_CUSTOMERS.format("i") if of_customers else "true"
+    return f"""
     select i.customer_id, date_trunc('month', i.payment_due_date)::date as month, i.currency, i.id,
            i.total_amount_cents - i.total_paid_amount_cents - i.offset_amount_cents as amount
       from invoices i
      where i.organization_id = :org and i.status = 'finalized' and i.payment_overdue
-       and i.payment_due_date >= :start and i.payment_due_date < :end and {_OF_CUSTOMERS.format("i")}
+       and i.payment_due_date >= :start and i.payment_due_date < :end and {mine}
 """
-_REVENUE_BY_MONTH = text(
-    f"select month, currency, sum(amount)::bigint, sum(invoices)::bigint from ({_REVENUE}) as t"
-    " where cast(:currency as text) is null or currency = :currency group by 1, 2 order by 1, 2"
-)
-_OVERDUE_BY_MONTH = text(
-    f"select month, currency, sum(amount)::bigint, array_agg(id order by id) from ({_OVERDUE}) as t"
-    " where cast(:currency as text) is null or currency = :currency group by 1, 2 order by 1, 2"
-)
-_REVENUE_BY_CUSTOMER = text(
-    "select customer_id, currency, sum(amount)::bigint, sum(invoices)::bigint"
-    f" from ({_REVENUE}) as t group by 1, 2 order by 1, 2"
-)
-_OVERDUE_BY_CUSTOMER = text(
-    f"select customer_id, currency, sum(amount)::bigint, count(*) from ({_OVERDUE}) as t group by 1, 2 order by 1, 2"
-)
+
+
+def _by_month(rows: str, invoices: str) -> TextClause:
+    return text(
+        f"select month, currency, sum(amount)::bigint, {invoices} from ({rows}) as t"
+        " where cast(:currency as text) is null or currency = :currency group by 1, 2 order by 1, 2"
+    )
+
+
+def _by_customer_of(rows: str, invoices: str) -> TextClause:
+    return text(
+        f"select customer_id, currency, sum(amount)::bigint, {invoices} from ({rows}) as t group by 1, 2 order by 1, 2"
+    )
+
+
+_REVENUE_BY_MONTH = {some: _by_month(_revenue(of_customers=some), "sum(invoices)::bigint") for some in (False, True)}
+_OVERDUE_BY_MONTH = {
+    some: _by_month(_overdue(of_customers=some), "array_agg(id order by id)") for some in (False, True)
+}
+"""Of everybody, and of some customers."""
+_REVENUE_BY_CUSTOMER = _by_customer_of(_revenue(of_customers=True), "sum(invoices)::bigint")
+_OVERDUE_BY_CUSTOMER = _by_customer_of(_overdue(of_customers=True), "count(*)")
 
 
 async def gross_revenues(ctx: Context, filters: InvoicedFilters) -> list[GrossRevenueOut]:
     """Totals of finalized, undisputed invoices by issuing month, less refunds of their credit notes, plus fees in
     advance that belong to no invoice (without tax, by creation). Months without a row are left out.
     """
-    rows = await ctx.session.execute(_REVENUE_BY_MONTH, await _parameters(ctx, filters))
+    parameters = await _parameters(ctx, filters)
+    rows = await ctx.session.execute(_REVENUE_BY_MONTH["customers" in parameters], parameters)
     return [
         {"month": month_text(month), "amount_cents": amount, "currency": currency, "invoices_count": count}
         for month, currency, amount, count in rows
@@ -110,7 +127,8 @@ async def gross_revenues(ctx: Context, filters: InvoicedFilters) -> list[GrossRe
 
 async def overdue_balances(ctx: Context, filters: InvoicedFilters) -> list[OverdueBalanceOut]:
     """What overdue invoices still ask for, by the month in which they were due, with their ids."""
-    rows = await ctx.session.execute(_OVERDUE_BY_MONTH, await _parameters(ctx, filters))
+    parameters = await _parameters(ctx, filters)
+    rows = await ctx.session.execute(_OVERDUE_BY_MONTH["customers" in parameters], parameters)
     return [
         {"month": month_text(month), "amount_cents": amount, "currency": currency, "lago_invoice_ids": list(ids)}
         for month, currency, amount, ids in rows
@@ -150,4 +168,5 @@ async def _parameters(ctx: Context, filters: InvoicedFilters) -> dict[str, objec
 
 def _window(ctx: Context, months: Months, customers: list[UUID] | None) -> dict[str, object]:
     start: date = months.start
-    return {"org": ctx.organization_id, "start": start, "end": months.end, "customers": customers}
+    named = {"customers": customers} if customers is not None else {}
+    return {"org": ctx.organization_id, "start": start, "end": months.end, **named}

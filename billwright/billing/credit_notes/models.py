@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, text
 
-from billwright.billing.kernel.records import Record, Table, cents, instant, jsonb, key, numeric
+from billwright.billing.kernel.records import Record, Table, cents, contains_index, instant, jsonb, key, numeric
 
 
 class CreditNote(Record, table=True):
@@ -32,6 +32,7 @@ class CreditNote(Record, table=True):
             text("created_at desc"),
             postgresql_where=text("status = 'finalized'"),
         ),
+        contains_index("ix_credit_notes_search", "number"),
         Index("ix_credit_notes_customer", "customer_id", text("created_at desc")),
         Index(
             "ix_credit_notes_usable",

@@ -17,6 +17,7 @@ from billwright.billing.credit_notes.refunding import REFUND_STATUSES
 from billwright.billing.credit_notes.schemas import REASONS
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import like_pattern
+from billwright.billing.customers.searching import few_buyers_like, of_buyers
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.ids import parse_id
@@ -57,24 +58,29 @@ class UsableCredit:
     credit_notes_count: int
 
 
-def credit_notes_statement(ctx: Context, filters: CreditNoteFilters) -> Select[Any]:
-    """The filtered list of finalized notes, newest first."""
+def credit_notes_statement(
+    ctx: Context, filters: CreditNoteFilters, *, buyers: list[UUID] | None = None
+) -> Select[Any]:
+    """The filtered list of finalized notes, newest first. ``buyers``: the customers that ``filters.search`` finds."""
     statement = select(CreditNote).where(
         col(CreditNote.organization_id) == ctx.organization_id,
         col(CreditNote.status) == "finalized",
         *_plain_conditions(filters),
     )
-    by_customer = filters.customer_id is None
-    if filters.external_customer_id is not None or (filters.search and by_customer):
-        statement = statement.join(Customer, col(Customer.id) == col(CreditNote.customer_id))
     if filters.external_customer_id is not None:
-        statement = statement.where(col(Customer.external_id) == filters.external_customer_id)
+        statement = statement.join(Customer, col(Customer.id) == col(CreditNote.customer_id)).where(
+            col(Customer.organization_id) == ctx.organization_id,
+            col(Customer.external_id) == filters.external_customer_id,
+        )
     if filters.invoice_number is not None:
         statement = statement.join(Invoice, col(Invoice.id) == col(CreditNote.invoice_id)).where(
             col(Invoice.number) == filters.invoice_number
         )
     if filters.search:
-        statement = statement.where(or_(*_search_conditions(filters.search, by_customer=by_customer)))
+        conditions = _search_conditions(filters.search)
+        if filters.customer_id is None:
+            conditions.append(of_buyers(ctx, CreditNote.customer_id, filters.search, buyers))
+        statement = statement.where(or_(*conditions))
     return statement.order_by(
         col(CreditNote.issuing_date).desc(), col(CreditNote.created_at).desc(), col(CreditNote.id).desc()
     )
@@ -108,12 +114,8 @@ def _plain_conditions(filters: CreditNoteFilters) -> list[Any]:
     return conditions
 
 
-def _search_conditions(search: str, *, by_customer: bool) -> list[Any]:
-    pattern = like_pattern(search)
-    columns: list[Any] = [CreditNote.number]
-    if by_customer:
-        columns += [Customer.name, Customer.firstname, Customer.lastname, Customer.external_id, Customer.email]
-    conditions: list[Any] = [col(item).ilike(pattern) for item in columns]
+def _search_conditions(search: str) -> list[Any]:
+    conditions: list[Any] = [col(CreditNote.number).ilike(like_pattern(search))]
     identifier = parse_id(search.strip())
     if identifier is not None:
         conditions.append(col(CreditNote.id) == identifier)
@@ -122,7 +124,9 @@ def _search_conditions(search: str, *, by_customer: bool) -> list[Any]:
 
 async def list_credit_notes(ctx: Context, filters: CreditNoteFilters, page: PageRequest) -> Page[CreditNote]:
     """A page of finalized notes."""
-    return await paginate(ctx.session, credit_notes_statement(ctx, filters), page)
+    buyers = await few_buyers_like(ctx, filters.search) if filters.search and filters.customer_id is None else None
+    statement = credit_notes_statement(ctx, filters, buyers=buyers)
+    return await paginate(ctx.session, statement, page, searching=bool(filters.search))
 
 
 async def find_credit_note(ctx: Context, note_id: UUID, *, lock: bool = False) -> CreditNote:

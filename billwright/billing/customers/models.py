@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Index, text
 from sqlmodel import Field
 
-from billwright.billing.kernel.records import Record, Table, instant, jsonb, key
+from billwright.billing.kernel.records import Record, Table, contains_index, instant, jsonb, key
 
 LIVE = text("deleted_at is null")
 
@@ -21,6 +21,8 @@ class Customer(Record, table=True):
     __table_args__ = (
         Index("uq_customers_external_id", "organization_id", "external_id", unique=True, postgresql_where=LIVE),
         Index("uq_customers_sequential_id", "organization_id", "sequential_id", unique=True),
+        Index("ix_customers_external_id", "organization_id", "external_id"),
+        contains_index("ix_customers_search", "name", "firstname", "lastname", "legal_name", "external_id", "email"),
         Index("ix_customers_list", "organization_id", text("created_at desc"), "id", postgresql_where=LIVE),
     )
 

@@ -98,7 +98,8 @@ def customers_statement(ctx: Context, filters: CustomerFilters) -> Select[Any]:
 
 async def list_customers(ctx: Context, filters: CustomerFilters, page: PageRequest) -> Page[Customer]:
     """A page of customers."""
-    return await paginate(ctx.session, customers_statement(ctx, filters), page)
+    statement = customers_statement(ctx, filters)
+    return await paginate(ctx.session, statement, page, searching=bool(filters.search))
 
 
 async def find_customer(ctx: Context, external_id: str) -> Customer | None:

@@ -63,7 +63,8 @@ def fees_statement(ctx: Context, filters: FeeFilters) -> Select[Any]:
     statement = _fees(ctx)
     if filters.external_customer_id is not None:
         statement = statement.join(Customer, col(Customer.id) == col(Fee.customer_id)).where(
-            col(Customer.external_id) == filters.external_customer_id
+            col(Customer.organization_id) == ctx.organization_id,
+            col(Customer.external_id) == filters.external_customer_id,
         )
     equal: tuple[tuple[Any, str | None], ...] = (
         (Fee.external_subscription_id, filters.external_subscription_id),

@@ -11,7 +11,7 @@ from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field
 
 from billwright.billing.kernel.ids import new_id
-from billwright.billing.kernel.records import Record, Table, cents, instant, jsonb, key, numeric
+from billwright.billing.kernel.records import Record, Table, cents, contains_index, instant, jsonb, key, numeric
 
 VISIBLE_STATUSES = ("draft", "finalized", "voided", "failed", "pending")
 """Statuses that lists and single reads show (spec 04 §2.1)."""
@@ -51,6 +51,24 @@ class Invoice(Record, table=True):
         Index("ix_invoices_generating", "created_at", postgresql_where=text("status = 'generating'")),
         Index("ix_invoices_pending", "customer_id", postgresql_where=text("status in ('pending', 'failed')")),
         Index("ix_invoices_number", "organization_id", "number"),
+        contains_index("ix_invoices_search", "number"),
+        Index("ix_invoices_states", "organization_id", "status", "payment_status", "currency"),
+        Index(
+            "ix_invoices_overdue_list",
+            "organization_id",
+            text("issuing_date desc"),
+            text("created_at desc"),
+            "id",
+            postgresql_where=text("payment_overdue"),
+        ),
+        Index(
+            "ix_invoices_disputed_list",
+            "organization_id",
+            text("issuing_date desc"),
+            text("created_at desc"),
+            "id",
+            postgresql_where=text("payment_dispute_lost_at is not null"),
+        ),
         Index(
             "ix_invoices_finalization_due",
             "finalization_due_at",

@@ -13,6 +13,8 @@ from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.customers.models import Customer
+from billwright.billing.customers.queries import like_pattern
+from billwright.billing.customers.searching import few_buyers_like, of_buyers
 from billwright.billing.invoicing.models import VISIBLE_STATUSES, Invoice, InvoiceMetadata, InvoiceSubscription
 from billwright.billing.kernel.errors import NotFound, ValidationFailed
 from billwright.billing.kernel.ids import parse_id
@@ -56,10 +58,11 @@ def check_statuses(field_name: str, values: Sequence[str] | None, allowed: Seque
         raise ValidationFailed({field_name: ["value_is_invalid"]})
 
 
-def invoices_statement(ctx: Context, filters: InvoiceFilters) -> Select[Any]:
+def invoices_statement(ctx: Context, filters: InvoiceFilters, *, buyers: list[UUID] | None = None) -> Select[Any]:
     """The filtered list: ``issuing_date`` descending, ``created_at`` descending, id. Invisible ones never show.
 
-    Raises ``ValidationFailed`` for an unknown status or payment status.
+    ``buyers``: the customers that ``filters.search`` finds, if they are known (``customers.searching``). Raises
+    ``ValidationFailed`` for an unknown status or payment status.
     """
     check_statuses("status", filters.statuses, VISIBLE_STATUSES)
     check_statuses("payment_status", filters.payment_statuses, PAYMENT_STATUSES)
@@ -68,12 +71,16 @@ def invoices_statement(ctx: Context, filters: InvoiceFilters) -> Select[Any]:
         col(Invoice.status).in_(VISIBLE_STATUSES),
         *_plain_conditions(filters),
     )
-    if filters.external_customer_id is not None or (filters.search and filters.customer_id is None):
-        statement = statement.join(Customer, col(Customer.id) == col(Invoice.customer_id))
     if filters.external_customer_id is not None:
-        statement = statement.where(col(Customer.external_id) == filters.external_customer_id)
+        statement = statement.join(Customer, col(Customer.id) == col(Invoice.customer_id)).where(
+            col(Customer.organization_id) == ctx.organization_id,
+            col(Customer.external_id) == filters.external_customer_id,
+        )
     if filters.search:
-        statement = statement.where(or_(*_search_conditions(filters.search, by_customer=filters.customer_id is None)))
+        conditions = _search_conditions(filters.search)
+        if filters.customer_id is None:
+            conditions.append(of_buyers(ctx, Invoice.customer_id, filters.search, buyers))
+        statement = statement.where(or_(*conditions))
     for key, value in filters.metadata.items():
         entry = and_(col(InvoiceMetadata.invoice_id) == col(Invoice.id), col(InvoiceMetadata.key) == key)
         if value:
@@ -130,12 +137,8 @@ def _plain_conditions(filters: InvoiceFilters) -> list[Any]:
     return conditions
 
 
-def _search_conditions(search: str, *, by_customer: bool) -> list[Any]:
-    escaped = search.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    columns: list[Any] = [Invoice.number]
-    if by_customer:
-        columns += [Customer.name, Customer.firstname, Customer.lastname, Customer.external_id, Customer.email]
-    conditions: list[Any] = [col(item).ilike(f"%{escaped}%") for item in columns]
+def _search_conditions(search: str) -> list[Any]:
+    conditions: list[Any] = [col(Invoice.number).ilike(like_pattern(search))]
     identifier = parse_id(search.strip())
     if identifier is not None:
         conditions.append(col(Invoice.id) == identifier)
@@ -144,7 +147,9 @@ def _search_conditions(search: str, *, by_customer: bool) -> list[Any]:
 
 async def list_invoices(ctx: Context, filters: InvoiceFilters, page: PageRequest) -> Page[Invoice]:
     """A page of visible invoices, newest issuing date first."""
-    return await paginate(ctx.session, invoices_statement(ctx, filters), page)
+    buyers = await few_buyers_like(ctx, filters.search) if filters.search and filters.customer_id is None else None
+    statement = invoices_statement(ctx, filters, buyers=buyers)
+    return await paginate(ctx.session, statement, page, searching=bool(filters.search))
 
 
 async def find_invoice(ctx: Context, invoice_id: UUID, *, lock: bool = False, visible_only: bool = True) -> Invoice:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, literal_column, select
+from sqlalchemy.dialects.postgresql import dialect
 
 from billwright.billing.kernel.db import Session
 
 T = TypeVar("T")
+_DIALECT = dialect()
+_ONE: ColumnElement[int] = literal_column("1")
 MAX_PER_PAGE = 1000
 
 
@@ -64,10 +68,50 @@ class Page(Generic[T]):
         }
 
 
-async def paginate(session: Session, statement: Select[Any], request: PageRequest) -> Page[Any]:
-    """Run ``statement`` (already ordered, selecting one entity) for one page and count all of its rows."""
-    counted = select(func.count()).select_from(statement.order_by(None).subquery())
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    total: int
+    until: float
+
+
+LARGE = 10_000
+"""From so many rows on, a list's count is kept for half an hour, per process and filters (spec 07 §1.3)."""
+MOST_HITS = 10_000
+"""A search counts, and pages through, this many hits at most."""
+_SECONDS, _MOST_KEPT = 1800.0, 4096
+_kept: dict[tuple[str, str], _Kept] = {}
+
+
+async def count_rows(session: Session, statement: Select[Any], *, beyond: int | None = 0) -> int:
+    """How many rows ``statement`` has. A kept count may be half an hour old; it is used if it is above ``beyond``, so
+    that the last page is always counted anew; ``None``: never."""
+    rows: Select[Any] = statement.order_by(None).with_only_columns(_ONE, maintain_column_froms=True)
+    counted = select(func.count()).select_from(rows.subquery())
+    compiled = counted.compile(dialect=_DIALECT)
+    name = (str(compiled), repr(compiled.params))
+    kept = _kept.get(name)
+    if kept is not None and beyond is not None and kept.total > beyond and kept.until > monotonic():
+        return kept.total
     total = int((await session.execute(counted)).scalar_one())
+    _kept.pop(name, None)
+    if total >= LARGE:
+        while len(_kept) >= _MOST_KEPT:
+            del _kept[next(iter(_kept))]
+        _kept[name] = _Kept(total, monotonic() + _SECONDS)
+    return total
+
+
+async def paginate(
+    session: Session, statement: Select[Any], request: PageRequest, *, searching: bool = False
+) -> Page[Any]:
+    """Run ``statement`` (already ordered, selecting one entity) for one page and count all of its rows.
+
+    Counts of large lists may be half an hour old, see ``count_rows``. ``searching``: at most ``MOST_HITS`` are counted.
+    """
+    if searching:
+        total = await count_rows(session, statement.order_by(None).limit(MOST_HITS), beyond=None)
+    else:
+        total = await count_rows(session, statement, beyond=request.offset + request.per_page)
     if total <= request.offset:
         return Page([], total, request)
     rows = await session.execute(statement.limit(request.per_page).offset(request.offset))

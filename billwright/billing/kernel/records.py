@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import BigInteger, DateTime, LargeBinary, MetaData, Numeric
+from sqlalchemy import BigInteger, DateTime, Index, LargeBinary, MetaData, Numeric
 from sqlalchemy.dialects.postgresql import JSON, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlmodel import Field, SQLModel
@@ -69,6 +69,12 @@ def jsonb(factory: Any = dict, *, nullable: bool = False) -> Any:
     if nullable:
         return Field(default=None, nullable=True, sa_type=JSONB(none_as_null=True))  # pyright: ignore
     return Field(default_factory=factory, nullable=False, sa_type=JSONB)
+
+
+def contains_index(name: str, *columns: str) -> Index:
+    """An index for ``ilike '%...%'`` on any of ``columns`` (extension ``pg_trgm``; spec 07 §10, trap 28)."""
+    operators = dict.fromkeys(columns, "gin_trgm_ops")
+    return Index(name, *columns, postgresql_using="gin", postgresql_ops=operators)
 
 
 def ordered_json(factory: Any = dict) -> Any:

@@ -6,7 +6,7 @@ import uuid
 
 from sqlalchemy import CheckConstraint, Index, text
 
-from billwright.billing.kernel.records import Record, cents, key
+from billwright.billing.kernel.records import Record, cents, contains_index, key
 
 INVOICE = "Invoice"
 """Payable type of a payment that pays one invoice."""
@@ -24,6 +24,7 @@ class Payment(Record, table=True):
     __table_args__ = (
         Index("ix_payments_list", "organization_id", text("created_at desc"), text("id desc")),
         Index("ix_payments_customer", "customer_id", text("created_at desc"), text("id desc")),
+        contains_index("ix_payments_search", "reference"),
         Index("ix_payments_payable", "payable_id", "payable_type"),
         Index(
             "uq_payments_open",

@@ -12,7 +12,8 @@ from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.customers.models import Customer
-from billwright.billing.customers.queries import customers_by_id
+from billwright.billing.customers.queries import customers_by_id, like_pattern
+from billwright.billing.customers.searching import NAMED, few_buyers_like, of_buyers
 from billwright.billing.invoicing.models import VISIBLE_STATUSES, Invoice
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.ids import parse_id
@@ -51,28 +52,30 @@ async def list_payments(ctx: Context, filters: PaymentFilters, page: PageRequest
         statement = statement.where(col(Invoice.id) == filters.invoice_id)
     if filters.customer_id is not None:
         statement = statement.where(col(Payment.customer_id) == filters.customer_id)
-    if filters.external_customer_id is not None or filters.search:
-        statement = statement.join(Customer, col(Customer.id) == col(Payment.customer_id))
     if filters.external_customer_id is not None:
-        statement = statement.where(col(Customer.external_id) == filters.external_customer_id)
-    if filters.search:
-        statement = statement.where(or_(*_matches(filters.search.strip())))
-    return await paginate(ctx.session, statement.order_by(col(Payment.created_at).desc(), col(Payment.id).desc()), page)
+        statement = statement.join(Customer, col(Customer.id) == col(Payment.customer_id)).where(
+            col(Customer.organization_id) == ctx.organization_id,
+            col(Customer.external_id) == filters.external_customer_id,
+        )
+    search = (filters.search or "").strip()
+    if search:
+        statement = statement.where(or_(*await _matches(ctx, search)))
+    statement = statement.order_by(col(Payment.created_at).desc(), col(Payment.id).desc())
+    return await paginate(ctx.session, statement, page, searching=bool(search))
 
 
-def _matches(search: str) -> list[Any]:
-    escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    columns: tuple[Any, ...] = (
-        Payment.reference,
-        Invoice.number,
-        Customer.name,
-        Customer.firstname,
-        Customer.lastname,
-        Customer.legal_name,
-        Customer.external_id,
-        Customer.email,
+async def _matches(ctx: Context, search: str) -> list[Any]:
+    pattern = like_pattern(search)
+    buyers = await few_buyers_like(ctx, search, legal_name=True)
+    invoices: Any = select(col(Invoice.id)).where(
+        col(Invoice.organization_id) == ctx.organization_id, col(Invoice.number).ilike(pattern)
     )
-    conditions: list[Any] = [col(column).ilike(f"%{escaped}%") for column in columns]
+    few = list(await ctx.session.scalars(invoices.limit(NAMED + 1)))
+    conditions: list[Any] = [
+        col(Payment.reference).ilike(pattern),
+        col(Payment.payable_id).in_(few if len(few) <= NAMED else invoices),
+        of_buyers(ctx, Payment.customer_id, search, buyers, legal_name=True),
+    ]
     identifier = parse_id(search)
     if identifier is not None:
         conditions.append(col(Payment.id) == identifier)

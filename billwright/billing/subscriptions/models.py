@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Index, text
 
-from billwright.billing.kernel.records import Record, instant, key
+from billwright.billing.kernel.records import Record, contains_index, instant, key
 
 
 class Subscription(Record, table=True):
@@ -28,6 +28,13 @@ class Subscription(Record, table=True):
             postgresql_where=text("status = 'active'"),
         ),
         Index("ix_subscriptions_external_id", "organization_id", "external_id"),
+        contains_index("ix_subscriptions_search", "name", "external_id"),
+        Index("ix_subscriptions_states", "organization_id", "status"),
+        Index(
+            "ix_subscriptions_previous",
+            "previous_subscription_id",
+            postgresql_where=text("previous_subscription_id is not null"),
+        ),
         Index("ix_subscriptions_customer_id", "customer_id"),
         Index("ix_subscriptions_plan_id", "plan_id"),
         Index(

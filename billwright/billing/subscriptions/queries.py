@@ -8,12 +8,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, any_, func, or_, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.catalog.models import Plan
 from billwright.billing.customers.models import Customer
+from billwright.billing.customers.queries import like_pattern
+from billwright.billing.customers.searching import few_buyers_like, of_buyers
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.ids import parse_id
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
@@ -36,20 +38,18 @@ class SubscriptionFilters:
     search: str | None = None
 
 
-def subscriptions_statement(ctx: Context, filters: SubscriptionFilters) -> Select[Any]:
-    """The filtered, ordered list."""
+def subscriptions_statement(
+    ctx: Context, filters: SubscriptionFilters, *, buyers: list[UUID] | None = None
+) -> Select[Any]:
+    """The filtered, ordered list. ``buyers``: the customers that ``filters.search`` finds, if they are known."""
     statement = select(Subscription).where(col(Subscription.organization_id) == ctx.organization_id)
-    needs_customer = filters.external_customer_id is not None or filters.search is not None
-    needs_plan = any(
-        value is not None for value in (filters.plan_code, filters.currency, filters.overridden, filters.search)
-    )
-    if needs_customer:
-        statement = statement.join(Customer, col(Customer.id) == col(Subscription.customer_id))
-    if needs_plan:
+    if any(value is not None for value in (filters.plan_code, filters.currency, filters.overridden)):
         statement = statement.join(Plan, col(Plan.id) == col(Subscription.plan_id))
     if filters.external_customer_id is not None:
-        statement = statement.where(
-            col(Customer.external_id) == filters.external_customer_id, col(Customer.deleted_at).is_(None)
+        statement = statement.join(Customer, col(Customer.id) == col(Subscription.customer_id)).where(
+            col(Customer.organization_id) == ctx.organization_id,
+            col(Customer.external_id) == filters.external_customer_id,
+            col(Customer.deleted_at).is_(None),
         )
     if filters.customer_id is not None:
         statement = statement.where(col(Subscription.customer_id) == filters.customer_id)
@@ -65,23 +65,7 @@ def subscriptions_statement(ctx: Context, filters: SubscriptionFilters) -> Selec
     if filters.statuses is not None:
         statement = statement.where(col(Subscription.status).in_(filters.statuses))
     if filters.search is not None:
-        pattern = "%" + filters.search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        columns = (
-            Subscription.name,
-            Subscription.external_id,
-            Plan.name,
-            Plan.code,
-            Customer.name,
-            Customer.firstname,
-            Customer.lastname,
-            Customer.external_id,
-            Customer.email,
-        )
-        found: list[ColumnElement[bool]] = [col(item).ilike(pattern) for item in columns]
-        identity = parse_id(filters.search)
-        if identity is not None:
-            found.append(col(Subscription.id) == identity)
-        statement = statement.where(or_(*found))
+        statement = statement.where(or_(*_matches(ctx, filters.search, buyers)))
     return statement.order_by(
         col(Subscription.subscription_at).desc().nulls_last(),
         col(Subscription.created_at).desc(),
@@ -89,9 +73,30 @@ def subscriptions_statement(ctx: Context, filters: SubscriptionFilters) -> Selec
     )
 
 
+def _matches(ctx: Context, search: str, buyers: list[UUID] | None) -> list[ColumnElement[bool]]:
+    """A part of its name, external id or plan, or of its customer; or its id (spec 07 §7.4)."""
+    pattern = like_pattern(search)
+    plans = select(col(Plan.id)).where(
+        col(Plan.organization_id) == ctx.organization_id,
+        or_(col(Plan.name).ilike(pattern), col(Plan.code).ilike(pattern)),
+    )
+    found: list[ColumnElement[bool]] = [
+        col(Subscription.name).ilike(pattern),
+        col(Subscription.external_id).ilike(pattern),
+        col(Subscription.plan_id) == any_(func.array(plans.scalar_subquery())),
+        of_buyers(ctx, Subscription.customer_id, search, buyers),
+    ]
+    identity = parse_id(search)
+    if identity is not None:
+        found.append(col(Subscription.id) == identity)
+    return found
+
+
 async def list_subscriptions(ctx: Context, filters: SubscriptionFilters, page: PageRequest) -> Page[Subscription]:
     """A page, newest ``subscription_at`` first."""
-    return await paginate(ctx.session, subscriptions_statement(ctx, filters), page)
+    buyers = await few_buyers_like(ctx, filters.search) if filters.search else None
+    statement = subscriptions_statement(ctx, filters, buyers=buyers)
+    return await paginate(ctx.session, statement, page, searching=bool(filters.search))
 
 
 async def find_subscription(ctx: Context, external_id: str, status: str = "active") -> Subscription:

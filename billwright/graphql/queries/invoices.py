@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import func, select
 
 from billwright.billing.invoicing.queries import (
     InvoiceFilters,
@@ -16,6 +15,7 @@ from billwright.billing.invoicing.queries import (
 )
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.ids import parse_id
+from billwright.billing.kernel.pagination import count_rows
 from billwright.graphql.enums import InvoicePaymentStatusEnum, InvoiceStatusEnum, InvoiceTypeEnum
 from billwright.graphql.permissions import HasPermission
 from billwright.graphql.queries.customers import find_customer_by
@@ -46,9 +46,7 @@ class InvoiceCounts:
 
 
 async def _count(ctx: Any, **filters: Any) -> int:
-    statement = invoices_statement(ctx, InvoiceFilters(**filters))
-    counted = select(func.count()).select_from(statement.order_by(None).subquery())
-    return int((await ctx.session.execute(counted)).scalar_one())
+    return await count_rows(ctx.session, invoices_statement(ctx, InvoiceFilters(**filters)))
 
 
 @strawberry.type

@@ -1,0 +1,41 @@
+"""Searching lists of what belongs to customers: the customers that match come first, by their trigram index, and then
+what is theirs, by the list's own index on the customer (spec 07 §7.4, §10 trap 28)."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlmodel import col
+
+from billwright.billing.access.context import Context
+from billwright.billing.customers.models import Customer
+from billwright.billing.customers.queries import like_pattern
+
+NAMED = 1000
+"""Up to this many customers are named one by one; when more match, the list is walked in its order instead."""
+
+
+def buyers_like(ctx: Context, term: str, *, legal_name: bool = False) -> Any:
+    """The ids of customers, deleted ones too, of whom a name, the external id or the e-mail contains ``term``."""
+    columns: list[Any] = [Customer.name, Customer.firstname, Customer.lastname, Customer.external_id, Customer.email]
+    if legal_name:
+        columns.append(Customer.legal_name)
+    pattern = like_pattern(term)
+    return select(col(Customer.id)).where(
+        col(Customer.organization_id) == ctx.organization_id, or_(*(col(item).ilike(pattern) for item in columns))
+    )
+
+
+async def few_buyers_like(ctx: Context, term: str, *, legal_name: bool = False) -> list[UUID] | None:
+    """These ids, ``None`` when they are more than ``NAMED``."""
+    found = list(await ctx.session.scalars(buyers_like(ctx, term, legal_name=legal_name).limit(NAMED + 1)))
+    return found if len(found) <= NAMED else None
+
+
+def of_buyers(
+    ctx: Context, column: Any, term: str, buyers: list[UUID] | None, *, legal_name: bool = False
+) -> ColumnElement[bool]:
+    """``column`` is the id of one of those customers: of ``buyers`` if they are given, else of all that match."""
+    return col(column).in_(buyers_like(ctx, term, legal_name=legal_name) if buyers is None else buyers)
