@@ -27,6 +27,7 @@ from billwright.ui.gallery_plans import PLAN_PAGES
 from billwright.ui.gallery_customers import CUSTOMER_PAGES
 from billwright.ui.gallery_documents import DOCUMENT_PAGES
 from billwright.ui.gallery_invoices import INVOICE_PAGES
+from billwright.ui.gallery_sandboxes import SANDBOX_PAGES
 from billwright.ui.gallery_subscriptions import SUBSCRIPTION_PAGES
 from billwright.ui.gallery_wallets import WALLET_PAGES
 from billwright.ui.rendering import CONTENT_SECURITY_POLICY, STATIC, render
@@ -94,6 +95,7 @@ PAGES: dict[str, tuple[str, str, Callable[[str], Context]]] = {
     **CUSTOMER_PAGES,
     **DOCUMENT_PAGES,
     **SUBSCRIPTION_PAGES,
+    **SANDBOX_PAGES,
     **WALLET_PAGES,
 }  # fmt: skip
 """Address -> (label, template, context of an address)."""

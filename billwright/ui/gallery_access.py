@@ -27,10 +27,10 @@ class Errors(dict[str, Any]):
         return None
 
 
-def _settings(current: str, title: str, **more: Any) -> Data:
+def settings_page(current: str, title: str, **more: Any) -> Data:
     tabs = [
         {"label": label, "href": f"{BASE}/settings/{label.lower()}", "current": label == current}
-        for label in ("General", "Invoices", "E-mails", "Taxes", "Members", "Authentication")
+        for label in ("General", "Invoices", "E-mails", "Taxes", "Members", "Authentication", "Sandboxes")
     ]
     return {"title": title, "frame": frame("settings"), "tabs": tabs, "errors": Errors(), "error": None,
             "may_change": True, **more}  # fmt: skip
@@ -68,7 +68,7 @@ def general() -> Data:
     values = {**dict.fromkeys([*names.split(), "city", "state", "country"], ""), "name": "Acme", "slug": "acme",
               "timezone": "Europe/Paris", "country": "FR"}  # fmt: skip
     zones = [{"value": "Europe/Paris", "label": "Europe/Paris (UTC+01:00)"}]
-    return _settings(
+    return settings_page(
         "General", "General", values=values, timezones=zones, countries=[{"value": "FR", "label": "France"}]
     )
 
@@ -76,7 +76,7 @@ def general() -> Data:
 def invoices() -> Data:
     values = {"currency": "EUR", "locale": "fr", "term": "30", "grace_period": "3", "empty_invoices": "yes",
               "numbering": "per_customer", "prefix": "ACM-1", "footer": "Merci"}  # fmt: skip
-    return _settings(
+    return settings_page(
         "Invoices", "Invoices", values=values, currencies=_CURRENCIES, locales=[{"value": "fr", "label": "French"}],
         numbering=[{"value": "per_customer", "label": "Each customer has numbers of its own"}],
         yes_no=[{"value": "yes", "label": "Issue them"}], preview="ACM-1-001-001",
@@ -87,7 +87,7 @@ def choices() -> Data:
     rows = [{"value": "email_password", "label": "E-mail and password", "hint": "Members log in by it.", "on": True},
             {"value": "google_oauth", "label": "Google", "hint": "Members log in by it.", "on": False}]  # fmt: skip
     further = {"label": "Okta", "href": f"{BASE}/settings/authentication/okta", "state": "not connected"}
-    return _settings("Authentication", "Authentication", intro="How members may log in.", choices=rows, action="#",
+    return settings_page("Authentication", "Authentication", intro="How members may log in.", choices=rows, action="#",
                      warning="Mind yourself.", further=further)  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def members(url: str) -> Data:
         ("admin@acme.example", ["admin"], True),
         ("a.long.address.of.somebody@department.acme.example", ["finance"], False),
     ]
-    return _settings(
+    return settings_page(
         "Members", "Members", search="", filtered=False, page=page(2, url), roles=ROLES,
         quick=[{"label": "All", "href": "#", "current": True, "count": None}],
         members=[{"id": uid(at), "email": email, "roles": roles, "shown": ", ".join(ROLES[role] for role in roles),
@@ -110,7 +110,7 @@ def members(url: str) -> Data:
 def okta() -> Data:
     values = {"domain": "acme.example", "organization_name": "acme", "host": "", "client_id": "x", "default_role": ""}
     masked = "••••••••…xyz"
-    return _settings("Authentication", "Okta", values=values, secret=masked, roles=[{"value": "", "label": "None"}],
+    return settings_page("Authentication", "Okta", values=values, secret=masked, roles=[{"value": "", "label": "None"}],
                      callback="https://app.example/auth/okta/callback")  # fmt: skip
 
 
@@ -119,7 +119,7 @@ def taxes(url: str) -> Data:
         ("VAT 20 %", "vat_20", "20%", True, False),
         ("EU reverse charge", "lago_eu_reverse_charge", "0%", False, True),
     ]
-    return _settings(
+    return settings_page(
         "Taxes", "Taxes", search="", page=page(2, url), can={"change": True}, eu=True,
         taxes=[{"id": uid(at), "href": "#", "name": name, "code": code, "rate": rate, "default": default,
                 "automatic": automatic, "used": 3, "customers": 1}

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from billwright.ui.views import choices
-from billwright.ui.views.support import Refused, View
+from billwright.ui.views.support import MEMBER, Refused, View
 from billwright.ui.views.words import field_errors, in_words, toast_words
 
 TABS = (
@@ -18,6 +18,7 @@ TABS = (
     ("taxes", "Taxes", "taxes", ("organization:taxes:view",)),
     ("members", "Members", "members", ("organization:members:view",)),
     ("authentication", "Authentication", "authentication", ("authentication_methods:view",)),
+    ("sandboxes", "Sandboxes", "sandboxes", (MEMBER,)),
 )
 """Key, words, address below settings, and the permissions that show it."""
 ANY = tuple(dict.fromkeys(need for *_, needs in TABS for need in needs))
@@ -53,7 +54,7 @@ def tabs(view: View, current: str) -> list[dict[str, Any]]:
     return [
         {"label": label, "href": f"{view.base}/settings/{path}", "current": key == current}
         for key, label, path, needs in TABS
-        if view.permissions.intersection(needs)
+        if MEMBER in needs or view.permissions.intersection(needs)
     ]
 
 

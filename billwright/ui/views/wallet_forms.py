@@ -8,9 +8,9 @@ from typing import Any
 from starlette.responses import Response
 
 from billwright.billing.kernel.money import CURRENCIES
-from billwright.ui.views.customers import customer_href, load_frame, present, shown_name
+from billwright.ui.views.customers import customer_href, present, shown_name
 from billwright.ui.views.money import decimal_text, minor_units, written
-from billwright.ui.views.support import View
+from billwright.ui.views.support import View, load_frame
 from billwright.ui.views.wallet_credits import prices_of_new
 from billwright.ui.views.wallet_rules import RULE_NAMES, read_rule, rule_values
 from billwright.ui.views.wallets import EVERY, FEE_TYPES, MOST, rate_text, wallet_href, wallet_name

@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from billwright.ui import formatting
 from billwright.ui.components import status_of
-from billwright.ui.views.customers import customer_href, load_frame, present, shown_name, tab_page
-from billwright.ui.views.support import View
+from billwright.ui.views.customers import customer_href, present, shown_name, tab_page
+from billwright.ui.views.support import View, load_frame
 from billwright.ui.views.words import toast_words
 
 Data = Mapping[str, Any]

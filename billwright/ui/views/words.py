@@ -28,6 +28,7 @@ _FIELD_WORDS: Mapping[tuple[str, str], str] = {
         for kind in ("paid", "granted", "voided")
         for code in (f"invalid_{kind}_credits", "invalid_amount")
     },
+    ("confirmName", "value_is_invalid"): "This is not its name.",
     ("permissions", "value_is_mandatory"): "Allow at least one thing.",
     ("values", "value_is_mandatory"): "Choose at least one value.",
 }
