@@ -52,7 +52,7 @@ def test_a_breaking_change_would_be_seen() -> None:
     changes = find_breaking_changes(
         build_schema(text), build_schema(text.replace(field, field.replace("currentVersion", "another")))
     )
-    assert [change.description for change in changes] == ["Query.currentVersion was removed."]
+    assert [change.description for change in changes] == ["Field Query.currentVersion was removed."]
 
 
 def test_types_fields_and_enums_are_named_as_the_rules_say() -> None:
