@@ -54,7 +54,7 @@ def customer_page(url: str, tab: str, *, empty: bool = False) -> Data:
                       {"label": "Payments by", "value": "Stripe"}, {"label": "Payment term", "value": "30 days, from organization"},
                       {"label": "Grace period", "value": "3 days"}, {"label": "Taxes", "value": "VAT 20%"}],
             "metadata": [{"label": "segment", "value": "enterprise"}, {"label": "csm", "value": "Rui"}]},
-        "can": {"edit": True, "subscribe": True, "coupons": True, "wallets": True, "invoice": True, "request_payment": True,
+        "can": {"edit": True, "subscribe": True, "coupons": True, "wallets": True, "wallets_full": False, "invoice": True, "request_payment": True,
                 "portal": True, "delete": True},
         "figures": [
             {"label": "Gross revenue", "amount_cents": 94_105_500, "currency": "USD", "note": "41 invoices", "tone": None},

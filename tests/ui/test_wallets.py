@@ -206,6 +206,7 @@ async def test_mistakes_stand_at_their_fields(world: World) -> None:
         for _ in range(5):
             await created(admin, who)
         assert "as many active wallets as there may be" in words(await admin.page(path))
+        assert 'aria-disabled="true" title="As many are active' in await admin.page(f"{BASE}/customer/{who}")
         refused = await admin.submit(path, "wallet-form", **FIELDS)
         assert "as many active wallets as there may be" in words(refused.text)
         assert "6 wallets are active, the most there may be" in words(

@@ -9,6 +9,7 @@ from typing import Any
 from starlette.responses import Response
 
 from billwright.billing.kernel.clock import iso_ms, system_now
+from billwright.billing.wallets.service import MAX_ACTIVE
 from billwright.ui.views.invoices import shown_row
 from billwright.ui.views.support import View, load_frame
 from billwright.ui.views.usage import INTERVALS, shown_usage
@@ -85,6 +86,7 @@ async def tab_page(
             "edit": view.may("customers:update"),
             "subscribe": view.may("subscriptions:create"),
             "wallets": view.may("wallets:create"),
+            "wallets_full": customer["activeWalletsCount"] >= MAX_ACTIVE,
             "delete": view.may("customers:delete"),
             "coupons": False, "invoice": view.may("invoices:create"), "request_payment": False, "portal": False,
         },

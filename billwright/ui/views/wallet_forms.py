@@ -8,12 +8,13 @@ from typing import Any
 from starlette.responses import Response
 
 from billwright.billing.kernel.money import CURRENCIES
+from billwright.billing.wallets.service import MAX_ACTIVE
 from billwright.ui.views.customers import customer_href, present, shown_name
 from billwright.ui.views.money import decimal_text, minor_units, written
 from billwright.ui.views.support import View, load_frame
 from billwright.ui.views.wallet_credits import prices_of_new
 from billwright.ui.views.wallet_rules import RULE_NAMES, read_rule, rule_values
-from billwright.ui.views.wallets import EVERY, FEE_TYPES, MOST, rate_text, wallet_href, wallet_name
+from billwright.ui.views.wallets import EVERY, FEE_TYPES, rate_text, wallet_href, wallet_name
 from billwright.ui.views.when import local_instant, local_text
 from billwright.ui.views.words import field_errors, in_words
 
@@ -213,7 +214,7 @@ async def _form(
     for name, text in field_errors(fields).items():
         if name in FIELDS:
             errors[FIELDS[name]] = text
-    full = item is None and customer["activeWalletsCount"] >= MOST
+    full = item is None and customer["activeWalletsCount"] >= MAX_ACTIVE
     error = next((text for name, text in field_errors(fields).items() if name not in FIELDS), None)
     heading = f"Edit {wallet_name(item)}" if item else "New wallet"
     content = {

@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from billwright.billing.wallets.service import MAX_ACTIVE
 from billwright.ui import formatting
 from billwright.ui.components import status_of
 from billwright.ui.views.customers import customer_href, present, shown_name, tab_page
@@ -16,8 +17,6 @@ from billwright.ui.views.support import View, load_frame
 from billwright.ui.views.words import toast_words
 
 Data = Mapping[str, Any]
-MOST = 6
-"""Active wallets that a customer may have (spec 05 D1)."""
 KINDS = {"purchased": "Purchased", "granted": "Granted", "invoiced": "Used", "voided": "Voided"}
 SOURCES = {"manual": "By hand", "interval": "Interval rule", "threshold": "Threshold rule"}
 STATUSES = ("pending", "settled", "failed")
@@ -75,8 +74,8 @@ async def wallet_tab(view: View) -> Response:
         "ended": [shown_wallet(view, item) for item in data["ended"]["collection"]],
         "page": view.pager(data["ended"]["metadata"]),
         "create_href": f"{href}/wallet/create" if view.may("wallets:create") else None,
-        "full": len(active) >= MOST,
-        "most": MOST,
+        "full": len(active) >= MAX_ACTIVE,
+        "most": MAX_ACTIVE,
         "zone": customer["applicableTimezone"],
     }
     wallet = {"external_customer_id": customer["externalId"], "name": "Prepaid", "rate_amount": "1",
