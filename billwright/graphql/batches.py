@@ -203,6 +203,38 @@ async def draft_invoices_by_plan(ctx: Context, ids: Sequence[UUID]) -> dict[UUID
     return {row[0]: int(row[1]) for row in rows}
 
 
+async def active_subscriptions_by_metric(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Active subscriptions whose plan has a live charge on the metric."""
+    rows = await ctx.session.execute(
+        select(col(Charge.billable_metric_id), func.count(func.distinct(col(Subscription.id))))
+        .join(Subscription, col(Subscription.plan_id) == col(Charge.plan_id))
+        .where(*_billing(ctx, ids), col(Subscription.status) == "active")
+        .group_by(col(Charge.billable_metric_id))
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
+async def draft_invoices_by_metric(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Drafts of subscriptions whose plan has a live charge on the metric."""
+    rows = await ctx.session.execute(
+        select(col(Charge.billable_metric_id), func.count(func.distinct(col(Invoice.id))))
+        .join(Subscription, col(Subscription.plan_id) == col(Charge.plan_id))
+        .join(InvoiceSubscription, col(InvoiceSubscription.subscription_id) == col(Subscription.id))
+        .join(Invoice, col(Invoice.id) == col(InvoiceSubscription.invoice_id))
+        .where(*_billing(ctx, ids), col(Invoice.status) == "draft")
+        .group_by(col(Charge.billable_metric_id))
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
+def _billing(ctx: Context, metric_ids: Sequence[UUID]) -> tuple[Any, ...]:
+    return (
+        col(Charge.organization_id) == ctx.organization_id,
+        col(Charge.billable_metric_id).in_(metric_ids),
+        col(Charge.deleted_at).is_(None),
+    )
+
+
 async def plans_by_metric(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
     """Live ordinary plans with a live charge on the metric."""
     rows = await ctx.session.execute(

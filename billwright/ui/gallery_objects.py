@@ -16,7 +16,7 @@ def metric_page() -> Data:
     event = {"event": {"transaction_id": "a-unique-id", "external_subscription_id": "your-subscription",
                        "code": "search_requests", "properties": {"volume": 1}}}  # fmt: skip
     return {
-        "title": "Search requests", "can": {"create": True, "edit": True, "delete": True}, "plans": 2, "frame": frame("metrics"),
+        "title": "Search requests", "can": {"create": True, "edit": True, "delete": True}, "affected": {"plans": 2, "subscriptions": 14, "drafts": 3}, "frame": frame("metrics"),
         "metric": {"id": uid(6), "name": "Search requests", "code": "search_requests", "description": None,
                    "created_at": "2024-01-15T23:30:00Z",
                    "facts": [{"label": "Aggregation", "value": "Sum"}, {"label": "Property", "value": "volume"}]},

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import text
+
 from tests.graphql.support import World, make_plan
 
 CREATE = """mutation($input: CreatePlanInput!){ createPlan(input:$input){ id code chargesCount
@@ -129,3 +131,12 @@ async def test_roles_and_other_organizations(world: World) -> None:
         sent = {"query": DESTROY, "variables": {"input": {"id": str(plan.id)}}}
         answer = (await client.post("/graphql", json=sent)).json()
     assert answer["errors"][0]["extensions"]["details"] == {"plan": ["not_found"]}
+
+
+async def test_deleted_plans_are_listed_when_asked_for(world: World) -> None:
+    plan = await make_plan(world)
+    async with world.runtime.database.transaction() as session:
+        await session.execute(text("update plans set deleted_at = now() where id = :id"), {"id": plan.id})
+    query = "query($all: Boolean){ plans(withDeleted:$all){ collection{ code } } }"
+    assert (await world.data(query))["plans"]["collection"] == []
+    assert (await world.data(query, all=True))["plans"]["collection"] == [{"code": "scale"}]

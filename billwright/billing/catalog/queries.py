@@ -86,6 +86,7 @@ class PlanFilters:
 
     search: str | None = None
     pending_deletion: bool | None = None
+    with_deleted: bool = False
 
 
 def contains_pattern(search: str) -> str:
@@ -192,9 +193,10 @@ def plans_statement(ctx: Context, filters: PlanFilters) -> Select[Plan]:
     """The filtered list of ordinary plans, newest first; overrides are invisible (spec 03 §2.1)."""
     statement = select(Plan).where(
         col(Plan.organization_id) == ctx.organization_id,
-        col(Plan.deleted_at).is_(None),
         col(Plan.parent_id).is_(None),
     )
+    if not filters.with_deleted:
+        statement = statement.where(col(Plan.deleted_at).is_(None))
     if filters.search:
         pattern = contains_pattern(filters.search)
         statement = statement.where(or_(col(Plan.name).ilike(pattern), col(Plan.code).ilike(pattern)))

@@ -43,10 +43,15 @@ class CatalogQueries:
         description="Plans, newest first; overrides are not listed.", permission_classes=[HasPermission("plans:view")]
     )
     async def plans(
-        self, info: Inf, page: PageNumber = None, limit: Limit = None, search_term: SearchTerm = None
+        self,
+        info: Inf,
+        page: PageNumber = None,
+        limit: Limit = None,
+        search_term: SearchTerm = None,
+        with_deleted: Annotated[bool | None, strawberry.argument(description="Deleted ones too.")] = None,
     ) -> Collection[Plan]:
         async with info.context.reading() as ctx:
-            statement = plans_statement(ctx, PlanFilters(search=search_term))
+            statement = plans_statement(ctx, PlanFilters(search=search_term, with_deleted=bool(with_deleted)))
             return collection(await paginate(ctx.session, statement, page_request(page, limit)))
 
     @strawberry.field(

@@ -52,6 +52,14 @@ class BillableMetric:
     async def plans_count(self, root: strawberry.Parent[models.BillableMetric], info: Inf) -> int:
         return await info.context.load(batches.plans_by_metric, root.id, 0)
 
+    @strawberry.field(description="Active subscriptions that are billed for the metric.")
+    async def active_subscriptions_count(self, root: strawberry.Parent[models.BillableMetric], info: Inf) -> int:
+        return await info.context.load(batches.active_subscriptions_by_metric, root.id, 0)
+
+    @strawberry.field(description="Draft invoices of subscriptions that are billed for the metric.")
+    async def draft_invoices_count(self, root: strawberry.Parent[models.BillableMetric], info: Inf) -> int:
+        return await info.context.load(batches.draft_invoices_by_metric, root.id, 0)
+
 
 @strawberry.type(description="A bucket of a charge with a price of its own.")
 class ChargeFilter:

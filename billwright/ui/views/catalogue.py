@@ -268,6 +268,7 @@ async def metric_page(view: View) -> Response:
         ("Expression", metric["expression"]),
         ("Rounding", f"{rounding} to {metric['roundingPrecision'] or 0} decimals" if rounding else None),
         ("Weighted by", metric["weightedInterval"]),
+        *((f"Filter {row['key']}", ", ".join(row["values"])) for row in metric["filters"]),
         ("On plans", f"{metric['plansCount']:,}"),
     ]
     content = {
@@ -282,7 +283,11 @@ async def metric_page(view: View) -> Response:
             "facts": [{"label": label, "value": value} for label, value in facts if value],
         },
         "can": _changes(view, "billable_metrics"),
-        "plans": metric["plansCount"],
+        "affected": {
+            "plans": metric["plansCount"],
+            "subscriptions": metric["activeSubscriptionsCount"],
+            "drafts": metric["draftInvoicesCount"],
+        },
         "sample": formatting.curl("POST", f"{view.settings.api_url}/api/v1/events", {"event": event}),
         "api": view.api("MetricPage", "GET", f"/billable_metrics/{metric['code']}"),
     }

@@ -101,6 +101,12 @@ async def _save(view: View, metric: Mapping[str, Any] | None) -> Response:
         ],
     }
     problems: dict[str, list[str]] = {}
+    keys = [key for key, _ in rows]
+    if len(set(keys)) < len(keys):
+        problems["filters"] = ["value_is_duplicated"]
+    lost = _lost(metric, sent["filters"]) if metric is not None and metric["plansCount"] else []
+    if lost and view.posted("confirm") != "yes":
+        problems["confirm"] = ["value_is_mandatory"]
     if metric is None or not metric["plansCount"]:
         aggregation = values["aggregation"] if values["aggregation"] in AGGREGATIONS else "count_agg"
         if values["precision"] and not re.fullmatch(r"[+-]?[0-9]{1,3}", values["precision"]):
@@ -119,7 +125,7 @@ async def _save(view: View, metric: Mapping[str, Any] | None) -> Response:
         if aggregation == "custom_agg":
             sent["customAggregator"] = values["source"]
     if problems:
-        return await _form(view, metric, values, rows, problems, "value_is_invalid")
+        return await _form(view, metric, values, rows, problems, "value_is_invalid", lost=lost)
     if metric is None:
         outcome = await view.change("CreateBillableMetric", **sent)
     else:
@@ -130,6 +136,17 @@ async def _save(view: View, metric: Mapping[str, Any] | None) -> Response:
     return view.redirect(
         _href(view, made["id"]), ("positive", f"{made['name']} created" if metric is None else "Saved")
     )
+
+
+def _lost(metric: Mapping[str, Any], wanted: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Filter values that go: ``region: eu``. Charges that price them lose them (spec 01 §1.4)."""
+    kept = {row["key"]: set(row["values"]) for row in wanted}
+    return [
+        f"{row['key']}: {value}"
+        for row in metric["filters"] or []
+        for value in row["values"]
+        if value not in kept.get(row["key"], set())
+    ]
 
 
 def _rows(view: View) -> list[tuple[str, str]]:
@@ -175,6 +192,7 @@ async def _form(
     *,
     more: bool = False,
     trial: Mapping[str, Any] | None = None,
+    lost: Sequence[str] = (),
 ) -> Response:
     errors = field_errors(fields)
     locked = metric is not None and metric["plansCount"] > 0
@@ -198,8 +216,9 @@ async def _form(
         "examples": EXAMPLES,
         "trial": trial or {"payload": _sample(values["expression"]), "value": None, "error": None},
         "tried": trial is not None,
+        "lost": lost,
         "errors": {form: errors.get(name) for name, form in FIELDS.items()},
-        "error": next((text for name, text in errors.items() if name not in FIELDS), None)
+        "error": next((text for name, text in errors.items() if name not in {*FIELDS, "confirm"}), None)
         or (in_words(code) if code and not errors else None),
     }
     return await view.page("catalogue/metric_form.html", "metrics", content, status_code=422 if code else 200)

@@ -35,6 +35,7 @@ _FIELD_WORDS: Mapping[tuple[str, str], str] = {
 _WORDS: Mapping[str, str] = {
     "value_is_mandatory": "This cannot be empty.",
     "value_already_exist": "This is taken already.",
+    "value_is_duplicated": "Something is written twice.",
     "value_is_invalid": "This is not a valid value.",
     "value_is_too_long": "This is too long.",
     "value_is_too_short": "This is too short.",
