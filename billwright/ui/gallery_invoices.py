@@ -30,7 +30,7 @@ def note_list(url: str, *, empty: bool = False) -> Data:
     return {
         "title": "Credit notes", "frame": frame("credit_notes", CLOCK), "search": "", "filters": read_filters(url, FILTERS).bar,
         "filtered": False, "credit_notes": [] if empty else rows, "page": page(5, url), "api": calls("GET", "/credit_notes", OPERATION),
-        "export": {"what": "credit notes", "count": 5, "email": "jana@northwind.example", "action": f"{BASE}/credit-notes/export",
+        "export": {"what": "credit notes", "one": "credit note", "count": 5, "email": "jana@northwind.example", "action": f"{BASE}/credit-notes/export",
                    "choices": [{"value": "credit_notes", "label": "Simple", "hint": "one row per credit note"},
                                {"value": "credit_note_items", "label": "Advanced", "hint": "one row per item"}]},
     }  # fmt: skip
@@ -52,7 +52,9 @@ def note_page() -> Data:
             "parts": [{"label": "Credited on the balance", "cents": 6_000}, {"label": "Refunded", "cents": 6_000}]},
         "events": [{"icon": "circle-check", "title": "Issued", "at": "2024-03-12T09:00:00Z", "note": None, "state": "done"},
                    {"icon": "clock", "title": "Refund to be made", "at": None, "note": None, "state": "next"}],
-        "can": {"void": True, "refund": True, "metadata": True}, "error": None,
+        "can": {"send": True, "void": True, "refund": True, "metadata": True}, "error": None,
+        "send": {"action": f"{BASE}/credit-note/1/send", "number": "NOR-0A1B-002-040-CN001", "target": "#credit-note",
+                 "filled": {"to": "billing@acme.example", "cc": "", "bcc": ""}}, "send_errors": dict.fromkeys(("to", "cc", "bcc")),
         "void": {"text": "$60.00 are left of its credit and can pay no invoice any more. This cannot be undone."},
         "metadata": {"action": f"{BASE}/credit-note/1/metadata", "target": "#credit-note", "hint": None,
                      "rows": [{"id": "", "key": "ticket", "value": "4711"}, {"id": "", "key": "", "value": ""}]},

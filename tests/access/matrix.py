@@ -300,6 +300,8 @@ POST /invoice/{}/collect: invoices:send
 POST /invoice/{}/payment-link: invoices:update
 POST /invoice/{}/delete: invoices:delete
 GET POST /invoice/{}/metadata: invoices:update
+GET POST /invoice/{}/send: invoices:send
+GET POST /credit-note/{}/send: credit_notes:send
 GET /invoice/{}/payments: payments:view
 GET /invoice/{}/credit-notes: credit_notes:view
 GET POST /invoice/{}/credit-notes/create: credit_notes:create

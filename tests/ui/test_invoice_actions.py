@@ -7,7 +7,7 @@ import re
 from sqlalchemy import text
 
 from tests.graphql.support import World
-from tests.ui.support import BASE, Visitor, company, visitor, words
+from tests.ui.support import BASE, Visitor, company, make_credit_note, visitor, words
 from tests.ui.test_pages import advance
 
 ACTIONS = ('href="#payment-status"', '/void"', 'href="#dispute"', 'href="#metadata"', "/credit-notes/create")
@@ -193,3 +193,32 @@ async def test_what_could_not_be_issued_is_tried_again(world: World) -> None:
         assert "The customer's taxes are being determined." in words(tried.text)
         again = await finance.submit(f"{href}/retry", "invoice")
         assert "negative" in again.headers["hx-trigger"]
+
+
+async def test_resending_by_e_mail(world: World) -> None:
+    """Spec 04 §22: where the scenario is on; to the customer, or to those who are named."""
+    href = await issued(world)
+    note = f"{BASE}/credit-note/{await make_credit_note(world)}"
+    async with visitor(world, "finance") as finance:
+        assert 'href="#send"' not in await finance.page(href)
+        async with world.runtime.database.transaction() as session:
+            settings = "update organizations set email_settings = cast(:on as jsonb), email = :mail where id = :id"
+            on = '["invoice.finalized", "credit_note.created"]'
+            mine = {"on": on, "mail": "us@acme.example", "id": world.organization.id}
+            await session.execute(text(settings), mine)
+        for place, target in ((href, "invoice"), (note, "credit-note")):
+            assert 'href="#send"' in await finance.page(place)
+            form = await finance.part(f"{place}/send", "send-form")
+            assert 'value="c0@buyer.example"' in form.text
+            wrong = await finance.submit(f"{place}/send", target, to="nobody", cc="", bcc="")
+            assert (wrong.status_code, wrong.headers["hx-retarget"]) == (422, "#send-form")
+            assert 'value="nobody"' in wrong.text
+            assert "field-error" in wrong.text
+            sent = await finance.submit(f"{place}/send", target, to="a@buyer.example, b@buyer.example", cc="", bcc="")
+            assert sent.text.lstrip().startswith(f'<div id="{target}">')
+            assert "on its way" in sent.headers["hx-trigger"]
+    async with world.runtime.database.reading() as session:
+        queued = await session.scalar(
+            text("select count(*) from jobs where name in ('invoice.email', 'credit_note.email')")
+        )
+    assert queued == 2

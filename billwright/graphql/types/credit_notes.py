@@ -10,6 +10,7 @@ import strawberry
 
 from billwright.billing.credit_notes import models
 from billwright.billing.credit_notes.schemas import CreditNoteEstimateOut
+from billwright.billing.mailing.scenarios import CREDIT_NOTE, is_on
 from billwright.graphql import batches, credit_note_batches
 from billwright.graphql.enums import (
     CreditNoteCreditStatusEnum,
@@ -93,6 +94,10 @@ class CreditNote:
     @strawberry.field(description="Whether something of its credit is left that can be voided.")
     def can_be_voided(self, root: NoteRow) -> bool:
         return root.credit_status != "voided" and root.balance_amount_cents > 0
+
+    @strawberry.field(description="Whether it can be mailed to the customer again: such e-mails are on.")
+    async def can_be_mailed(self, root: NoteRow, info: Inf) -> bool:
+        return is_on((await info.context.principal()).organization, CREDIT_NOTE)
 
     @strawberry.field(description="Your own keys and values.")
     def metadata(self, root: NoteRow) -> JsonObject | None:

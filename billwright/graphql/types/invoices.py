@@ -9,6 +9,7 @@ import strawberry
 
 from billwright.billing.credit_notes.availability import Availability
 from billwright.billing.invoicing import models
+from billwright.billing.mailing.scenarios import INVOICE, is_on
 from billwright.graphql import batches, credit_note_batches
 from billwright.graphql.enums import (
     AdjustedFeeTypeEnum,
@@ -195,6 +196,10 @@ class Invoice:
     @strawberry.field(description="State of its taxes where they are asked of somebody else: pending or failed.")
     def tax_status(self, root: Row) -> str | None:
         return root.tax_status
+
+    @strawberry.field(description="Whether it can be mailed to the customer again: issued, and such e-mails are on.")
+    async def can_be_mailed(self, root: Row, info: Inf) -> bool:
+        return root.status == "finalized" and is_on((await info.context.principal()).organization, INVOICE)
 
     @strawberry.field(description="The most that a credit note can give as credit, taxes included, in minor units.")
     async def creditable_amount_cents(self, root: Row, info: Inf) -> BigInt:

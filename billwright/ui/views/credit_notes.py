@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from billwright.ui import formatting
 from billwright.ui.components import status_of
 from billwright.ui.filters import Filter, Filters, read_filters
-from billwright.ui.views import metadata_forms
+from billwright.ui.views import metadata_forms, resending
 from billwright.ui.views.customers import customer_href, shown_name, tab_page
 from billwright.ui.views.exports import CREDIT_NOTES, export_dialog, start_export
 from billwright.ui.views.fee_lines import name_of
@@ -169,7 +169,10 @@ async def note_page(view: View, toast: tuple[str, str] | None = None) -> Respons
             "metadata": [{"label": key, "value": value} for key, value in sorted((note["metadata"] or {}).items())],
         },
         "events": _events(note),
+        "send": {**resending.form_of(href, note["number"], note["customer"]["email"]), "target": "#credit-note"},
+        "send_errors": dict.fromkeys(resending.FIELDS),
         "can": {
+            "send": note["canBeMailed"] and view.may("credit_notes:send"),
             "void": row["can_void"],
             "refund": note["refundStatus"] in ("pending", "failed") and view.may("credit_notes:update"),
             "metadata": view.may("credit_notes:update"),

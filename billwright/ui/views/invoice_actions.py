@@ -28,7 +28,7 @@ def may(view: View, invoice: Data) -> dict[str, bool]:
     unpaid = undisputed and invoice["paymentStatus"] != "succeeded"
     return {
         "download": status in _PRINTED,
-        "send": False,
+        "send": invoice["canBeMailed"] and view.may("invoices:send"),
         "collect": unpaid and view.may("invoices:send"),
         "link": unpaid and update and bool(invoice["customer"]["paymentProvider"]),
         "record_payment": may_record(view, invoice),
@@ -50,7 +50,7 @@ def why_no_credit_note(invoice: Data) -> str:
         return "Nothing is left of it that could be given back."
     if invoice["status"] == "voided":
         return "A voided invoice owes nothing."
-    return "None yet." if invoice["status"] == "finalized" else "It is not issued yet."
+    return "No credit note yet" if invoice["status"] == "finalized" else "It is not issued yet."
 
 
 async def set_status(view: View) -> Response:

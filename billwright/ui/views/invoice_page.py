@@ -18,6 +18,8 @@ from billwright.ui.views.invoice_history import events
 from billwright.ui.views.invoices import TYPES, invoice_href, payment_status
 from billwright.ui.views.parties import parties
 from billwright.ui.views.payments import NO_ERRORS, form_of, is_marked, no_payment_words, shown_payments
+from billwright.ui.views.resending import FIELDS as SEND_FIELDS
+from billwright.ui.views.resending import form_of as form_of_email
 from billwright.ui.views.support import View
 from billwright.ui.views.thresholds import passed_facts
 
@@ -64,6 +66,8 @@ async def show_invoice(view: View, toast: tuple[str, str] | None = None) -> Resp
         "no_payment": no_payment_words(invoice),
         "payment": form_of(invoice, today, view.base),
         "metadata": metadata_of(view, invoice),
+        "send": {**form_of_email(href, invoice["number"], invoice["customer"]["email"]), "target": "#invoice"},
+        "send_errors": dict.fromkeys(SEND_FIELDS),
         "errors": NO_ERRORS,
         "error": None,
         "credit_notes": [note_row(view, note) for note in invoice["creditNotes"] or []],
