@@ -14,6 +14,7 @@ from starlette.types import Scope
 
 from billwright.billing.access.naming import RESERVED_SLUGS
 from billwright.server.middleware import error_answer
+from billwright.ui.portal.routes import portal_routes
 from billwright.ui.rendering import STATIC
 from billwright.ui.views import (
     access,
@@ -45,6 +46,7 @@ from billwright.ui.views import (
     one_off,
     payments,
     plan_forms,
+    portal_links,
     public,
     resending,
     sandboxes,
@@ -109,6 +111,7 @@ def routes() -> list[BaseRoute]:
         Route("/invitation/{token}", public.show_invitation, methods=["GET"]),
         Route("/invitation/{token}", public.accept, methods=["POST"]),
         Route("/logout", access.log_out, methods=["POST"]),
+        *portal_routes(),
         Route(below, page(access.organization_home, MEMBER), methods=["GET"]),
         *(Route(below + path, page(handler, *needs), methods=[method]) for method, path, handler, needs in PAGES),
         Route(below + "/{rest:path}", page(_missing, MEMBER), methods=["GET"]),
@@ -146,6 +149,7 @@ PAGES = (
     ("POST", "/customer/{customer}/assign-plan", subscription_forms.assign, ("subscriptions:create",)),
     ("POST", "/customer/{customer}/assign-plan/preview", subscription_forms.assign_preview, ("subscriptions:create",)),
     ("GET", "/customer/{customer}/overview", customers.overview, ("customers:view",)),
+    ("GET", "/customer/{customer}/portal", portal_links.open_portal, ("customers:view",)),
     ("GET", "/customer/{customer}/subscriptions", customers.subscriptions, ("subscriptions:view",)),
     ("GET", "/customer/{customer}/invoices", customers.invoices, ("invoices:view",)),
     ("GET", "/customer/{customer}/credit-notes", credit_notes.customer_tab, ("credit_notes:view",)),

@@ -27,6 +27,7 @@ from billwright.ui.gallery_plans import PLAN_PAGES
 from billwright.ui.gallery_customers import CUSTOMER_PAGES
 from billwright.ui.gallery_documents import DOCUMENT_PAGES
 from billwright.ui.gallery_invoices import INVOICE_PAGES
+from billwright.ui.gallery_portal import PORTAL_PAGES
 from billwright.ui.gallery_sandboxes import SANDBOX_PAGES
 from billwright.ui.gallery_subscriptions import SUBSCRIPTION_PAGES
 from billwright.ui.gallery_wallets import WALLET_PAGES
@@ -92,6 +93,7 @@ PAGES: dict[str, tuple[str, str, Callable[[str], Context]]] = {
     **ACCESS_PAGES,
     **PLAN_PAGES,
     **INVOICE_PAGES,
+    **PORTAL_PAGES,
     **CUSTOMER_PAGES,
     **DOCUMENT_PAGES,
     **SUBSCRIPTION_PAGES,

@@ -127,9 +127,9 @@ def test_every_page_template_is_in_the_gallery() -> None:
     pages = {
         str(file.relative_to(templates))
         for file in templates.rglob("*.html")
-        if re.search(r'extends "(base|document|errors/page)\.html"', file.read_text())
+        if re.search(r'extends "(base|document|errors/page|portal/base)\.html"', file.read_text())
     }
-    assert pages - shown == {"base.html", "errors/page.html", "gallery/index.html"}
+    assert pages - shown == {"base.html", "errors/page.html", "gallery/index.html", "portal/base.html"}
 
 
 def test_a_missing_variable_is_an_error() -> None:

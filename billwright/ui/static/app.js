@@ -382,7 +382,9 @@
   on("htmx:responseError", (event) => {
     const request = event.detail.xhr.getResponseHeader("X-Request-Id");
     const words = { 401: "You were logged out. Reload the page to log in.", 403: "Your role does not allow this.", 404: "This no longer exists.", 429: "Too many requests. Wait a moment." };
-    toast("negative", (words[event.detail.xhr.status] ?? "That did not work; nothing was changed.") + (request ? ` Request ${request}` : ""), true);
+    const said = document.body.dataset;
+    const told = said[`said-${event.detail.xhr.status}`] ?? said.saidFailed;
+    toast("negative", (told ?? words[event.detail.xhr.status] ?? "That did not work; nothing was changed.") + (request ? ` Request ${request}` : ""), true);
   });
 
   // What was unfolded before a swap is unfolded after it (live usage reloads itself).
@@ -440,6 +442,14 @@
   let resized = 0;
   addEventListener("resize", () => { clearTimeout(resized); resized = setTimeout(() => drawCharts(true), 120); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawCharts(true));
+
+  // --- The portal: inside a frame it hides its brand; what an address says once is not said again after a reload -------
+  document.body.classList.toggle("is-framed", document.body.matches(".is-framed") || window.self !== window.top);
+  $$("[data-clean-address]").forEach((mark) => {
+    const address = new URL(location.href);
+    mark.dataset.cleanAddress.split(" ").forEach((name) => address.searchParams.delete(name));
+    history.replaceState(history.state, "", address);
+  });
 
   openFromAddress();
   document.fonts?.ready.then(() => drawCharts());

@@ -88,7 +88,7 @@ async def tab_page(
             "wallets": view.may("wallets:create"),
             "wallets_full": customer["activeWalletsCount"] >= MAX_ACTIVE,
             "delete": view.may("customers:delete"),
-            "coupons": False, "invoice": view.may("invoices:create"), "request_payment": False, "portal": False,
+            "coupons": False, "invoice": view.may("invoices:create"), "request_payment": False, "portal": True,
         },
         "figures": _figures(customer),
         "tabs": _tabs(view, customer, href, tab),

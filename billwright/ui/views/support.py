@@ -140,7 +140,7 @@ class View:
     async def ask(self, operation: str, **variables: Any) -> Any:
         """The data of a query. Raises ``Refused`` when it cannot be had."""
         answer = await run(self.context, operation, variables)
-        _raise_refusal(answer)
+        raise_refusal(answer)
         return answer.data
 
     async def change(self, operation: str, **variables: Any) -> Outcome:
@@ -152,7 +152,7 @@ class View:
                 fields = extensions.get("details") or {}
                 places = extensions.get("places") or {_snake(name): codes for name, codes in fields.items()}
                 return Outcome(code=extensions.get("code"), fields=fields, places=places)
-        _raise_refusal(answer)
+        raise_refusal(answer)
         return Outcome(answer.data)
 
     async def page(
@@ -215,7 +215,8 @@ def _flash(settings: Settings) -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(settings.secret_key.get_secret_value(), salt="billwright.toast", serializer=json)
 
 
-def _raise_refusal(answer: Answer) -> None:
+def raise_refusal(answer: Answer) -> None:
+    """Raise ``Refused`` with the status and code of the answer's first error, if it has any."""
     for error in answer.errors:
         extensions: Mapping[str, Any] = error.get("extensions", {})
         status = int(extensions.get("status", 500))
