@@ -196,7 +196,7 @@ def emails(url: str) -> Data:
     return {
         "title": "E-mails", "frame": frame("developers"), "tabs": DEVELOPER_TABS, "kept": True, "page": page(1, url),
         "emails": [{"id": uid(1), "subject": "Acme: API key created", "to": "admin@acme.example", "status": "kept",
-                    "error": None, "at": AT, "text": "A new API key was created.\n"}],
+                    "error": None, "at": AT, "attachment": "invoice-ACM-1.pdf", "text": "A new API key was created.\n"}],
     }  # fmt: skip
 
 
@@ -270,7 +270,7 @@ def metric_form() -> Data:
     values = {**dict.fromkeys(names.split(), ""), "aggregation": "sum_agg", "type": "metered"}
     return _form("New billable metric", "metrics", f"{BASE}/billable-metrics", locked=False, plans=0, values=values,
                  aggregations=[{"value": "sum_agg", "label": "Sum"}], filters=[("region", "eu, us"), ("", "")],
-                 examples=EXAMPLES, tried=True, lost=[], trial={"payload": "{}", "value": "2", "error": None})  # fmt: skip
+                 examples=EXAMPLES, tried=True, trial={"payload": "{}", "value": "2", "error": None})  # fmt: skip
 
 
 def dashboard() -> Data:

@@ -27,7 +27,7 @@ async def test_an_export_has_what_the_list_shows(world: World) -> None:
     await company(world, 3)
     async with visitor(world, "finance") as finance:
         page = await finance.page(f"{BASE}/invoices?search=Customer c1&view=outstanding&status=finalized")
-        assert "Export 1 invoices" in words(page)
+        assert "Export 1 invoice Close" in words(page)
         assert "finance@acme.example" in words(page)
         form = re.search(r'<form method="post" action="([^"]+/invoices/export[^"]*)"', page)
         assert form is not None

@@ -20,11 +20,12 @@ async def outbox(view: View) -> Response:
             {
                 "id": item["id"],
                 "subject": item["subject"],
-                "to": ", ".join([*item["recipients"], *item["blindRecipients"]]),
+                "to": ", ".join([*item["recipients"], *item["copyRecipients"], *item["blindRecipients"]]),
                 "status": item["status"],
                 "error": item["error"],
                 "at": item["createdAt"],
                 "text": item["text"],
+                "attachment": item["attachmentName"],
             }
             for item in found["collection"]
         ],

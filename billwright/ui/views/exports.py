@@ -65,6 +65,7 @@ async def export_dialog(view: View, exported: Exported, count: int) -> dict[str,
     query = urlsplit(view.url).query
     return {
         "what": exported.what,
+        "one": exported.what.removesuffix("s"),
         "count": count,
         "email": (await load_frame(view))["currentUser"]["email"],
         "action": f"{view.base}/{exported.path}/export" + (f"?{query}" if query else ""),
