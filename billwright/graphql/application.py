@@ -19,6 +19,7 @@ from billwright.billing.kernel.errors import Unauthorized
 from billwright.graphql.context import RequestContext
 from billwright.graphql.execution import context_of, execute, services_of
 from billwright.graphql.persisted import operations_by_id
+from billwright.server.rest.envelope import json_response
 from billwright.server.settings import Settings
 from billwright.ui import csrf, sessions
 
@@ -101,7 +102,7 @@ async def _post(request: Request) -> Response:
     finally:
         await context.close()
     throttled = any(error.get("extensions", {}).get("code") == "rate_limited" for error in answer.errors)
-    response = JSONResponse(answer.body(), status_code=429 if throttled else 200, headers=headers)
+    response = json_response(answer.body(), 429 if throttled else 200, headers)
     if context.bound_browser is not None:
         sessions.bind_browser(response, settings, context.bound_browser)
     return response

@@ -43,6 +43,7 @@ from billwright.graphql.queries.coupons import CouponQueries
 from billwright.graphql.queries.credit_notes import CreditNoteQueries
 from billwright.graphql.queries.customers import CustomerQueries
 from billwright.graphql.queries.developers import DeveloperQueries
+from billwright.graphql.queries.events import EventQueries
 from billwright.graphql.queries.explanations import ExplanationQueries
 from billwright.graphql.queries.exports import ExportQueries
 from billwright.graphql.queries.invoices import InvoiceQueries
@@ -68,6 +69,7 @@ Query = merge_types(
         CreditNoteQueries,
         CustomerQueries,
         DeveloperQueries,
+        EventQueries,
         ExplanationQueries,
         ExportQueries,
         InvoiceQueries,

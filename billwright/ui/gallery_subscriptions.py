@@ -1,11 +1,12 @@
 # ruff: noqa: E501
-"""Sample data of the subscriptions' screens for the gallery."""
+"""Sample data of the screens of subscriptions and events for the gallery."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from billwright.ui import formatting
 from billwright.ui.filters import read_filters
 from billwright.ui.gallery_samples import BASE, CLOCK, calls, frame, page, uid, usage
 from billwright.ui.views import plan_cards, plan_charges, plan_values
@@ -167,6 +168,43 @@ def terminate() -> Data:
     }  # fmt: skip
 
 
+def _events(url: str, empty: bool = False) -> Data:
+    rows = [
+        ("search_requests", "tx-0003", None),
+        ("serch_requests", "tx-0002", "Unknown code"),
+        ("search_requests", "tx-0001", "Property missing"),
+    ]
+    event = {
+        "event": {
+            "transaction_id": "tx-1",
+            "external_subscription_id": "sub_acme",
+            "code": "search_requests",
+            "properties": {"volume": 1},
+        }
+    }
+    return {
+        "title": "Events", "frame": frame("developers", CLOCK), "tabs": [{"label": "Events", "href": f"{BASE}/developers/events", "current": True}],
+        "path": f"{BASE}/developers/events", "search": "", "filtered": False, "further": not empty,
+        "events": [] if empty else [
+            {"href": f"{BASE}/developers/event", "code": code, "metric": None if says == "Unknown code" else "Search requests", "transaction_id": key,
+             "subscription": "sub_acme", "received_at": "2024-03-20T10:00:00Z", "warning": says} for code, key, says in rows],
+        "older": None if empty else f"{BASE}/developers/events?after=1-2", "sample": formatting.curl("POST", "https://billing.example.com/api/v1/events", event),
+        "api": calls("GET", "/events", OPERATION),
+    }  # fmt: skip
+
+
+def _event() -> Data:
+    return {
+        "title": "tx-0002", "frame": frame("developers", CLOCK), "back": f"{BASE}/developers/events", "api": calls("GET", "/events/tx-0002", OPERATION),
+        "event": {"code": "serch_requests", "transaction_id": "tx-0002", "external_id": "sub_acme", "received_at": "2024-03-20T10:00:00Z",
+                  "timestamp": "2024-03-20T09:59:58Z", "timezone": "Asia/Tokyo", "amount": "12.5", "ip": "198.51.100.7", "client": "curl/8.5.0", "source": None,
+                  "payload": '{\n  "transaction_id": "tx-0002",\n  "properties": {\n    "volume": 1\n  }\n}'},
+        "metric": None, "subscription": {"name": "Production search", "href": HREF}, "customer": CUSTOMER,
+        "banner": {"text": "No billable metric has the code serch_requests: the event is kept, and nothing counts it.",
+                   "action": {"label": "Create a metric", "href": f"{BASE}/create/billable-metric"}},
+    }  # fmt: skip
+
+
 SUBSCRIPTION_PAGES: dict[str, tuple[str, str, Callable[[str], Data]]] = {
     "/acme/subscriptions": ("Subscriptions", "subscriptions/list.html", subscription_list),
     "/acme/subscription/1": ("Subscription", "subscriptions/page.html", lambda _: overview()),
@@ -185,6 +223,9 @@ SUBSCRIPTION_PAGES: dict[str, tuple[str, str, Callable[[str], Data]]] = {
         lambda _: form("edit", own=True),
     ),
     "/acme/subscription/1/change-plan": ("Change of plan", "subscriptions/form.html", lambda _: form("change")),
+    "/acme/developers/events": ("Events", "developers/events.html", _events),
+    "/acme/developers/events/empty": ("Events, none", "developers/events.html", lambda url: _events(url, empty=True)),
+    "/acme/developers/event": ("Event", "developers/event.html", lambda _: _event()),
     "/acme/subscription/1/terminate": ("Ending a subscription", "subscriptions/terminate.html", lambda _: terminate()),
 }
 """Address -> name, template and context, as in ``gallery.PAGES``."""

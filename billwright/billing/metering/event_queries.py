@@ -66,11 +66,12 @@ async def get_event(ctx: Context, transaction_id: str) -> EventOut:
 
 async def event_objects(ctx: Context, rows: Sequence[EventRow]) -> list[EventOut]:
     """Events on the wire; one query finds the subscriptions of all of them."""
-    owners = await _owners(ctx, rows)
+    owners = await owners_of(ctx, rows)
     return [stored_event_object(row, owners) for row in rows]
 
 
-async def _owners(ctx: Context, rows: Sequence[EventRow]) -> dict[UUID, tuple[UUID, UUID]]:
+async def owners_of(ctx: Context, rows: Sequence[EventRow]) -> dict[UUID, tuple[UUID, UUID]]:
+    """Event id -> ids of the customer and the subscription that it belongs to, where one matches (spec 01 §2.8)."""
     external_ids = {row.external_subscription_id for row in rows if row.external_subscription_id}
     if not external_ids:
         return {}

@@ -33,6 +33,7 @@ _SUBJECTS = (
 TABS = (
     ("keys", "API keys", "developers:keys:manage"),
     ("webhooks", "Webhooks", "developers:manage"),
+    ("events", "Events", "developers:manage"),
     ("jobs", "Jobs", "developers:manage"),
     ("emails", "E-mails", "developers:manage"),
     ("audit", "Audit", "developers:manage"),

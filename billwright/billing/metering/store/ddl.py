@@ -1,5 +1,7 @@
 """Tables of the PostgreSQL event store as SQL text (spec 08 C3); migration 0002 executes ``CREATE``.
 
+This is the first release; later revisions change it (0024: ``events_as_received`` in place of ``events_by_reception``).
+
 Quarters (``bucket``), ``valid_since``, ``marking_until`` and ``readable_until`` are bigint microseconds since 1970 UTC.
 Rollup tables are derived data and can be recreated from ``events``.
 """

@@ -157,7 +157,11 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventFilters:
-    """Filters of an event list (spec 01 §2.7); instants are inclusive. Deleted events are never listed."""
+    """Filters of an event list (spec 01 §2.7); instants are inclusive. Deleted events are never listed.
+
+    ``after``: only events that stand behind this (reception, seq) in the order ``RECEIVED``; what a page that goes on
+    where another ended asks for, at the same cost however far down it is.
+    """
 
     code: str | None = None
     external_subscription_id: str | None = None
@@ -166,6 +170,7 @@ class EventFilters:
     timestamp_to: datetime | None = None
     received_from: datetime | None = None
     received_before: datetime | None = None
+    after: Position | None = None
 
 
 class EventOrder(StrEnum):
@@ -389,6 +394,10 @@ class EventStore(Protocol):
         rules: Sequence[EventRule],
     ) -> AsyncIterator[FaultyEvent]:
         """Live events received in [from, before) that break a rule, in order of reception (spec 01 §2.12)."""
+        ...
+
+    async def count_up_to(self, organization_id: uuid.UUID, most: int) -> int:
+        """How many live events there are, ``most`` at most: never dearer than that many."""
         ...
 
     async def first_received(self, organization_id: uuid.UUID, since: datetime) -> datetime | None:

@@ -90,6 +90,9 @@ async def list_events(
         if value is not None:
             values.append(value)
             conditions.append(f"{condition}${len(values)}")
+    if filters.after is not None:
+        values += filters.after
+        conditions.append(f"(e.created_at, e.seq) < (${len(values) - 1}, ${len(values)})")
     where = " AND ".join(conditions)
     async with snapshot(pool) as connection:
         rows = await connection.fetch(
@@ -101,6 +104,17 @@ async def list_events(
             await connection.fetchval(f"SELECT count(*) FROM events e WHERE {where}", *values) if with_total else None
         )
     return EventPage([event_row(row) for row in rows], total)
+
+
+async def count_up_to(pool: Pool, organization_id: uuid.UUID, most: int) -> int:
+    """Live events, ``most`` at most."""
+    async with pool.acquire() as connection:
+        return await connection.fetchval(
+            """SELECT count(*) FROM (SELECT 1 FROM events e WHERE e.organization_id = $1 AND e.deleted_at IS NULL
+               LIMIT $2) counted""",
+            organization_id,
+            most,
+        )
 
 
 async def stream_received(

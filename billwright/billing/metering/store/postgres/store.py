@@ -94,6 +94,10 @@ class PostgresEventStore:
             self._pool, organization_id, filters, order=order, page=page, per_page=per_page, with_total=with_total
         )
 
+    async def count_up_to(self, organization_id: uuid.UUID, most: int) -> int:
+        """Live events, ``most`` at most."""
+        return await event_rows.count_up_to(self._pool, organization_id, most)
+
     def stream_received(
         self, organization_id: uuid.UUID, received_from: datetime, received_before: datetime
     ) -> AsyncIterator[EventRow]:
