@@ -24,7 +24,7 @@ from billwright.ui import gallery_objects as objects
 from billwright.ui import gallery_samples as samples
 from billwright.ui.gallery_access import ACCESS_PAGES
 from billwright.ui.gallery_plans import PLAN_PAGES
-from billwright.ui.gallery_customers import CUSTOMER_PAGES
+from billwright.ui.gallery_customers import CUSTOMER_PAGES, next_invoices
 from billwright.ui.gallery_documents import DOCUMENT_PAGES
 from billwright.ui.gallery_invoices import INVOICE_PAGES
 from billwright.ui.gallery_portal import PORTAL_PAGES
@@ -174,6 +174,7 @@ def create_app() -> Starlette:
             Route("/acme/search", search),
             Route("/acme/fee/{fee}/explain", explain),
             Route("/acme/clock", clock, methods=["GET", "POST"]),
+            Route("/acme/customer/1/next-invoices", next_invoices),
             Route("/acme/invoice/{invoice}/{action:str}", invoice_action, methods=["POST"]),
             Route("/acme/broken", broken),
             *map(_page, PAGES),

@@ -213,6 +213,7 @@ session: logout
 member: search
 developers:manage: jobs jobCounts retryJob emails email openAuditFindingsCount
 customers:view: usageExplanation
+invoices:view: previewNextInvoices
 plans:view: priceTrials
 plans:create: planTemplates
 invoices:export|credit_notes:export: dataExports dataExport
@@ -267,6 +268,18 @@ GET POST /customer/{}/assign-plan: subscriptions:create
 GET /customer/{}/overview: customers:view
 GET /customer/{}/subscriptions: subscriptions:view
 GET /customer/{}/invoices: invoices:view
+GET /customer/{}/next-invoices: invoices:view
+GET /customer/{}/usage: customers:view
+GET /customer/{}/coupons: coupons:view
+POST /customer/{}/coupons: coupons:attach
+POST /customer/{}/coupons/{}/remove: coupons:detach
+GET /customer/{}/payments: payments:view
+GET /customer/{}/analytics: analytics:view
+GET /customer/{}/information: customers:view
+GET /customer/{}/settings: customers:view
+POST /customer/{}/settings: customers:update
+POST /customer/{}/settings/remove: customers:update
+POST /customer/{}/delete: customers:delete
 GET /customer/{}/wallets: customers:view
 GET POST /customer/{}/wallet/create: wallets:create
 GET /wallet-price: wallets:create

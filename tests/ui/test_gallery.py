@@ -152,8 +152,9 @@ PARTIALS = [
     ("/acme/developers/jobs", "results"),
     ("/acme/customer/1/overview", "tab"),
     ("/acme/customer/1/overview", "usage"),
-    ("/acme/customer/1/subscriptions", "tab"),
-    ("/acme/customer/1/invoices", "tab"),
+    ("/acme/customer/1/usage", "usage"),
+    ("/acme/customer/1/settings", "tab"),
+    ("/acme/customer/1/invoices", "results"),
     ("/acme/invoice/1", "invoice"),
     ("/acme/invoice/draft", "invoice"),
 ]

@@ -106,32 +106,6 @@ async def test_creating_and_editing_a_customer(world: World) -> None:
         assert "Currency USD" in page
 
 
-async def test_customer_page_and_its_tabs(world: World) -> None:
-    known = await company(world, 1)
-    href = f"{BASE}/customer/{known['customer']}"
-    async with visitor(world) as admin:
-        page = words(await admin.page(href))
-        assert "€0.60 so far, without taxes" in page, "12 calls of 0.05"
-        assert "API calls Standard Explain 100.0% of this period's usage 12 0.60" in page
-        assert "Jan 15, 2024 – Jan 31, 2024" in page
-        assert "Gross revenue €17.00 1 invoice" in page
-        assert page == words(await admin.page(f"{href}/overview"))
-        usage = await admin.part(href, "usage")
-        assert usage.text.lstrip().startswith('<div id="usage"')
-        assert "€0.60" in usage.text
-        subscriptions = words(await admin.page(f"{href}/subscriptions"))
-        assert "sub_c0" in subscriptions
-        assert "Active" in subscriptions
-        invoices = words(await admin.page(f"{href}/invoices"))
-        assert "1–1 of 1" in invoices
-        assert "Finalized" in invoices
-        tab = await admin.part(f"{href}/invoices", "tab")
-        assert tab.text.lstrip().startswith('<div id="tab"')
-        await admin.page(f"{href}/nonsense", 404)
-    async with visitor(world, "manager") as manager:
-        assert "Gross revenue" not in words(await manager.page(href)), "figures need analytics:view"
-
-
 async def test_a_draft_invoice_refreshed_finalized_and_printed(world: World) -> None:
     known = await company(world, 1, grace_days=3)
     await advance(world, "2024-02-01T02:00:00Z")

@@ -154,6 +154,20 @@ async def foresee_termination(ctx: Context, subscription_id: UUID, options: Term
     )
 
 
+async def foresee_next_invoice(ctx: Context, subscription_id: UUID) -> OutlookInvoice | None:
+    """The first invoice that comes by itself if nothing changes, with the usage known today; ``None`` if there is none.
+    Raises ``NotFound("subscription")``."""
+    async with dry_run(ctx) as dry:
+        found = await subscription_by_id(dry, subscription_id)
+        customer = await lock_customer(dry, found.customer_id)
+        if customer is None or customer.deleted_at is not None:
+            raise NotFound("subscription")
+        customer.invoice_grace_period = 0
+        await dry.session.flush()
+        before = await _stock(dry, customer)
+        return await _coming(dry, customer, found, None, before.since, before.invoices)
+
+
 async def _foreseen(
     ctx: Context, customer_id: UUID, act: Callable[[Context], Awaitable[Subscription]], *, edits: bool = False
 ) -> Outlook:

@@ -102,3 +102,9 @@ class UpdateCustomerInvoiceGracePeriodInput:
 class DestroyCustomerInput:
     id: strawberry.ID = m("Internal id.")
     client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
+
+
+@strawberry.input(description="Names one customer.")
+class PreviewNextInvoicesInput:
+    customer_id: strawberry.ID = m("Internal id.")
+    client_mutation_id: str | None = i(CLIENT_MUTATION_ID)

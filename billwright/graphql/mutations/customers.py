@@ -14,21 +14,35 @@ from billwright.billing.customers.schemas import CustomerInput
 from billwright.billing.customers.service import change_external_id, upsert_customer
 from billwright.billing.kernel.errors import NotFound, ValidationFailed
 from billwright.billing.kernel.ids import parse_id
+from billwright.billing.previewing.outlook import foresee_next_invoice
+from billwright.graphql import batches
 from billwright.graphql.mutations.customer_inputs import (
     CreateCustomerInput,
     DestroyCustomerInput,
+    PreviewNextInvoicesInput,
     UpdateCustomerInput,
     UpdateCustomerInvoiceGracePeriodInput,
 )
 from billwright.graphql.mutations.inputs import sent
 from billwright.graphql.permissions import HasPermission
-from billwright.graphql.types.common import Inf, shown
+from billwright.graphql.types.common import Inf, f, shown
 from billwright.graphql.types.customers import Customer
+from billwright.graphql.types.outlook import OutlookInvoice
+from billwright.graphql.types.subscriptions import Subscription
 
 NewCustomer = Annotated[CreateCustomerInput, strawberry.argument(description="Attributes of the customer.")]
 ChangedCustomer = Annotated[UpdateCustomerInput, strawberry.argument(description="Attributes to change.")]
 GoneCustomer = Annotated[DestroyCustomerInput, strawberry.argument(description="Which customer.")]
 GracePeriod = Annotated[UpdateCustomerInvoiceGracePeriodInput, strawberry.argument(description="Which, and how long.")]
+Whose = Annotated[PreviewNextInvoicesInput, strawberry.argument(description="Whose invoices.")]
+MOST_FORESEEN = 10
+"""Subscriptions whose next invoice is computed at once: each is billed in a dry run."""
+
+
+@strawberry.type(description="The invoice that comes next for a subscription, if nothing changes; nothing is stored.")
+class NextInvoice:
+    subscription: Subscription = f("The subscription.")
+    invoice: OutlookInvoice | None = f("Its next invoice with the usage known today; null when none comes.")
 
 
 def _input(given: dict[str, Any]) -> CustomerInput:
@@ -89,3 +103,20 @@ class CustomerMutations:
         async with info.context.writing() as ctx:
             customer = await customer_of(ctx, input.id)
             return shown(await delete_customer(ctx, customer.external_id))
+
+    @strawberry.mutation(
+        description="What the next invoices of a customer's active subscriptions would be, of the oldest ten; nothing"
+        " is stored.",
+        permission_classes=[HasPermission("invoices:view")],
+    )
+    async def preview_next_invoices(self, info: Inf, input: Whose) -> list[NextInvoice]:
+        async with info.context.reading() as ctx:
+            customer = await customer_of(ctx, input.customer_id)
+        held = await info.context.load(batches.subscriptions_of_customer, customer.id, [])
+        active = sorted((item for item in held if item.status == "active"), key=lambda item: (item.created_at, item.id))
+        answer: list[NextInvoice] = []
+        for item in active[:MOST_FORESEEN]:
+            async with info.context.writing() as ctx:
+                coming = await foresee_next_invoice(ctx, item.id)
+            answer.append(NextInvoice(subscription=shown(item), invoice=shown(coming)))
+        return answer

@@ -29,7 +29,7 @@ async def dashboard(view: View) -> Response:
     chosen = next((each for each in PERIODS if each[0] == view.query("period")), PERIODS[0])
     data = await view.ask("Dashboard", currency=currency)
     now = formatting.instant(present(view, await load_frame(view)))
-    months = _months(now, chosen[2])
+    months = months_until(now, chosen[2])
     content = {
         "title": "Analytics",
         "url": view.url,
@@ -43,16 +43,16 @@ async def dashboard(view: View) -> Response:
             {"label": label, "href": formatting.url_with(view.url, period=key), "current": key == chosen[0]}
             for key, label, _ in PERIODS
         ],
-        "revenue": _revenue(data["grossRevenues"], months, currency),
+        "revenue": revenue_of(data["grossRevenues"], months, currency),
         "overdue": _overdue(view, data["overdueBalances"], months, currency),
-        "recurring": _recurring(data["mrrs"], months, _months(now, 12), currency),
+        "recurring": _recurring(data["mrrs"], months, months_until(now, 12), currency),
         "usage": _usage(data["invoicedUsages"], months, currency),
         "collections": _collections(view, data["invoiceCollections"], months, currency),
     }  # fmt: skip
     return await view.page("analytics/dashboard.html", "analytics", content)
 
 
-def _months(now: datetime, count: int) -> list[str]:
+def months_until(now: datetime, count: int) -> list[str]:
     """The last months as ``YYYY-MM``, oldest first; calendar months are UTC (spec 07 §8.1)."""
     present_month = now.astimezone(UTC).date()
     number = present_month.year * 12 + present_month.month - 1
@@ -94,7 +94,8 @@ def _chart(label: str, kind: str, months: list[str], currency: str, series: Mapp
     }
 
 
-def _revenue(rows: list[dict[str, Any]], months: list[str], currency: str) -> dict[str, Any]:
+def revenue_of(rows: list[dict[str, Any]], months: list[str], currency: str) -> dict[str, Any]:
+    """Gross revenue of these months: total, how many invoices, chart; ``empty`` without any."""
     sums = _sums(rows, months)
     count = sum(int(row["invoicesCount"]) for row in rows if row["month"][:7] in months)
     return {

@@ -121,7 +121,7 @@ async def coupon_page(view: View) -> Response:
                 "customer": shown_name(each["customer"]),
                 "href": customer_href(view, each["customer"]),
                 "caption": caption(each),
-                "left": _left(each),
+                "left": left(each),
                 "at": each["createdAt"],
             }
             for each in applied["collection"]
@@ -138,14 +138,16 @@ async def coupon_page(view: View) -> Response:
     return await view.page("discounts/coupon.html", "coupons", content)
 
 
-def _left(item: Mapping[str, Any]) -> str:
-    """What an application can still take."""
+def left(item: Mapping[str, Any]) -> str:
+    """What an application still takes off."""
     if item["status"] != "active":
         return "—"
     if item["amountCentsRemaining"] is not None:
         return formatting.money_with_currency(item["amountCentsRemaining"], item["amountCurrency"])
-    left = item["frequencyDurationRemaining"]
-    return f"{left} invoice{'' if left == 1 else 's'}" if left is not None else "—"
+    count = item["frequencyDurationRemaining"] if item["frequency"] == "recurring" else None
+    if count is not None:
+        return f"{count} invoice{'' if count == 1 else 's'}"
+    return "No end" if item["frequency"] == "forever" else "One invoice"
 
 
 async def new_coupon(view: View) -> Response:

@@ -1,4 +1,4 @@
-"""The page of a customer: its head, the strip of its tabs, and what stands under the first of them (spec 07 §7.7)."""
+"""The page of a customer: its head and the strip of its tabs (spec 07 §7.7)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from starlette.responses import Response
 
 from billwright.billing.kernel.clock import iso_ms, system_now
 from billwright.billing.wallets.service import MAX_ACTIVE
-from billwright.ui.views.invoices import shown_row
-from billwright.ui.views.support import View, load_frame
-from billwright.ui.views.usage import INTERVALS, shown_usage
+from billwright.ui.views.support import View
+from billwright.ui.views.support import load_frame as load_frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +31,15 @@ class Tab:
 
 TABS: tuple[Tab, ...] = (
     Tab("overview", "Overview"),
-    Tab("subscriptions", "Subscriptions", ("subscriptions:view",), count="subscriptionsCount"),
+    Tab("usage", "Usage"),
+    Tab("coupons", "Coupons", ("coupons:view",), count="activeCouponsCount"),
     Tab("invoices", "Invoices", ("invoices:view",), count="invoicesCount"),
+    Tab("payments", "Payments", ("payments:view",)),
     Tab("credit-notes", "Credit notes", ("credit_notes:view",), count="creditNotesCount", only_with_some=True),
     Tab("wallets", "Wallets", count="activeWalletsCount"),
+    Tab("analytics", "Analytics", ("analytics:view",)),
+    Tab("information", "Information"),
+    Tab("settings", "Settings"),
 )
 """The strip, in order. A view of its own answers each address (``PAGES``) with ``tab_page``."""
 
@@ -88,7 +92,8 @@ async def tab_page(
             "wallets": view.may("wallets:create"),
             "wallets_full": customer["activeWalletsCount"] >= MAX_ACTIVE,
             "delete": view.may("customers:delete"),
-            "coupons": False, "invoice": view.may("invoices:create"), "request_payment": False, "portal": True,
+            "coupons": view.may("coupons:attach"),
+            "invoice": view.may("invoices:create"), "request_payment": False, "portal": True,
         },
         "figures": _figures(customer),
         "tabs": _tabs(view, customer, href, tab),
@@ -96,44 +101,6 @@ async def tab_page(
         **content,
     }  # fmt: skip
     return await view.page("customers/page.html", "customers", full, **answer)
-
-
-USAGE_PART = {"usage": "customers/usage_list.html"}
-
-
-async def overview(view: View) -> Response:
-    """``GET /{slug}/customer/{id}[/overview]``."""
-    from billwright.ui.views.wallets import overview_wallet  # it shows its tab with this module
-
-    customer = (await view.ask("CustomerOverview", id=view.path("customer")))["customer"]
-    now = present(view, await load_frame(view))
-    usage = [
-        shown for item in customer["subscriptions"] or [] if (shown := shown_usage(item, view.base, now)) is not None
-    ]
-    content = {"usage": usage, "coupons": [], "wallet": await overview_wallet(view), "revenue": None}
-    api = view.api("CustomerOverview", "GET", f"/customers/{customer['externalId']}")
-    return await tab_page(view, "overview", "customers/tabs/overview.html", content, api=api, parts=USAGE_PART)
-
-
-async def subscriptions(view: View) -> Response:
-    """``GET /{slug}/customer/{id}/subscriptions``."""
-    customer = (await view.ask("CustomerSubscriptions", id=view.path("customer")))["customer"]
-    content = {"subscriptions": [_subscription(view, item) for item in customer["subscriptions"] or []]}
-    api = view.api("CustomerSubscriptions", "GET", f"/customers/{customer['externalId']}/subscriptions")
-    return await tab_page(view, "subscriptions", "customers/tabs/subscriptions.html", content, api=api)
-
-
-async def invoices(view: View) -> Response:
-    """``GET /{slug}/customer/{id}/invoices``."""
-    customer = (await view.ask("CustomerInvoices", id=view.path("customer"), **view.paging()))["customer"]
-    drafts, listed = customer["drafts"] or {"collection": []}, customer["invoices"]
-    content = {
-        "drafts": [shown_row(view, item) for item in drafts["collection"]],
-        "invoices": [shown_row(view, item) for item in listed["collection"]] if listed else [],
-        "page": view.pager(listed["metadata"]) if listed else None,
-    }
-    api = view.api("CustomerInvoices", "GET", f"/customers/{customer['externalId']}/invoices")
-    return await tab_page(view, "invoices", "customers/tabs/invoices.html", content, api=api)
 
 
 def _head(customer: Mapping[str, Any], href: str) -> dict[str, Any]:
@@ -222,22 +189,3 @@ def _tabs(view: View, customer: Mapping[str, Any], href: str, current: str) -> l
         if view.permissions.intersection(tab.needs)
         and (tab.key == current or not (tab.only_with_some and tab.count and not customer[tab.count]))
     ]
-
-
-def _subscription(view: View, item: Mapping[str, Any]) -> dict[str, Any]:
-    plan = item["plan"]
-    change = item["nextPlanCode"] and item["downgradePlanDate"]
-    return {
-        "id": item["id"],
-        "href": f"{view.base}/subscription/{item['id']}",
-        "name": item["name"] or item["externalId"],
-        "plan": plan["name"],
-        "status": item["status"],
-        "overridden": plan["isOverridden"],
-        "interval": INTERVALS[plan["interval"]],
-        "started_at": item["startedAt"],
-        "ending_at": item["terminatedAt"] or item["endingAt"],
-        "amount_cents": int(plan["amountCents"]),
-        "currency": plan["amountCurrency"],
-        "next_plan": {"name": item["nextPlanCode"], "at": f"{item['downgradePlanDate']}T00:00:00Z"} if change else None,
-    }

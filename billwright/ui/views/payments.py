@@ -88,13 +88,14 @@ async def payment_list(view: View) -> Response:
         "filters": filters.bar,
         "filtered": bool(filters) or bool(view.search),
         "page": view.pager(found["metadata"]),
-        "payments": [_row(view, payment) for payment in found["collection"]],
+        "payments": [payment_row(view, payment) for payment in found["collection"]],
         "api": view.api("PaymentList", "GET", "/payments?per_page=20"),
     }
     return await view.page("payments/list.html", "payments", content)
 
 
-def _row(view: View, payment: Data) -> dict[str, Any]:
+def payment_row(view: View, payment: Data) -> dict[str, Any]:
+    """What both payment tables show of a payment."""
     customer = payment["customer"]
     return {
         "id": payment["id"],
