@@ -441,6 +441,7 @@ async def test_pay_as_you_go(world: World) -> None:
         assert "/create/plan?template=pay_as_you_go" in page
         form = await Editor.at(admin, "/create/plan?template=pay_as_you_go")
         assert "37,500 units = $42.00" in words(form.page)
+        assert "Packages of 1,000 28 × $1.50 $42.00" in words(form.page)
         await form.save()
         await form.press("save")
         assert form.error("code") == "This is taken already."

@@ -22,8 +22,8 @@ from billwright.billing.pricing.usage import Usage
 MAX_UNITS = Decimal(10) ** 15
 MAX_EVENTS = 10**9
 _POINTS = 32
-_STEPS = 24
-"""Jumps of a curve that are drawn exactly; a finer staircase looks like a line."""
+_STEPS = 60
+"""Packages of a curve that are drawn as stairs; a finer staircase is drawn as the line through its corners."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +94,13 @@ def _places(charge_model: str, properties: Mapping[str, Any], units: Decimal) ->
     jumps = _jumps(charge_model, properties)
     end = max([units * 3 / 2, *(at * 5 / 4 for at in jumps), Decimal(10)]).to_integral_value()
     if charge_model == v.PACKAGE:
-        size = Decimal(properties["package_size"])
-        end = max(end, Decimal(properties["free_units"]) + size * 4)
-        first = Decimal(properties["free_units"])
-        if (end - first) <= size * _STEPS:
-            jumps = [first + size * step for step in range(int((end - first) // size) + 1)]
+        first, size = Decimal(properties["free_units"]), Decimal(properties["package_size"])
+        end = max(end, first + size * 4)
+        packages = int((end - first) // size)
+        if packages > _STEPS:
+            corners = {first + size * (packages * step // _POINTS) for step in range(_POINTS + 1)}
+            return sorted({ZERO, units, *corners})
+        jumps = [first + size * step for step in range(packages + 1)]
     nearly = quotient(end, Decimal(1000))
     even = (quotient(end * step, Decimal(_POINTS)) for step in range(_POINTS + 1))
     places = {at.to_integral_value() if end > _POINTS * 2 else at for at in even}

@@ -141,6 +141,8 @@ def _filter_words(values: Mapping[str, Sequence[str]]) -> str:
 
 def _words(draft: ChargeDraft, example: Mapping[str, Any]) -> str:
     parts = [MODELS[draft.model], "in advance" if draft.in_advance else "in arrears"]
+    if draft.prorated:
+        parts.append("prorated")
     if draft.filters:
         parts.append(f"{len(draft.filters)} filter{'' if len(draft.filters) == 1 else 's'}")
     if example["figure"]:

@@ -113,6 +113,7 @@ def _of_charge(key: str, item: Mapping[str, Any], currency: str, copied: bool) -
         minimum=written(item["minAmountCents"], currency) if int(item["minAmountCents"]) else "",
         taxes=[tax["code"] for tax in item["taxes"]],
         price=plan_prices.of_properties(f"{key}-p", model, item["properties"]),
+        units=_typical_units(item["billableMetric"]),
     )
     for number, part in enumerate(item["filters"], 1):
         price = plan_prices.of_properties(f"{key}-f{number}", model, part["properties"])
@@ -128,7 +129,14 @@ def of_metric(drafts: Sequence[ChargeDraft], metric: Mapping[str, Any]) -> Charg
     """A new, open card for a metric."""
     key = f"c{max((int(draft.key[1:]) for draft in drafts), default=0) + 1}"
     model = v.CUSTOM if metric["aggregationType"] == v.CUSTOM_AGGREGATION else v.STANDARD
-    return ChargeDraft(key, metric, model=model, price=PriceDraft(f"{key}-p"), open=True)
+    units = _typical_units(metric)
+    return ChargeDraft(key, metric, model=model, price=PriceDraft(f"{key}-p"), open=True, units=units)
+
+
+def _typical_units(metric: Mapping[str, Any]) -> str:
+    """What an example begins with: many calls, but few seats."""
+    few = metric["recurring"] or metric["aggregationType"] in (v.UNIQUE_COUNT, v.MAX, v.LATEST)
+    return "10" if few else "1000"
 
 
 def of_form(form: FormData) -> list[ChargeDraft]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from billwright.billing.kernel.money import from_minor_units, parse_decimal, to_minor_units
 from billwright.billing.pricing import vocabulary as v
+from billwright.billing.pricing.exact import ceil_quotient
 from billwright.ui import formatting
 from billwright.ui.views import plan_prices
 from billwright.ui.views.fee_lines import steps_of
@@ -71,7 +72,7 @@ def shown(draft: ChargeDraft, trial: Mapping[str, Any] | None, currency: str) ->
         "words": f"{units} unit{'' if units == '1' else 's'}",
         "figure": formatting.money_with_currency(cents, currency),
         "cents": cents,
-        "steps": [_step(step, currency) for step in steps],
+        "steps": [_step(step, currency, trial["amountDetails"]) for step in steps],
         "curve": curve(trial["curve"], (trial["units"], from_minor_units(cents, currency)), currency),
         "note": _minimum_note(draft, cents, currency),
     }
@@ -86,13 +87,16 @@ def _minimum_note(draft: ChargeDraft, cents: int, currency: str) -> str | None:
     return None
 
 
-def _step(step: Mapping[str, Any], currency: str) -> dict[str, str]:
+def _step(step: Mapping[str, Any], currency: str, details: Mapping[str, Any]) -> dict[str, str]:
     price = f"{formatting.rate(step['rate'])}" if step["rate"] is not None else (
         formatting.unit_price(step["unit_price"], currency) if step["unit_price"] is not None else ""
     )  # fmt: skip
+    units = step["units"]
+    if step["label"].startswith("Packages"):
+        units = ceil_quotient(Decimal(units), Decimal(str(details["per_package_size"])))
     return {
         "label": step["label"],
-        "formula": f"{formatting.units(step['units'])} × {price}" if price else "",
+        "formula": f"{formatting.units(units)} × {price}" if price else "",
         "amount": _money(Decimal(step["amount"]), currency),
     }
 

@@ -73,6 +73,11 @@ def test_the_curve_shows_jumps() -> None:
     trial = try_price("package", packages, Decimal(20), "USD", aggregation_type="sum_agg")
     assert trial is not None
     assert {point.amount for point in trial.curve} >= {Decimal(each) for each in (0, 3, 6, 9)}
+    trial = try_price("package", {**packages, "package_size": 1}, Decimal(1000), "USD", aggregation_type="sum_agg")
+    assert trial is not None
+    beyond = [point for point in trial.curve if point.units > 5]
+    assert len(beyond) < 40
+    assert all(point.amount == 3 * (point.units - 5) for point in beyond), "a line through the corners"
 
 
 @pytest.mark.parametrize(
