@@ -266,6 +266,7 @@ GET POST /create/customer: customers:create
 GET POST /customer/{}/edit: customers:update
 GET POST /customer/{}/assign-plan: subscriptions:create
 GET /customer/{}/overview: customers:view
+GET /customer/{}/portal: customers:view
 GET /customer/{}/subscriptions: subscriptions:view
 GET /customer/{}/invoices: invoices:view
 GET /customer/{}/next-invoices: invoices:view
