@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from billwright.billing.kernel.clock import iso
@@ -31,21 +32,23 @@ def cell_text(value: Cell) -> str:
 
     Text that a spreadsheet would take for a formula begins with ``'``; what is a number stays one.
     """
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case datetime():
-            return iso(value) or ""
-        case date():
-            return value.isoformat()
-        case Decimal():
-            return decimal_string(value)
-        case dict():
-            return encoded(value)
-        case str():
-            text = value.replace("\x00", "")
-            return f"'{text}" if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
-        case _:
-            return str(value)
+    write = _WRITERS.get(type(value))
+    if write is not None:
+        return write(value)
+    return "" if value is None else str(value)
+
+
+def _text(value: str) -> str:
+    if value.startswith(_FORMULA) and not _NUMBER.fullmatch(value):
+        value = f"'{value}"
+    return value.replace("\x00", "")
+
+
+_WRITERS: Mapping[type, Callable[[Any], str]] = {
+    str: _text,
+    bool: lambda value: "true" if value else "false",
+    datetime: lambda value: iso(value) or "",
+    date: date.isoformat,
+    Decimal: decimal_string,
+    dict: encoded,
+}
