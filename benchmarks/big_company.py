@@ -20,7 +20,6 @@ from benchmarks import names
 
 CLOCK = datetime(2024, 1, 1, 10, tzinfo=UTC)
 BEGAN, TODAY = date(2023, 12, 1), date(2026, 11, 15)
-PLANS, METRICS, COUPONS, ADD_ONS, TAXES, WEBHOOKS, JOBS, OVERRIDDEN = 40, 30, 60, 60, 12, 50_000, 20_000, 2_000
 SUBSCRIPTIONS_PER_CUSTOMER = (1, 1, 1, 1, 2, 2, 3)
 COUNTRIES = (("DE", "EUR"), ("FR", "EUR"), ("ES", "EUR"), ("NL", "EUR"), ("US", "USD"), ("US", "USD"), ("GB", "GBP"))
 
@@ -32,8 +31,19 @@ _COLUMNS = """
 
 @dataclass(frozen=True)
 class Size:
+    """How many of each there are in the end, about."""
+
     customers: int
     invoices: int
+    plans: int = 40
+    metrics: int = 30
+    coupons: int = 60
+    add_ons: int = 60
+    taxes: int = 12
+    webhooks: int = 50_000
+    jobs: int = 20_000
+    overridden_plans: int = 2_000
+    wallet_transactions_each: int = 4
 
 
 async def make_prototypes(client: httpx.AsyncClient) -> None:
@@ -104,7 +114,7 @@ class Multiplier:
         )  # fmt: skip
         await self._connection.execute("VACUUM ANALYZE", timeout=1800)
 
-    async def _copy(self, table: str, source: str, changed: Mapping[str, str]) -> None:
+    async def copy(self, table: str, source: str, changed: Mapping[str, str]) -> None:
         """Copies of the row ``r`` of ``source`` (which names its tables) with some columns changed."""
         columns = [row["column_name"] for row in await self._connection.fetch(_COLUMNS, table)]
         assert set(changed) <= set(columns), (table, set(changed) - set(columns))
@@ -120,32 +130,32 @@ class Multiplier:
         await self._connection.execute(f"ANALYZE {table}")
 
     async def _catalogue(self) -> None:
-        await self._copy(
+        await self.copy(
             "billable_metrics",
-            f"billable_metrics r, generate_series(2, {METRICS}) n WHERE r.code = 'calls'",
+            f"billable_metrics r, generate_series(2, {self._size.metrics}) n WHERE r.code = 'calls'",
             {"id": "gen_random_uuid()", "code": "'metric_' || n", "name": "'Metric ' || n"},
         )
-        await self._copy(
+        await self.copy(
             "plans",
-            f"plans r, generate_series(2, {PLANS}) n WHERE r.code = 'scale'",
+            f"plans r, generate_series(2, {self._size.plans}) n WHERE r.code = 'scale'",
             {"id": "gen_random_uuid()", "code": "'plan_' || n", "name": "'Plan ' || n",
              "amount_cents": "n * 1000", "amount_currency": "CASE WHEN n % 4 = 0 THEN 'USD' ELSE 'EUR' END"},
         )  # fmt: skip
-        await self._copy(
+        await self.copy(
             "charges",
             "charges r, (SELECT p.id AS plan, m.id AS metric, m.code FROM plans p JOIN LATERAL (SELECT id, code FROM"
             " billable_metrics WHERE code <> 'calls' ORDER BY md5(code || p.code) LIMIT 4) m ON p.code <> 'scale') n",
             {"id": "gen_random_uuid()", "plan_id": "n.plan", "billable_metric_id": "n.metric", "code": "n.code"},
         )
         for table, code, number in (
-            ("coupons", "launch", COUPONS),
-            ("add_ons", "set_up", ADD_ONS),
-            ("taxes", "vat", TAXES),
+            ("coupons", "launch", self._size.coupons),
+            ("add_ons", "set_up", self._size.add_ons),
+            ("taxes", "vat", self._size.taxes),
         ):
             changed = {"id": "gen_random_uuid()", "code": f"'{code}_' || n", "name": "r.name || ' ' || n"}
             if table == "taxes":
                 changed["applied_to_organization"] = "false"
-            await self._copy(table, f"{table} r, generate_series(2, {number}) n WHERE r.code = '{code}'", changed)
+            await self.copy(table, f"{table} r, generate_series(2, {number}) n WHERE r.code = '{code}'", changed)
 
     async def _customers(self) -> None:
         self._customer_ids = [_uuid(self._random) for _ in range(self._size.customers)]
@@ -171,7 +181,7 @@ class Multiplier:
              "email": "text", "country": "text", "currency": "text", "created_at": "timestamptz", "kind": "text"},
             records(),
         )  # fmt: skip
-        await self._copy(
+        await self.copy(
             "customers",
             "customers r, drawn_customers d WHERE r.external_id = 'first'",
             {name: f"d.{name}" for name in ("id", "external_id", "name", "firstname", "lastname", "email", "country",
@@ -179,7 +189,7 @@ class Multiplier:
             | {"updated_at": "d.created_at", "sequential_id": "d.n", "customer_type": "d.kind",
                "slug": "'ACME-' || lpad(d.n::text, 6, '0')", "legal_name": "d.name || ' Holding'"},
         )  # fmt: skip
-        await self._copy(
+        await self.copy(
             "customer_metadata",
             "customer_metadata r, drawn_customers d WHERE d.n % 5 = 0",
             {"id": "gen_random_uuid()", "customer_id": "d.id", "value": "'region ' || d.n % 40"},
@@ -210,7 +220,7 @@ class Multiplier:
         ended = "CASE WHEN d.status = 'terminated' THEN d.at + interval '40 days' END"
         started = "CASE WHEN d.status <> 'pending' THEN d.at END"
         next_month = "CASE WHEN d.status = 'active' THEN now() + interval '20 days' END"
-        await self._copy(
+        await self.copy(
             "subscriptions",
             "subscriptions r, drawn_subscriptions d WHERE r.external_id = 'first'",
             {name: f"d.{name}" for name in ("id", "customer_id", "plan_id", "external_id", "status")}
@@ -254,7 +264,7 @@ class Multiplier:
         )  # fmt: skip
         finalized = "d.status IN ('finalized', 'voided')"
         paid = f"CASE WHEN {finalized} AND d.payment = 'succeeded' THEN d.total ELSE 0 END"
-        await self._copy(
+        await self.copy(
             "invoices",
             "(SELECT * FROM invoices WHERE invoice_type = 'subscription' AND status = 'finalized' ORDER BY"
             " issuing_date DESC LIMIT 1) r, drawn_invoices d JOIN drawn_customers c ON c.id = d.customer_id",
@@ -272,7 +282,7 @@ class Multiplier:
 
     async def _documents(self) -> None:
         template = "(SELECT id FROM invoices WHERE number NOT LIKE 'ACME-%' ORDER BY issuing_date DESC LIMIT 1)"
-        await self._copy(
+        await self.copy(
             "fees",
             f"fees r, drawn_invoices d JOIN drawn_customers c ON c.id = d.customer_id WHERE r.invoice_id = {template}"
             " AND r.fee_type IN ('subscription', 'charge')",
@@ -284,19 +294,19 @@ class Multiplier:
              "charges_from_datetime": "CASE WHEN r.fee_type = 'charge' THEN d.at END",
              "charges_to_datetime": "CASE WHEN r.fee_type = 'charge' THEN d.at + interval '30 days' END"},
         )  # fmt: skip
-        await self._copy(
+        await self.copy(
             "invoice_subscriptions",
             f"invoice_subscriptions r, drawn_invoices d WHERE r.invoice_id = {template}",
             {"id": "gen_random_uuid()", "invoice_id": "d.id", "subscription_id": "d.subscription_id",
              "timestamp": "d.at", "created_at": "d.at", "updated_at": "d.at", "recurring": "false",
              "from_datetime": "d.at", "to_datetime": "d.at + interval '30 days'"},
         )  # fmt: skip
-        await self._copy(
+        await self.copy(
             "invoices_taxes",
             f"invoices_taxes r, drawn_invoices d WHERE r.invoice_id = {template} AND d.has_payment",
             {"id": "gen_random_uuid()", "invoice_id": "d.id", "created_at": "d.at"},
         )
-        await self._copy(
+        await self.copy(
             "payments",
             "(SELECT * FROM payments LIMIT 1) r, drawn_invoices d JOIN drawn_customers c ON c.id = d.customer_id"
             " WHERE d.has_payment AND d.status = 'finalized'",
@@ -304,7 +314,7 @@ class Multiplier:
              "amount_cents": "d.total", "reference": "'wire ' || left(md5(d.id::text), 10)",
              "created_at": "d.at", "updated_at": "d.at"},
         )  # fmt: skip
-        await self._copy(
+        await self.copy(
             "credit_notes",
             "(SELECT * FROM credit_notes LIMIT 1) r, drawn_invoices d JOIN drawn_customers c ON c.id = d.customer_id"
             " WHERE d.has_note AND d.status = 'finalized'",
@@ -316,41 +326,43 @@ class Multiplier:
         )  # fmt: skip
 
     async def _side_tables(self) -> None:
-        await self._copy(
+        await self.copy(
             "applied_coupons",
             "(SELECT * FROM applied_coupons LIMIT 1) r, drawn_customers d JOIN LATERAL (SELECT id FROM coupons"
             " ORDER BY md5(code || d.n) LIMIT 1) c ON d.n % 10 = 0",
             {"id": "gen_random_uuid()", "customer_id": "d.id", "coupon_id": "c.id", "created_at": "d.created_at"},
         )
-        await self._copy(
+        await self.copy(
             "wallets",
             "(SELECT * FROM wallets LIMIT 1) r, drawn_customers d WHERE d.n % 20 = 0",
             {"id": "gen_random_uuid()", "customer_id": "d.id", "live": "true", "created_at": "d.created_at",
              "currency": "d.currency", "expiration_due_at": "NULL"},
         )  # fmt: skip
-        await self._copy(
+        await self.copy(
             "wallet_transactions",
-            "(SELECT * FROM wallet_transactions LIMIT 1) r, wallets w, generate_series(1, 4) n",
+            f"(SELECT * FROM wallet_transactions LIMIT 1) r, wallets w,"
+            f" generate_series(1, {self._size.wallet_transactions_each}) n",
             {"id": "gen_random_uuid()", "wallet_id": "w.id", "created_at": "w.created_at + n * interval '1 day'"},
         )
-        await self._copy(
+        await self.copy(
             "webhooks",
-            f"(SELECT * FROM webhooks LIMIT 1) r, generate_series(1, {WEBHOOKS}) n",
+            f"(SELECT * FROM webhooks LIMIT 1) r, generate_series(1, {self._size.webhooks}) n",
             {"id": "gen_random_uuid()", "event_id": "gen_random_uuid()", "object_id": "gen_random_uuid()",
              "status": "CASE WHEN n % 50 = 0 THEN 'failed' ELSE 'succeeded' END", "due_at": "NULL",
              "lease_until": "NULL", "http_status": "CASE WHEN n % 50 = 0 THEN 503 ELSE 200 END",
              "created_at": "r.created_at + n * interval '1 minute'",
              "updated_at": "r.updated_at + n * interval '1 minute'"},
         )  # fmt: skip
-        await self._copy(
+        await self.copy(
             "jobs",
-            f"(SELECT * FROM jobs LIMIT 1) r, generate_series(1, {JOBS}) n",
+            f"(SELECT * FROM jobs LIMIT 1) r, generate_series(1, {self._size.jobs}) n",
             {"id": "gen_random_uuid()", "unique_key": "NULL", "created_at": "r.created_at + n * interval '1 minute'",
              "status": "CASE WHEN n % 200 = 0 THEN 'failed' ELSE 'succeeded' END"},
         )  # fmt: skip
-        await self._copy(
+        await self.copy(
             "plans",
-            f"plans r, generate_series(1, {OVERRIDDEN}) n WHERE r.code = 'scale' AND r.parent_id IS NULL",
+            f"plans r, generate_series(1, {self._size.overridden_plans}) n"
+            " WHERE r.code = 'scale' AND r.parent_id IS NULL",
             {"id": "gen_random_uuid()", "parent_id": "r.id"},
         )
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import exists, select, text
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import exists, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
@@ -219,14 +222,23 @@ def _configure(customer: Customer, sent: BillingConfigurationInput) -> None:
 async def is_editable(ctx: Context, customer: Customer) -> bool:
     """No subscription of any status, no invoice, no applied coupon with a currency, no wallet (spec 03 §1.2); decides
     the currency lock."""
-    subscribed = exists().where(col(Subscription.customer_id) == customer.id)
-    invoiced = exists().where(col(Invoice.customer_id) == customer.id)
+    return (await are_editable(ctx, [customer.id])).get(customer.id, True)
+
+
+async def are_editable(ctx: Context, customer_ids: Sequence[UUID]) -> dict[UUID, bool]:
+    """``is_editable`` of many customers of the organization, in one statement."""
+    subscribed = exists().where(col(Subscription.customer_id) == col(Customer.id))
+    invoiced = exists().where(col(Invoice.customer_id) == col(Customer.id))
     discounted = exists().where(
-        col(AppliedCoupon.customer_id) == customer.id, col(AppliedCoupon.amount_currency).is_not(None)
+        col(AppliedCoupon.customer_id) == col(Customer.id), col(AppliedCoupon.amount_currency).is_not(None)
     )
-    prepaid = exists().where(col(Wallet.customer_id) == customer.id)
-    row = (await ctx.session.execute(select(subscribed, invoiced, discounted, prepaid))).one()
-    return not any(row)
+    prepaid = exists().where(col(Wallet.customer_id) == col(Customer.id))
+    rows = await ctx.session.execute(
+        select(col(Customer.id), or_(subscribed, invoiced, discounted, prepaid)).where(
+            col(Customer.organization_id) == ctx.organization_id, col(Customer.id).in_(customer_ids)
+        )
+    )
+    return {customer_id: not bound for customer_id, bound in rows}
 
 
 async def take_currency(ctx: Context, customer: Customer, currency: str) -> None:

@@ -9,7 +9,7 @@ import strawberry
 
 from billwright.billing.analytics.invoiced import overdue_by_customer, revenue_by_customer
 from billwright.billing.customers import models, settings
-from billwright.billing.customers.service import is_editable
+from billwright.billing.customers.service import are_editable
 from billwright.billing.invoicing.queries import InvoiceFilters, list_invoices
 from billwright.graphql import batches, credit_note_batches, customer_batches, wallet_batches
 from billwright.graphql.enums import CustomerCustomerTypeEnum
@@ -180,8 +180,7 @@ class Customer:
 
     @strawberry.field(description="Whether the currency may still be changed.")
     async def can_edit_attributes(self, root: Row, info: Inf) -> bool:
-        async with info.context.reading() as ctx:
-            return await is_editable(ctx, root)
+        return await info.context.load(are_editable, root.id, True)
 
     @strawberry.field(description="Keys and values of the customer.")
     async def metadata(self, root: Row, info: Inf) -> list[CustomerMetadata]:
