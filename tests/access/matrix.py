@@ -124,7 +124,7 @@ _OPERATIONS = """
 public: currentVersion invite passwordReset registerUser loginUser acceptInvite createPasswordReset resetPassword
 public: googleAuthUrl googleLoginUser googleRegisterUser googleAcceptInvite oktaAuthorize oktaLogin oktaAcceptInvite
 session: currentUser createSandboxOrganization
-member: organization updateOrganization resetSandboxOrganization destroySandboxOrganization taxes tax
+member: organization updateOrganization resetSandboxOrganization destroySandboxOrganization sandboxContents taxes tax
 organization:members:view: memberships invites
 organization:members:create: createInvite
 organization:members:update: updateInvite updateMembership
@@ -390,6 +390,10 @@ POST /settings/members/{}: organization:members:update
 POST /settings/members/{}/revoke: organization:members:delete
 POST /settings/invites/{}: organization:members:update
 POST /settings/invites/{}/revoke: organization:members:delete
+GET POST /settings/sandboxes: member
+GET /settings/sandboxes/new: member
+GET POST /settings/sandboxes/reset: developers:manage
+GET POST /settings/sandboxes/delete: developers:manage
 """
 """Verbs and address below the organization's slug -> permission; where there are two, the first is GET's."""
 SETTINGS = frozenset(

@@ -21,8 +21,8 @@ TABS = (
     ("sandboxes", "Sandboxes", "sandboxes", (MEMBER,)),
 )
 """Key, words, address below settings, and the permissions that show it."""
-ANY = tuple(dict.fromkeys(need for *_, needs in TABS for need in needs))
-"""Any of these permissions opens some page of the settings."""
+ANY = tuple(dict.fromkeys(need for *_, needs in TABS for need in needs if need != MEMBER))
+"""Any of these permissions opens some page of the settings. Sandboxes are in the organization's menu as well."""
 
 GENERAL = {
     "name": "name",
