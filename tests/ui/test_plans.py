@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from html import unescape
-from html.parser import HTMLParser
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import text
 
 from billwright.billing.catalog.plan_templates import plan_templates
+from billwright.billing.kernel.errors import Problems
+from billwright.billing.pricing.properties import validate_properties
+from billwright.ui.views import plan_prices
 from tests.graphql.support import World, make_customers, make_plan, send_usage
-from tests.ui.support import BASE, Visitor, visitor, words
+from tests.ui.plan_editor import Editor
+from tests.ui.support import BASE, visitor, words
 
 METRIC = "mutation($input: CreateBillableMetricInput!){ createBillableMetric(input:$input){ id } }"
 PLANS = """query{ plans{ collection{ id name code interval amountCents amountCurrency payInAdvance billChargesMonthly
@@ -26,115 +29,6 @@ TIERS = [
     {"from_value": 0, "to_value": 100, "per_unit_amount": "0.10", "flat_amount": "0"},
     {"from_value": 101, "to_value": None, "per_unit_amount": "0.05", "flat_amount": "5"},
 ]
-Fields = list[tuple[str, str]]
-
-
-class _Form(HTMLParser):
-    """The fields that a browser would send of the plan's form, and the buttons that it has."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fields: Fields = []
-        self.buttons: list[str] = []
-        self._inside = False
-        self._select = self._area = ""
-        self._chosen: str | None = None
-        self._first: str | None = None
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        has = {name: value or "" for name, value in attrs}
-        self._inside = self._inside or has.get("id") == "plan-form"
-        if not self._inside or "disabled" in has:
-            return
-        name = has.get("name", "")
-        if tag == "button" and name == "do":
-            self.buttons.append(has["value"])
-        elif tag == "input" and name and (has.get("type") not in ("checkbox", "radio") or "checked" in has):
-            self.fields.append((name, has.get("value", "")))
-        elif tag == "select":
-            self._select, self._chosen, self._first = name, None, None
-        elif tag == "option" and self._select:
-            self._first = has["value"] if self._first is None else self._first
-            self._chosen = has["value"] if "selected" in has else self._chosen
-        elif tag == "textarea":
-            self._area = name
-            self.fields.append((name, ""))
-
-    def handle_data(self, data: str) -> None:
-        if self._area:
-            self.fields[-1] = (self._area, self.fields[-1][1] + data)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "select" and self._select:
-            self.fields.append((self._select, (self._chosen if self._chosen is not None else self._first) or ""))
-            self._select = ""
-        elif tag == "textarea":
-            self._area = ""
-        elif tag == "form":
-            self._inside = False
-
-
-class Editor:
-    """Somebody at the form of a plan in a browser without scripts: fields are filled in, buttons are pressed."""
-
-    def __init__(self, browser: Visitor, address: str, page: str) -> None:
-        self.browser, self.address = browser, address
-        self.answer: httpx.Response | None = None
-        self._read(page)
-
-    @classmethod
-    async def at(cls, browser: Visitor, path: str) -> Editor:
-        page = await browser.page(BASE + path)
-        return cls(browser, (BASE + path).partition("?")[0], page)
-
-    def _read(self, page: str) -> None:
-        form = _Form()
-        form.feed(page)
-        self.page, self.fields, self.buttons = page, form.fields, form.buttons
-
-    def value(self, name: str, at: int = 0) -> str:
-        return [value for key, value in self.fields if key == name][at]
-
-    def fill(self, **fields: str) -> Editor:
-        """Write into fields; ``c1_p_amount`` is the field ``c1-p-amount``, ``c1_p_to__1`` the second of its name."""
-        for given, value in fields.items():
-            name, _, at = given.partition("__")
-            name = re.sub(r"^(c[0-9]+|.*(?<=add))_(?=.)", lambda found: found[0][:-1] + "-", name)
-            name = re.sub(r"^(c[0-9]+-(?:p|f[0-9]+))_", r"\1-", name)
-            places = [index for index, (key, _) in enumerate(self.fields) if key == name]
-            assert places, name
-            self.fields[places[int(at or 0)]] = (name, value)
-        return self
-
-    def choose(self, name: str, *values: str) -> Editor:
-        """Tick boxes or a radio button: exactly these."""
-        self.fields = [(key, value) for key, value in self.fields if key != name]
-        self.fields += [(name, value) for value in values]
-        return self
-
-    async def press(self, do: str, **headers: str) -> Editor:
-        assert do in self.buttons or do.startswith(("show:", "preview")), (do, self.buttons)
-        sent = httpx.QueryParams([(key, value) for key, value in self.fields if key != "do"] + [("do", do)])
-        head = {"content-type": "application/x-www-form-urlencoded", "x-csrf-token": self.browser.token, **headers}
-        self.answer = await self.browser.post(self.address, content=str(sent), headers=head)
-        if self.answer.status_code in (200, 422):
-            self._read(self.answer.text)
-        return self
-
-    async def save(self) -> str:
-        """The address of the saved plan."""
-        await self.press("save")
-        assert self.answer is not None
-        assert self.answer.status_code == 303, words(self.answer.text)
-        return self.answer.headers["location"].removeprefix(BASE)
-
-    async def add(self, metric: str) -> Editor:
-        return await self.fill(add_metric=metric).press("add-charge")
-
-    def error(self, name: str) -> str:
-        """What is said at a field; empty when nothing is."""
-        found = re.search(rf'id="(?:field-)?{re.escape(name)}-error">(.*?)</p>', self.page, re.DOTALL)
-        return words(found[1]) if found else ""
 
 
 async def metric(world: World, code: str, kind: str = "sum_agg", **more: Any) -> None:
@@ -432,6 +326,62 @@ async def test_a_copy_is_a_plan_of_its_own(world: World) -> None:
         key: original[key] for key in original if key not in own
     }
     assert {**twin, "id": ""} == {**charge, "id": ""}
+
+
+@pytest.mark.parametrize(
+    ("model", "stored"),
+    [
+        ("standard", {"amount": "0.000000012345", "pricing_group_keys": ["cloud", "a,b"]}),
+        ("package", {"amount": "1.50", "package_size": 1000, "free_units": 10000}),
+        ("percentage", {"rate": "1.20", "fixed_amount": "2", "free_units_per_events": 3,
+                        "free_units_per_total_aggregation": "500", "per_transaction_min_amount": "1.75",
+                        "per_transaction_max_amount": "20"}),
+        ("graduated", {"graduated_ranges": TIERS}),
+        ("graduated", {"graduated_ranges": [{**TIERS[0], "from_value": 1}, {**TIERS[1], "from_value": 100}]}),
+        ("volume", {"volume_ranges": [{**TIERS[0], "to_value": Decimal("0.5")},
+                                      {**TIERS[1], "from_value": Decimal("0.5")}]}),
+        ("graduated_percentage", {"graduated_percentage_ranges": [
+            {"from_value": 0, "to_value": None, "rate": "2.5", "flat_amount": "1"}]}),
+        ("dynamic", {}),
+        ("custom", {"custom_properties": {"ranges": [{"from": 0, "to": 10}], "name": "x"}}),
+    ],
+)  # fmt: skip
+def test_a_price_that_nobody_touches_stays_as_it_is(model: str, stored: dict[str, Any]) -> None:
+    kind = "custom_agg" if model == "custom" else "sum_agg"
+    problems = Problems()
+    sent = plan_prices.properties(plan_prices.of_properties("c1-p", model, stored), model)
+    assert validate_properties(model, sent, problems, aggregation_type=kind) == stored
+    assert not problems
+
+
+async def test_saving_a_plan_as_it_is_changes_nothing(world: World) -> None:
+    await metric(world, "calls", filters=[{"key": "region", "values": ["eu", "us"]}])
+    await world.data('mutation{ createTax(input:{ name:"VAT", code:"vat", rate:"20" }){ id } }')
+    found = (await world.data("query{ billableMetrics{ collection{ id } } }"))["billableMetrics"]["collection"]
+    charge = {
+        "billableMetricId": found[0]["id"], "code": "own", "chargeModel": "graduated", "minAmountCents": "1234",
+        "properties": {"graduated_ranges": TIERS, "pricing_group_keys": ["cloud"]}, "taxCodes": ["vat"],
+        "invoiceDisplayName": "Calls",
+        "filters": [{"values": {"region": ["us", "eu"]}, "invoiceDisplayName": "Both",
+                     "properties": {"graduated_ranges": [{**TIERS[1], "from_value": 0}]}}],
+    }  # fmt: skip
+    given = {
+        "name": "Team", "code": "team", "interval": "semiannual", "amountCents": "4950", "amountCurrency": "JPY",
+        "payInAdvance": True, "billChargesMonthly": True, "trialPeriod": "7.5", "taxCodes": ["vat"],
+        "description": "All",
+        "invoiceDisplayName": "For teams", "metadata": {"tier": "1"}, "charges": [charge],
+        "minimumCommitment": {"amountCents": "9900", "invoiceDisplayName": "Least", "taxCodes": ["vat"]},
+        "usageThresholds": [{"amountCents": "5", "thresholdDisplayName": "Five"},
+                            {"amountCents": "7", "recurring": True}],
+    }  # fmt: skip
+    await world.data("mutation($input: CreatePlanInput!){ createPlan(input:$input){ id } }", input=given)
+    before = await stored(world, "team")
+    async with visitor(world) as admin:
+        await (await Editor.at(admin, f"/plan/{before['id']}/edit")).save()
+    after = await stored(world, "team")
+    for plan in (before, after):
+        plan["charges"][0]["filters"][0]["values"]["region"].sort()
+    assert after == before
 
 
 async def test_pay_as_you_go(world: World) -> None:

@@ -8,6 +8,7 @@ changing the model back and forth loses nothing. Its fields are named ``{prefix}
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -77,7 +78,7 @@ def of_properties(prefix: str, model: str, properties: Mapping[str, Any]) -> Pri
     for name in FIELDS:
         if properties.get(name) is not None:
             draft.texts[name] = str(properties[name])
-    draft.texts["groups"] = ", ".join(properties.get("pricing_group_keys") or properties.get("grouped_by") or ())
+    draft.texts["groups"] = _line(properties.get("pricing_group_keys") or properties.get("grouped_by") or ())
     custom = properties.get("custom_properties")
     if custom is not None:
         draft.texts["custom"] = custom if isinstance(custom, str) else _json_text(custom)
@@ -85,6 +86,15 @@ def of_properties(prefix: str, model: str, properties: Mapping[str, Any]) -> Pri
         price = row.get("per_unit_amount", row.get("rate"))
         draft.tiers.append(TierDraft(_bound(row["from_value"]), _bound(row["to_value"]), str(price), _flat(row)))
     return draft
+
+
+def _line(keys: Sequence[str]) -> str:
+    """Keys separated by commas; one that has a comma itself stands in quotes."""
+    return ", ".join(f'"{key}"' if "," in key else key for key in keys)
+
+
+def _keys(line: str) -> list[str]:
+    return [key.strip() for row in csv.reader([line], skipinitialspace=True) for key in row if key.strip()]
 
 
 def _flat(row: Mapping[str, Any]) -> str:
@@ -178,7 +188,7 @@ def properties(draft: PriceDraft, model: str) -> dict[str, Any]:
         answer = {"rate": texts["rate"]} | {name: texts[name] for name in _PERCENTAGE_OPTIONS if texts[name]}
     elif model == "custom" and texts["custom"]:
         answer = {"custom_properties": draft.texts["custom"]}
-    keys = [key.strip() for key in draft.texts["groups"].split(",") if key.strip()]
+    keys = _keys(draft.texts["groups"])
     if keys:
         answer["pricing_group_keys"] = keys
     return answer
