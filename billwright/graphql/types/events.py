@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +23,12 @@ LazyMetric = Annotated["BillableMetric", strawberry.lazy("billwright.graphql.typ
 LazySubscription = Annotated["Subscription", strawberry.lazy("billwright.graphql.types.subscriptions")]
 Row = strawberry.Parent[SeenEvent]
 _MICROSECOND = timedelta(microseconds=1)
+
+
+def _seconds(instant: datetime) -> int | Decimal:
+    """Unix seconds, exactly: whole ones as a whole number."""
+    micros = (instant - EPOCH) // _MICROSECOND
+    return Decimal(micros).scaleb(-6).normalize() if micros % 10**6 else micros // 10**6
 
 
 @strawberry.type(description="Usage that was reported.")
@@ -67,7 +73,7 @@ class Event:
             "transaction_id": row.transaction_id,
             "external_subscription_id": row.external_subscription_id,
             "code": row.code,
-            "timestamp": Decimal((row.timestamp - EPOCH) // _MICROSECOND).scaleb(-6).normalize(),
+            "timestamp": _seconds(row.timestamp),
             "properties": row.properties,
         }
         if row.precise_total_amount_cents is not None:

@@ -106,7 +106,7 @@ async def _event(view: View) -> Response:
             "amount": item["preciseTotalAmountCents"],
             "ip": item["ipAddress"],
             "client": item["apiClient"],
-            "source": item["source"],
+            "source": None if item["source"] == "api" else item["source"],
             "payload": msgspec.json.format(encode(item["payload"]), indent=2).decode(),
         },
         "metric": {"name": metric["name"], "href": f"{view.base}/billable-metric/{metric['id']}"} if metric else None,

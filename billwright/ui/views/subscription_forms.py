@@ -15,7 +15,7 @@ from billwright.ui import formatting
 from billwright.ui.views.customers import customer_href, shown_name
 from billwright.ui.views.subscription_outlook import shown_outlook
 from billwright.ui.views.subscription_prices import OwnPrices, read_prices, shown_prices
-from billwright.ui.views.support import Outcome, View
+from billwright.ui.views.support import Outcome, Refused, View
 from billwright.ui.views.usage import INTERVALS
 from billwright.ui.views.when import local_instant, local_text
 from billwright.ui.views.words import field_errors, in_words
@@ -133,6 +133,8 @@ async def _subject(view: View, mode: str) -> Subject:
         return Subject(mode, customer, customer["applicableTimezone"], data["plans"]["collection"])
     data = await view.ask("SubscriptionForm", id=view.path("subscription"))
     found = data["subscription"]
+    if found["status"] not in ("active", "pending"):
+        raise Refused(404, "subscription_not_found")
     return Subject(mode, found["customer"], found["applicableTimezone"], data["plans"]["collection"], found)
 
 
@@ -263,10 +265,17 @@ async def _foreseen(view: View, subject: Subject, asked: Asked) -> Outcome | Non
 
 
 async def _preview(view: View, mode: str) -> Response:
-    subject, values = await _subject(view, mode), _posted(view)
-    own = await _own(view, subject, values, posted=True)
-    asked = _asked(subject, values, own)
-    shown = _shown_outlook(subject, asked, await _foreseen(view, subject, asked))
+    try:
+        subject, values = await _subject(view, mode), _posted(view)
+        own = await _own(view, subject, values, posted=True)
+        asked = _asked(subject, values, own)
+        shown = _shown_outlook(subject, asked, await _foreseen(view, subject, asked))
+    except Refused as refused:
+        if refused.status != 404:
+            raise
+        # Saved or ended meanwhile, perhaps by this very page: the last field that was left asks once more.
+        content = {"url": view.url, "live_cards": [], "outlook": None, "outlook_hint": in_words("not_found")}
+        return await view.page("subscriptions/outlook.html", "subscriptions", content, "live")
     cards = (await shown_prices(view, own, ""))["cards"] if own is not None else []
     content = {"url": view.url, "live_cards": cards, **shown}
     return await view.page("subscriptions/outlook.html", "subscriptions", content, "live")
