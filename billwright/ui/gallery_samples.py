@@ -144,7 +144,9 @@ def invoice_list(url: str, *, empty: bool = False) -> Data:
     quick = [("All", None), ("Draft", 12), ("Outstanding", 38), ("Overdue", 4), ("Succeeded", None), ("Voided", None),
              ("Disputed", 1)]  # fmt: skip
     return {
-        "title": "Invoices", "frame": frame("invoices", CLOCK), "can": {"export": True, "collect": True}, "search": "",
+        "title": "Invoices", "frame": frame("invoices", CLOCK), "can": {"export": True}, "search": "",
+        "bulk": [{"key": "collect", "label": "Resend all for collection", "icon": "send", "button": "Resend",
+                  "text": "38 invoices with a pending or failed payment go to their payment provider once more."}],
         "quick": [{"label": label, "href": f"{BASE}/invoices?view={label.lower()}", "current": label == "All",
                    "count": count} for label, count in quick],
         "filters": read_filters("/acme/invoices" if empty else f"{BASE}/invoices?type=subscription", INVOICE_FILTERS).bar,

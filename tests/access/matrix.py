@@ -309,6 +309,9 @@ POST /invoice/{}/fees/{}/reset: invoices:update
 POST /invoice/{}/payment-status: invoices:update
 POST /invoice/{}/dispute: invoices:update
 GET POST /invoice/{}/void: invoices:void
+POST /invoices/finalize: invoices:update
+POST /invoices/retry: invoices:update
+POST /invoices/collect: invoices:send
 POST /invoice/{}/retry: invoices:update
 POST /invoice/{}/collect: invoices:send
 POST /invoice/{}/payment-link: invoices:update

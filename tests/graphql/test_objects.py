@@ -130,8 +130,8 @@ async def test_usage_drafts_and_documents(world: World) -> None:
     first = (await world.data(download))["downloadInvoice"]["fileUrl"]
     assert first.startswith("http://127.0.0.1:8000/files/")
     assert (await world.data(download))["downloadInvoice"]["fileUrl"] == first
-    counts = (await world.data("{ invoiceCounts { draft outstanding overdue disputed } }"))["invoiceCounts"]
-    assert counts == {"draft": 0, "outstanding": 1, "overdue": 0, "disputed": 0}
+    counts = (await world.data("{ invoiceCounts { draft outstanding overdue disputed failed } }"))["invoiceCounts"]
+    assert counts == {"draft": 0, "outstanding": 1, "overdue": 0, "disputed": 0, "failed": 0}
 
 
 async def test_the_clock_answers_at_once_when_asked_to(world: World) -> None:

@@ -7,6 +7,7 @@ import re
 from sqlalchemy import text
 
 from tests.graphql.support import World
+from tests.graphql.test_wallets import run_jobs
 from tests.ui.support import BASE, Visitor, company, make_credit_note, visitor, words
 from tests.ui.test_pages import advance
 
@@ -222,3 +223,28 @@ async def test_resending_by_e_mail(world: World) -> None:
             text("select count(*) from jobs where name in ('invoice.email', 'credit_note.email')")
         )
     assert queued == 2
+
+
+async def test_many_at_once(world: World) -> None:
+    """Spec 04 §8.2, §11, §13: all drafts, all failed ones, all unpaid ones, from the menu of the list."""
+    await company(world, 2, grace_days=3)
+    async with visitor(world, "finance") as finance:
+        page = words(await finance.page(f"{BASE}/invoices"))
+        assert "2 invoices are computed once more and issued, in the background." in page
+        assert "Resend all for collection" not in page
+        begun = await finance.submit(f"{BASE}/invoices/finalize")
+        assert "2 invoices are being finalized" in words(await finance.page(begun.headers["location"]))
+        await run_jobs(world)
+        listed = await finance.page(f"{BASE}/invoices?view=outstanding")
+        assert listed.count("<tr data-href") == 2
+        assert '/void"' in listed, "a row leads to the page of its void"
+        told = await finance.submit(f"{BASE}/invoices/collect")
+        assert "2 invoices were sent for collection" in words(await finance.page(told.headers["location"]))
+        nothing = await finance.submit(f"{BASE}/invoices/retry")
+        assert "There was nothing to do" in words(await finance.page(nothing.headers["location"]))
+        async with world.runtime.database.transaction() as session:
+            await session.execute(text("update invoices set status = 'failed', tax_status = 'failed'"))
+        assert "The taxes of 2 invoices are determined again" in words(await finance.page(f"{BASE}/invoices"))
+        again = await finance.submit(f"{BASE}/invoices/retry")
+        assert "2 invoices are tried again" in words(await finance.page(again.headers["location"]))
+        assert (await finance.page(f"{BASE}/invoices?amount_from=1&currency=xyz")).count("<tr data-href") == 0

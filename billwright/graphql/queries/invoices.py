@@ -43,6 +43,7 @@ class InvoiceCounts:
     outstanding: int = f("Finalized, and the payment is pending or failed.")
     overdue: int = f("Due and unpaid.")
     disputed: int = f("With a lost dispute.")
+    failed: int = f("Not issued, because their taxes could not be determined.")
 
 
 async def _count(ctx: Any, **filters: Any) -> int:
@@ -158,4 +159,5 @@ class InvoiceQueries:
                 outstanding=await _count(ctx, statuses=("finalized",), payment_statuses=("pending", "failed")),
                 overdue=await _count(ctx, payment_overdue=True),
                 disputed=await _count(ctx, payment_dispute_lost=True),
+                failed=await _count(ctx, statuses=("failed",)),
             )

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
-from billwright.billing.kernel.money import exponent
 from billwright.ui import formatting
 from billwright.ui.components import status_of
 from billwright.ui.filters import YES_OR_NO, Filter, Filters, read_filters
 from billwright.ui.views.exports import INVOICES, export_dialog, start_export
-from billwright.ui.views.support import Refused, View, here, load_frame
+from billwright.ui.views.invoice_bulk import bulk
+from billwright.ui.views.spans import amount_span
+from billwright.ui.views.support import Refused, View, here
 from billwright.ui.views.words import toast_words
 
 TYPES: Mapping[str, str] = {
@@ -94,17 +94,15 @@ async def invoice_list(view: View) -> Response:
 async def list_variables(view: View) -> tuple[Filters, dict[str, Any]]:
     """The filters of the address, and what they ask ``invoices`` for, search term and quick filter included."""
     found = read_filters(view.url, FILTERS)
-    currency = found.one("currency")
-    lowest, highest = found.span("amount")
-    places = exponent(currency or (await load_frame(view))["organization"]["defaultCurrency"])
+    lowest, highest = await amount_span(view, found)
     since, until = found.span("issued")
     variables: dict[str, Any] = {
         "status": found.many("status"),
         "paymentStatus": found.many("payment_status"),
         "invoiceType": found.many("type"),
-        "currency": currency,
-        "amountFrom": _cents(lowest, places, ROUND_CEILING),
-        "amountTo": _cents(highest, places, ROUND_FLOOR),
+        "currency": found.one("currency"),
+        "amountFrom": lowest,
+        "amountTo": highest,
         "issuingDateFrom": since,
         "issuingDateTo": until,
         "customerExternalId": found.one("customer"),
@@ -136,28 +134,22 @@ def _narrowed(variables: Mapping[str, Any], quick: Mapping[str, Any]) -> dict[st
     return found
 
 
-def _cents(amount: str | None, places: int, rounding: str) -> str | None:
-    """An end of a range of amounts in minor units."""
-    if amount is None:
-        return None
-    return str(int(Decimal(amount).scaleb(places).to_integral_value(rounding=rounding)))
-
-
 async def _list(view: View, toast: tuple[str, str] | None = None) -> Response:
     filters, variables = await list_variables(view)
     data = await view.ask("InvoiceList", **view.paging(), **variables)
-    found = data["invoices"]
+    found, counts = data["invoices"], data["invoiceCounts"]
     content = {
         "title": "Invoices",
         "url": view.url,
-        "can": {"export": view.may("invoices:export"), "collect": False},
+        "can": {"export": view.may("invoices:export")},
+        "bulk": bulk(view, counts),
         "search": view.query("search"),
         "quick": [
             {
                 "label": label,
                 "href": formatting.url_with(view.url, view=None if key == "all" else key, page=None),
                 "current": key == _quick(view),
-                "count": data["invoiceCounts"].get(key),
+                "count": counts.get(key),
             }
             for key, (label, _) in QUICK.items()
         ],
@@ -190,10 +182,12 @@ def _row(view: View, item: Mapping[str, Any]) -> dict[str, Any]:
         },
         "due_date": item["paymentDueDate"],
         "can": {
-            "download": item["status"] == "finalized",
+            "download": item["status"] in ("finalized", "voided"),
             "finalize": item["status"] == "draft" and may_update,
             "refresh": item["status"] == "draft" and may_update,
-            "void": False,
+            "void": item["status"] == "finalized"
+            and item["paymentDisputeLostAt"] is None
+            and view.may("invoices:void"),
         },
     }
 
