@@ -236,6 +236,34 @@ async def test_a_sandbox_can_be_purged(book: Book, store: PostgresEventStore) ->
     assert (await total(book), await total(neighbour)) == (7, 1)
 
 
+async def test_what_is_received_while_a_sandbox_is_purged_goes_as_a_whole(book: Book) -> None:
+    """An append that has not committed yet is waited for: no event stays behind without its marker, no key without
+    its event."""
+    await book.from_the_start("2024-06-10")
+    await book.define(A.SUM)
+    await book.roll()
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def pause(_connection: Any) -> None:
+        arrived.set()
+        await go_on.wait()
+
+    late = book.event("2024-06-05", 1, tx="late")
+    appending = asyncio.create_task(book.store.append([late], in_transaction=pause))
+    await arrived.wait()
+    purging = asyncio.create_task(book.store.purge(book.org))
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    while not await book.pool.fetchval(waiting):
+        assert not purging.done(), "it waits for the append"
+        await asyncio.sleep(0.01)
+    go_on.set()
+    await appending
+    assert await purging == 1
+    assert await book.dirty() == 0
+    assert await book.send(book.event("2024-06-05", 7, tx="late")) != [None], "the transaction id is free"
+    assert (await book.dirty(), await total(book)) == (1, 7)
+
+
 async def test_organizations_do_not_see_each_other(book: Book, store: PostgresEventStore) -> None:
     other = Book(store, book.pool)
     await other.define(A.SUM)
