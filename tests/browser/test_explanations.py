@@ -41,6 +41,7 @@ async def test_a_line_of_an_invoice(page: Page, company: Company) -> None:
 async def test_a_line_of_current_usage(page: Page, company: Company) -> None:
     await page.goto(f"{company.base}/customers")
     await page.get_by_role("row", name="Acme Corporation").click()
+    await page.get_by_role("link", name="Usage", exact=True).click()
     charge = page.locator("#usage details.charge").first
     await charge.locator("summary").click()
     steps = charge.locator(".explain li")

@@ -166,7 +166,7 @@ async def test_the_overview_and_its_usage(world: World) -> None:
     href = f"{BASE}/customer/{known['customer']}"
     async with visitor(world) as admin:
         page = words(await admin.page(href))
-        assert "€0.60 used so far, without taxes" in page, "12 calls of 0.05"
+        assert "€0.60 so far, without taxes" in page, "12 calls of 0.05"
         assert "Jan 15, 2024 – Jan 31, 2024" in page
         assert "Gross revenue €17.00 1 invoice" in page
         assert "sub_c0 Scale" in page

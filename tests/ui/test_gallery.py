@@ -490,10 +490,11 @@ async def test_the_clock_advances_and_reports(page: Page) -> None:
 
 @pytest.mark.browser
 async def test_unfolded_usage_stays_unfolded_after_a_reload(page: Page) -> None:
-    await page.goto("/acme/customer/1/overview")
+    await page.goto("/acme/customer/1/usage")
     await page.locator("#charge-c1 summary").click()
     async with page.expect_response(lambda response: "refresh=1" in response.url):
         await page.get_by_role("button", name="Reload usage").click()
     await asyncio.sleep(0.3)
     await expect(page.locator("#charge-c1")).to_have_attribute("open", "")
+    await page.get_by_role("link", name="Analytics").last.click()
     await expect(page.locator("[data-chart] canvas")).to_have_count(1)
