@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 from billwright.billing.customers.settings import applicable_timezone
+from billwright.billing.kernel.money import decimal_string
 from billwright.billing.metering.event_schemas import EPOCH
 from billwright.billing.metering.recent_events import SeenEvent
 from billwright.graphql import batches
-from billwright.graphql.scalars import DecimalText, ISO8601DateTime, JsonObject
+from billwright.graphql.scalars import ISO8601DateTime, JsonObject
 from billwright.graphql.types.common import Inf
 
 if TYPE_CHECKING:
@@ -61,11 +62,6 @@ class Event:
     def properties(self, root: Row) -> JsonObject:
         return JsonObject(root.row.properties)
 
-    @strawberry.field(description="Price that it brought along, in minor units.")
-    def precise_total_amount_cents(self, root: Row) -> DecimalText | None:
-        amount = root.row.precise_total_amount_cents
-        return None if amount is None else DecimalText(amount)
-
     @strawberry.field(description="The event as it may be sent.")
     def payload(self, root: Row) -> JsonObject:
         row = root.row
@@ -77,7 +73,7 @@ class Event:
             "properties": row.properties,
         }
         if row.precise_total_amount_cents is not None:
-            sent["precise_total_amount_cents"] = str(row.precise_total_amount_cents)
+            sent["precise_total_amount_cents"] = decimal_string(row.precise_total_amount_cents)
         return JsonObject(sent)
 
     @strawberry.field(description="Address that it was sent from.")

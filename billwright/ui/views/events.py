@@ -103,7 +103,7 @@ async def _event(view: View) -> Response:
             "received_at": item["receivedAt"],
             "timestamp": item["timestamp"],
             "timezone": item["customerTimezone"],
-            "amount": item["preciseTotalAmountCents"],
+            "amount": item["payload"].get("precise_total_amount_cents"),
             "ip": item["ipAddress"],
             "client": item["apiClient"],
             "source": None if item["source"] == "api" else item["source"],
