@@ -49,6 +49,7 @@ def test_a_missing_mandatory_setting_is_named(name: str, value: str | None) -> N
         ("WEB_WORKERS", "many"),
         ("WEB_WORKERS", "0"),
         ("SIGNUP_ENABLED", "perhaps"),
+        ("PORTAL_FRAME_ANCESTORS", "https://a.example; script-src *"),
         ("RATE_LIMIT_EVENTS", "-1"),
         ("LOG_LEVEL", "loud"),
     ],
