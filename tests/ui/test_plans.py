@@ -224,6 +224,22 @@ async def test_strategies_of_charges_in_advance(
     assert charge["minAmountCents"] == "0", "a minimum is for charges in arrears"
 
 
+async def test_a_custom_price_takes_json(world: World) -> None:
+    source = 'def aggregate(event, state, properties):\n    return {"total_units": 1, "amount": 0}\n'
+    await metric(world, "own", "custom_agg", customAggregator=source)
+    async with visitor(world) as admin:
+        form = await Editor.at(admin, "/create/plan")
+        await form.fill(name="Team", code="team").add("own")
+        assert form.value("c1-model") == "custom"
+        assert "The metric's own code computes the amount." in words(form.page)
+        await form.fill(c1_p_custom="{ranges").press("save")
+        assert form.error("c1-p-custom") == "This is not a JSON object."
+        assert (form.value("c1-p-custom"), form.error("amount")) == ("{ranges", "")
+        await form.fill(c1_p_custom='{"ranges": [1, 2.5]}').save()
+    charge = (await stored(world, "team"))["charges"][0]
+    assert charge["properties"] == {"custom_properties": {"ranges": [1, 2.5]}}
+
+
 async def test_every_combination_of_filter_values(world: World) -> None:
     await metric(
         world, "calls", filters=[{"key": "region", "values": ["eu", "us"]}, {"key": "tier", "values": ["s", "l"]}]
