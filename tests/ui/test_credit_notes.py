@@ -6,7 +6,8 @@ from __future__ import annotations
 import re
 
 from tests.graphql.support import World, make_plan
-from tests.ui.support import BASE, Visitor, company, ids, visitor, words
+from tests.graphql.test_wallets import run_jobs
+from tests.ui.support import BASE, Visitor, company, ids, make_wallet, visitor, words
 
 
 async def paid(admin: Visitor, href: str, amount: str) -> None:
@@ -172,3 +173,41 @@ async def test_metadata_of_a_note(world: World) -> None:
             assert sentence in words(refused.text)
         cleared = await admin.submit(f"{note}/metadata", "credit-note")
         assert "ticket" not in words(cleared.text)
+
+
+async def purchase(world: World, admin: Visitor) -> str:
+    """The address of the invoice of 10 credits that a wallet was just given for 5.00."""
+    await company(world, 1)
+    await make_wallet(world, name="Second", paid_credits="10")
+    await run_jobs(world)
+    row = re.search(r'data-href="([^"]+)"', await admin.page(f"{BASE}/invoices?type=credit"))
+    assert row is not None
+    return row[1]
+
+
+async def test_an_unpaid_purchase_of_credits_is_cancelled_as_a_whole(world: World) -> None:
+    """Spec 05 C6."""
+    async with visitor(world) as admin:
+        href = await purchase(world, admin)
+        form = await admin.page(f"{href}/credit-notes/create")
+        assert "The note cancels the purchase as a whole" in words(form)
+        assert "Off this invoice €5.00" in words(form)
+        made = await admin.submit(f"{href}/credit-notes/create", **{line(form): "5"})
+        assert "Off the invoice €5.00" in words(await admin.page(made.headers["location"]))
+        assert "Nothing is left to give back" in words(await admin.page(f"{href}/credit-notes/create"))
+
+
+async def test_a_paid_purchase_of_credits_is_refunded(world: World) -> None:
+    """Spec 05 C6: as far as its credits are left; a part of it is enough."""
+    async with visitor(world) as admin:
+        href = await purchase(world, admin)
+        await paid(admin, href, "5")
+        await run_jobs(world)
+        form = await admin.page(f"{href}/credit-notes/create")
+        assert "They are refunded, and as many credits leave the wallet at once." in words(form)
+        fee = line(form)
+        summed = await admin.submit(f"{href}/credit-notes/estimate", "note-sum", **{fee: "2"})
+        assert "Refunded €2.00" in words(summed.text)
+        made = await admin.submit(f"{href}/credit-notes/create", **{fee: "2"})
+        assert "Refunded €2.00" in words(await admin.page(made.headers["location"]))
+        assert "€3.00 can be credited" in words(await admin.page(f"{href}/credit-notes/create"))

@@ -132,6 +132,8 @@ async def _estimate(view: View, invoice: Data, asked: _Asked) -> Data | None:
     wrong = any(name.startswith(AMOUNT) for name in asked.problems)
     if wrong or not asked.items:
         return None
+    if _way(invoice) == "cancel":
+        return _whole_purchase(invoice)
     try:
         found = await view.ask("CreditNoteEstimate", invoiceId=invoice["id"], items=asked.items)
     except Refused as refused:
@@ -140,6 +142,19 @@ async def _estimate(view: View, invoice: Data, asked: _Asked) -> Data | None:
         asked.problems["form"] = "The invoice has changed meanwhile. Reload the page to see what can be credited now."
         return None
     return found["creditNoteEstimate"]
+
+
+def _whole_purchase(invoice: Data) -> Data:
+    """What cancelling an unpaid purchase comes to: all of it, untaxed; it cannot be estimated (spec 05 C3, C6)."""
+    whole = invoice["totalDueAmountCents"]
+    none = ("couponsAdjustment", "taxes", "maxCreditable", "maxRefundable")
+    return {
+        "currency": invoice["currency"],
+        "subTotalExcludingTaxesAmountCents": whole,
+        "maxOffsettableAmountCents": whole,
+        "appliedTaxes": [],
+        **{f"{name}AmountCents": "0" for name in none},
+    }
 
 
 def _parts(invoice: Data, asked: _Asked, found: Data | None) -> dict[str, int] | None:
