@@ -23,10 +23,10 @@ from billwright.ui import components
 from billwright.ui import gallery_objects as objects
 from billwright.ui import gallery_samples as samples
 from billwright.ui.gallery_access import ACCESS_PAGES
-from billwright.ui.gallery_plans import PLAN_PAGES
 from billwright.ui.gallery_customers import CUSTOMER_PAGES, next_invoices
 from billwright.ui.gallery_documents import DOCUMENT_PAGES
 from billwright.ui.gallery_invoices import INVOICE_PAGES
+from billwright.ui.gallery_plans import PLAN_PAGES
 from billwright.ui.gallery_portal import PORTAL_PAGES
 from billwright.ui.gallery_sandboxes import SANDBOX_PAGES
 from billwright.ui.gallery_subscriptions import SUBSCRIPTION_PAGES
