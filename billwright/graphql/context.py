@@ -214,7 +214,14 @@ class RequestContext:
         async with self._lock:
             if self._session is None:
                 self._session = await self._stack.enter_async_context(self.services.runtime.database.reading())
-            yield self._session
+            try:
+                yield self._session
+            except asyncio.CancelledError:
+                # A field that fails for good has its neighbours cancelled, in the midst of a statement perhaps: what is
+                # asked next needs another session.
+                stack, self._stack, self._session = self._stack, AsyncExitStack(), None
+                await stack.aclose()
+                raise
 
     # --- loading ------------------------------------------------------------------------------------------------------
 

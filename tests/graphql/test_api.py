@@ -159,6 +159,17 @@ async def test_another_organizations_objects_are_not_found(world: World) -> None
         ] == []
 
 
+async def test_fields_that_fail_side_by_side_are_one_answer(world: World) -> None:
+    """The first one that may not be null has the others cancelled, in the midst of their statements perhaps."""
+    lost = """query($id: ID!) { a: walletTransactions(walletId: $id) { metadata { totalCount } }
+      wallet(id: $id) { id } b: walletTransactions(walletId: $id) { metadata { totalCount } } organization { id } }"""
+    for _ in range(5):
+        answer = await world.ask(lost, id="x")
+        assert answer["data"] is None
+        assert {error["extensions"]["code"] for error in answer["errors"]} == {"not_found"}
+    assert (await world.data(CUSTOMERS))["customers"]["collection"] == []
+
+
 async def test_unexpected_failures_keep_their_words_to_themselves(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
