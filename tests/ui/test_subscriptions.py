@@ -197,6 +197,9 @@ async def test_usage_now_and_in_past_periods(world: World) -> None:
         page = words(await admin.page(f"{href}/usage"))
         assert "€0.60 so far, without taxes" in page
         assert "Past periods" not in page
+        await advance(world, "2024-01-24T00:00:00Z")
+        page = words(await admin.page(f"{href}/usage"))
+        assert re.search(r"Standard · about €1\.\d\d by the period's end", page), "9 of 17 days are over"
         await advance(world, "2024-02-01T01:00:00Z")
         page = words(await admin.page(f"{href}/usage"))
         assert "Past periods As they were invoiced, without taxes" in page

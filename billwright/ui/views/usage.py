@@ -62,7 +62,11 @@ def shown_usage(subscription: Mapping[str, Any], base: str, now: str) -> dict[st
         "projected_cents": _projected(usage, now),
         "measure": None,
         "charges": [
-            _charge(item, total, f"{base}/subscription/{subscription['id']}") for item in usage["chargesUsage"]
+            {
+                **_charge(item, total, f"{base}/subscription/{subscription['id']}"),
+                "projected_cents": _projected_charge(usage, item, now),
+            }
+            for item in usage["chargesUsage"]
         ],
     }
 
@@ -97,12 +101,23 @@ def _left(end: str, now: str) -> str:
 
 def _projected(usage: Mapping[str, Any], now: str) -> int | None:
     """The total at the end of the period, if usage goes on like this; none before a tenth of the period has passed."""
+    projected = int(usage["projectedAmountCents"])
+    return None if _is_early(usage, now) or projected == int(usage["amountCents"]) else projected
+
+
+def _projected_charge(usage: Mapping[str, Any], item: Mapping[str, Any], now: str) -> int | None:
+    """The same of one charge, where it was asked for."""
+    projected = item.get("projectedAmountCents")
+    if projected is None or _is_early(usage, now) or int(projected) == int(item["amountCents"]):
+        return None
+    return int(projected)
+
+
+def _is_early(usage: Mapping[str, Any], now: str) -> bool:
     begin, finish, present = (
         datetime.fromisoformat(text) for text in (usage["fromDatetime"], usage["toDatetime"], now)
     )
-    projected = int(usage["projectedAmountCents"])
-    early = (present - begin).total_seconds() <= (finish - begin).total_seconds() / 10
-    return None if early or projected == int(usage["amountCents"]) else projected
+    return (present - begin).total_seconds() <= (finish - begin).total_seconds() / 10
 
 
 def _charge(item: Mapping[str, Any], total: int, href: str) -> dict[str, Any]:
