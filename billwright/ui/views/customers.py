@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from billwright.billing.kernel.clock import iso_ms, system_now
 from billwright.billing.wallets.service import MAX_ACTIVE
+from billwright.ui.views.choices import country_names
 from billwright.ui.views.support import View
 from billwright.ui.views.support import load_frame as load_frame
 
@@ -107,7 +108,7 @@ def _head(customer: Mapping[str, Any], href: str) -> dict[str, Any]:
     facts: list[tuple[str, str | None]] = [
         ("Legal name", customer["legalName"]),
         ("Tax ID", customer["taxIdentificationNumber"]),
-        ("Country", customer["country"]),
+        ("Country", country_names().get(customer["country"] or "", customer["country"])),
         ("Currency", customer["currency"]),
         ("Time zone", customer["timezone"] or f"{customer['applicableTimezone']}, from organization"),
         ("Payments by", PROVIDERS.get(customer["paymentProvider"] or "", "No provider")),

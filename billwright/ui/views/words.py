@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 _FIELD_WORDS: Mapping[tuple[str, str], str] = {
     ("externalId", "value_already_exist"): "This external id is taken. Choose another one.",
     ("currency", "currencies_does_not_match"): "The currency is fixed once a plan or an invoice exists.",
+    ("externalId", "value_is_locked"): "This is fixed once something is attached to the customer.",
+    ("coupon", "coupon_is_not_reusable"): "This customer had it before, and it is given only once.",
     ("amountCents", "value_is_out_of_range"): "This is more than what is due.",
     ("amountCents", "invalid_amount"): "Credits are paid whole: the amount is the invoice's total.",
     ("now", "value_is_out_of_range"): "The clock only moves forward. Choose a later date.",
