@@ -252,7 +252,7 @@ PAGES = (
     ("GET", "/plan/{plan}/edit", plan_forms.edit_plan, ("plans:update",)),
     ("POST", "/plan/{plan}/edit", plan_forms.change, ("plans:update",)),
     ("POST", "/plan/{plan}/delete", plan_forms.delete, ("plans:delete",)),
-    ("GET", "/plan/{plan}/subscriptions", catalogue.plan_subscriptions, ("plans:view",)),
+    ("GET", "/plan/{plan}/subscriptions", catalogue.plan_subscriptions, ("subscriptions:view",)),
     ("GET", "/billable-metrics", catalogue.metric_list, ("billable_metrics:view",)),
     ("GET", "/create/billable-metric", metric_forms.new_metric, ("billable_metrics:create",)),
     ("POST", "/create/billable-metric", metric_forms.create, ("billable_metrics:create",)),

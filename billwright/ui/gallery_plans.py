@@ -99,7 +99,7 @@ def plan_page(url: str, tab: str = "overview") -> Data:
         "subscriptions": [{"id": uid(at), "href": f"{BASE}/subscription/{at}", "customer": name, "customer_href": f"{BASE}/customer/{at}", "name": name.lower(),
                            "status": status, "overridden": at == 2, "start": "2024-01-15T23:30:00Z", "end": None}
                           for at, (name, status) in enumerate((("Northwind", "active"), ("Hooli", "pending"), ("Initech", "terminated")), 1)],
-        "api": calls("GET", "/plans/scale", OPERATION),
+        "assign": "", "api": calls("GET", "/plans/scale", OPERATION),
     }  # fmt: skip
 
 

@@ -453,6 +453,10 @@ async def test_page_list_and_deletion(world: World) -> None:
     plan = await attached(world, overridden=True)
     await send_usage(world, "sub_c0", 3)
     async with visitor(world) as admin:
+        empty = str((await make_plan(world, code="empty")).id)
+        page = await admin.page(f"{BASE}/plan/{empty}/subscriptions")
+        assert "Nobody is on this plan" in page
+        assert "&#34;plan_code&#34;: &#34;empty&#34;" in page
         rows = words(await admin.page(f"{BASE}/plans"))
         assert "€31.00 Monthly 2 1" in rows
         page = await admin.page(f"{BASE}/plan/{plan}")

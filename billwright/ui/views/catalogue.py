@@ -86,11 +86,7 @@ async def plan_page(view: View) -> Response:
 async def plan_subscriptions(view: View) -> Response:
     """``GET /{slug}/plan/{id}/subscriptions``: who is on the plan, with its prices or their own."""
     plan = (await view.ask("PlanPage", id=view.path("plan")))["plan"]
-    found: dict[str, Any] = {"collection": [], "metadata": None}
-    if view.may("subscriptions:view"):
-        found = (await view.ask("PlanSubscriptions", **view.paging(), code=plan["code"], status=_STATUSES))[
-            "subscriptions"
-        ]
+    found = (await view.ask("PlanSubscriptions", **view.paging(), code=plan["code"], status=_STATUSES))["subscriptions"]
     content = {
         **_plan(view, plan, "subscriptions"),
         "tab": "subscriptions",
@@ -108,7 +104,12 @@ async def plan_subscriptions(view: View) -> Response:
             }
             for item in found["collection"]
         ],
-        "page": view.pager(found["metadata"]) if found["metadata"] else None,
+        "page": view.pager(found["metadata"]),
+        "assign": formatting.curl(
+            "POST",
+            f"{view.settings.api_url}/api/v1/subscriptions",
+            {"subscription": {"external_customer_id": "acme-001", "plan_code": plan["code"], "external_id": "sub-1"}},
+        ),
     }
     return await view.page("catalogue/plan.html", "plans", content)
 
@@ -146,12 +147,11 @@ def _plan(view: View, plan: Mapping[str, Any], tab: str) -> dict[str, Any]:
         "commitment": _commitment(plan, currency),
         "tabs": [
             {"label": "Overview", "href": base, "current": tab == "overview"},
-            {
-                "label": "Subscriptions",
-                "href": f"{base}/subscriptions",
-                "current": tab == "subscriptions",
-                "count": plan["activeSubscriptionsCount"],
-            },
+            *(
+                {"label": "Subscriptions", "href": href, "current": tab == "subscriptions", "count": count}
+                for href, count in [(f"{base}/subscriptions", plan["activeSubscriptionsCount"])]
+                if view.may("subscriptions:view")
+            ),
         ],
         "can": {
             "create": view.may("plans:create"),
