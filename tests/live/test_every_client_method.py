@@ -228,6 +228,7 @@ class Tour:
         for name in ("hooli", "gone"):
             lago.customers.create(Customer(external_id=name, currency="EUR", billing_configuration=configuration))
         assert lago.customers.find("hooli").billing_configuration.document_locale == "fr"
+        assert "/customer-portal/" in lago.customers.portal_url("hooli")
         assert len(lago.customers.find_all()["customers"]) == 2
         assert lago.customers.destroy("gone").external_id == "gone"
         given = lago.applied_coupons.create(AppliedCoupon(external_customer_id="hooli", coupon_code="ten"))
