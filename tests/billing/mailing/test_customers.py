@@ -145,6 +145,22 @@ async def test_04_22_automatic_credit_notes_are_mailed_too(sandbox: Sandbox) -> 
     assert [mail.kind for mail in await emails(sandbox)] == ["credit_note.created"]
 
 
+async def test_04_22_a_note_that_is_finalized_with_its_draft_is_mailed(sandbox: Sandbox) -> None:
+    await set_up(sandbox, billing_configuration={"invoice_grace_period": 3})
+    await sandbox.plan(pay_in_advance=True)
+    await sandbox.customer(email="ann@acme.test")
+    await sandbox.subscribe()
+    await sandbox.advance(START)
+    await sandbox.terminate()
+    await work(sandbox)
+    assert await emails(sandbox) == [], "drafts"
+    await sandbox.advance("2024-01-20T11:00:00Z")
+    await work(sandbox)
+    kinds = [mail.kind for mail in await emails(sandbox)]
+    assert kinds.count("credit_note.created") == 1
+    assert kinds.count("invoice.finalized") == len([i for i in await sandbox.invoices() if i["fees_amount_cents"]])
+
+
 async def test_04_22_once_per_invoice_and_event(sandbox: Sandbox) -> None:
     await set_up(sandbox)
     invoice = await billed(sandbox)
