@@ -275,6 +275,30 @@ async def test_starts_are_foreseen(world: World) -> None:
     assert wrong["extensions"]["details"] == {"endingAt": ["invalid_date"]}
 
 
+async def test_figures_are_those_of_issued_invoices(world: World) -> None:
+    """A grace period keeps invoices as drafts, whose credits are not taken yet; the outlook sees past it."""
+    async with world.runtime.database.transaction() as session:
+        await session.execute(text("update organizations set invoice_grace_period = 3 where slug = 'acme-search'"))
+    plan = await make_plan(world)
+    await make_customers(world, plan, 1)
+    customer = await _customer(world)
+    [subscription] = customer["subscriptions"]
+    await send_usage(world, "sub_c0", 12)
+    before = await _books(world)
+    asked = {"customerId": customer["id"], "planId": str(plan.id), "billingTime": "calendar"}
+    seen = (await world.data(FORESEE, i=asked))["previewSubscription"]
+    assert [invoice["totalAmountCents"] for invoice in seen["invoices"]] == ["1700"]
+    ending = (await world.data(FORESEE_END, i={"id": subscription["id"]}))["previewSubscriptionTermination"]
+    assert ending["creditNotes"][0]["totalAmountCents"] == "1600", "16 of 31 days; today is kept"
+    assert [invoice["feesAmountCents"] for invoice in ending["invoices"]] == ["0"], "events of later do not count"
+    assert await _books(world) == before
+    query = '{ customer(externalId: "c0") { invoices { collection { status } } } }'
+    found = (await world.data(query))["customer"]["invoices"]["collection"]
+    assert found == [{"status": "draft"}]
+    async with world.runtime.database.reading() as session:
+        assert await session.scalar(text("select invoice_grace_period from customers")) is None
+
+
 async def test_a_scheduled_start_is_replaced_and_moved(world: World) -> None:
     small = await make_plan(world, code="small", amount_cents=900)
     large = await make_plan(world, code="large", amount_cents=9000)
