@@ -137,7 +137,7 @@ def _lifetime(item: Data) -> dict[str, Any] | None:
 def _subscription(view: View, item: Data) -> dict[str, Any]:
     plan = item["plan"]
     following = item["nextSubscription"]
-    pending = following is not None and following["status"] == "pending" and item["downgradePlanDate"]
+    pending = following if following and following["status"] == "pending" and item["downgradePlanDate"] else None
     return {
         "id": item["id"],
         "href": f"{view.base}/subscription/{item['id']}",
@@ -150,7 +150,7 @@ def _subscription(view: View, item: Data) -> dict[str, Any]:
         "ending_at": item["terminatedAt"] or item["endingAt"],
         "amount_cents": int(plan["amountCents"]),
         "currency": plan["amountCurrency"],
-        "next_plan": {"name": following["plan"]["name"], "on": item["downgradePlanDate"]} if pending else None,
+        "next_plan": {"name": pending["plan"]["name"], "on": item["downgradePlanDate"]} if pending else None,
     }
 
 
@@ -168,6 +168,7 @@ def time_line(held: Sequence[Data], now: str) -> dict[str, Any] | None:
     if not spans:
         return None
     flat = [span for line in spans.values() for span in line]
+    zone = flat[0][2]["applicableTimezone"]
     first = max(min(begin for begin, _, _ in flat), today - LONGEST)
     latest = max([today, *(begin for begin, _, _ in flat), *(end for _, end, _ in flat if end)])
     last = latest + max((latest - first) * 0.08, timedelta(days=3))
@@ -196,8 +197,8 @@ def time_line(held: Sequence[Data], now: str) -> dict[str, Any] | None:
     return {
         "lines": [line for line in lines if line["parts"]],
         "today": at(today),
-        "from": first.isoformat(),
-        "to": latest.isoformat() if latest > today + timedelta(days=2) else None,
+        "from": formatting.local_date(first, zone),
+        "to": formatting.local_date(latest, zone) if latest > today + timedelta(days=2) else None,
     }
 
 
