@@ -49,6 +49,7 @@ async def test_totals_lines_and_the_invoice(world: World) -> None:
         assert "issued: €608.75" in words(page)
         assert "Visit" in page
         assert "One-off" in words(page)
+        assert "Visit In May From Jan 1, 2024 to Jan 2, 2024" in words(page)
 
 
 async def test_what_is_refused(world: World) -> None:

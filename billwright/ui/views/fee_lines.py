@@ -92,14 +92,30 @@ def _periods(
 
 def _line(fee: Fee, plan: Mapping[str, Any] | None, invoice: Mapping[str, Any], base: str) -> dict[str, Any]:
     shown = shown_fee(fee, plan, invoice["currency"])
-    notes = [*shown["notes"], *minimum_note(fee, invoice["timezone"], invoice["currency"])]
+    notes = [
+        *shown["notes"],
+        *add_on_notes(fee),
+        *minimum_note(fee, invoice["timezone"], invoice["currency"]),
+    ]
     return {**shown, "notes": notes, "explain_url": f"{base}/fee/{fee['id']}/explain"}
 
 
 def _period(fee: Fee, zone: str) -> tuple[str, str]:
+    if fee["feeType"] == "add_on":  # its dates stand below its name
+        return "", ""
     charged = fee["feeType"] == "charge"
     since = fee["chargesFromDatetime"] if charged else fee["fromDatetime"]
     return _day(since, zone), fee["lastDay"] or ""
+
+
+def add_on_notes(fee: Fee) -> list[str]:
+    """The description of what is sold once, and its dates: UTC dates, as documents print them (spec 04 §14, §19.3)."""
+    if fee["feeType"] != "add_on":
+        return []
+    description = [text.strip() for text in (fee.get("description") or "").splitlines() if text.strip()]
+    start, end = (_day(fee[name], "UTC") for name in ("fromDatetime", "toDatetime"))
+    dates = [f"From {formatting.plain_date(start)} to {formatting.plain_date(end)}"] if start and end else []
+    return [*description, *dates]
 
 
 def minimum_note(fee: Fee, zone: str, currency: str) -> list[str]:

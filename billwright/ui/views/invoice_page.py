@@ -211,6 +211,8 @@ def _waits(invoice: Data) -> str | None:
     """What an invoice waits for before it is issued."""
     if invoice["status"] == "pending":
         return "The customer's taxes are being determined. The invoice is issued by itself as soon as they are known."
+    if invoice["status"] == "draft" and invoice["taxStatus"] == "pending":
+        return "The customer's taxes are being determined. The draft can be finalized as soon as they are known."
     return None
 
 
