@@ -39,6 +39,8 @@ async def test_assigning_a_plan_says_what_will_happen(world: World) -> None:
         assert "Starts on Feb 10, 2024 when that day begins, in Asia/Tokyo." in seen
         assert "comes on Mar 10, 2024: the fee of €31.00 for Feb 10 – Mar 9, 2024" in seen
         assert "Ends by itself on Mar 31, 2024, which is the last day that is billed." in seen
+        tomorrow = await _outlook(admin, path, plan=str(plan.id), end="2024-01-16")
+        assert "Ends by itself on Jan 16, 2024" in tomorrow, "though that day begins on January 15 in UTC"
         early = await _outlook(admin, path, **{**typed, "end": "2024-01-01"})
         assert early == "End cannot stay so: This is not a date that can be used here."
         assert "The date cannot be read yet." in await _outlook(admin, path, plan=str(plan.id), start="tomorrow")

@@ -44,6 +44,10 @@ _OPERATIONS = {
 }
 
 
+_NOON = "T12:00"
+"""Of the last day, whose date is the same in UTC, by which the server judges it; the time itself counts for nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What a form is about. ``mode``: ``assign`` (there is no ``subscription`` yet), ``edit`` or ``change``."""
@@ -216,7 +220,8 @@ def _date(
     stored = found[name] if found is not None else None
     if stored is not None and text == local_text(stored, subject.zone, day=name == "endingAt"):
         return
-    instant = local_instant(text, subject.zone) if text else None
+    moment = f"{text}{_NOON}" if name == "endingAt" else text
+    instant = local_instant(moment, subject.zone) if text else None
     if text and instant is None:
         problems[name] = ["invalid_date"]
     elif instant is not None or (found is not None and stored is not None and not empty):
