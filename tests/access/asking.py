@@ -1,4 +1,4 @@
-"""Operations of the schema written down by a machine: a value for each required argument, a few fields of the answer."""
+"""Operations written down by a machine: a value for each required argument, a few telling fields of the answer."""
 
 from __future__ import annotations
 

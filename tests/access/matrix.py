@@ -265,6 +265,7 @@ GET /customer/{}: customers:view
 GET POST /create/customer: customers:create
 GET POST /customer/{}/edit: customers:update
 GET POST /customer/{}/assign-plan: subscriptions:create
+POST /customer/{}/assign-plan/preview: subscriptions:create
 GET /customer/{}/overview: customers:view
 GET /customer/{}/portal: customers:view
 GET /customer/{}/subscriptions: subscriptions:view
@@ -293,7 +294,12 @@ POST /wallet/{}/terminate: wallets:terminate
 GET /subscriptions: subscriptions:view
 GET /subscription/{}: subscriptions:view
 GET /subscription/{}/charge/{}/explain: customers:view
-POST /subscription/{}/terminate: subscriptions:update
+GET POST /subscription/{}/terminate: subscriptions:update
+GET /subscription/{}/usage: subscriptions:view
+GET POST /subscription/{}/edit: subscriptions:update
+POST /subscription/{}/edit/preview: subscriptions:update
+GET POST /subscription/{}/change-plan: subscriptions:create
+POST /subscription/{}/change-plan/preview: subscriptions:create
 GET /invoices: invoices:view
 GET /invoices/{}: invoices:view
 GET /invoice/{}: invoices:view
@@ -339,6 +345,10 @@ GET /invoice/{}/payments/create: payments:create
 POST /invoice/{}/payments: payments:create
 GET /plans: plans:view
 GET /plan/{}: plans:view
+GET /plan/{}/subscriptions: subscriptions:view
+GET POST /create/plan: plans:create
+GET POST /plan/{}/edit: plans:update
+POST /plan/{}/delete: plans:delete
 GET /billable-metrics: billable_metrics:view
 GET /billable-metric/{}: billable_metrics:view
 GET POST /create/billable-metric: billable_metrics:create
@@ -369,6 +379,7 @@ GET POST /developers/webhooks/{}/edit: developers:manage
 POST /developers/webhooks/{}/delete: developers:manage
 GET /developers/webhooks/{}/log/{}: developers:manage
 POST /developers/webhooks/{}/log/{}/retry: developers:manage
+GET /developers/events: developers:manage
 GET /developers/emails: developers:manage
 GET /developers/jobs: developers:manage
 POST /developers/jobs/{}/retry: developers:manage

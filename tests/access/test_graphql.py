@@ -27,7 +27,8 @@ KINDS = (
     ("chargefilter", "filter"), ("charge", "charge"), ("invoicesubscription", "subscription"),
     ("subscription", "subscription"), ("payment", "payment"), ("addon", "add_on"), ("fee", "fee"),
     ("metadata", "metadata"), ("recurringtransactionrule", "rule"), ("invoice", "invoice"), ("customer", "customer"),
-    ("plan", "plan"), ("tax", "tax"), ("email", "email"), ("job", "job"), ("oktaintegration", "okta"),
+    ("dataexport", "export"), ("plan", "plan"), ("tax", "tax"), ("email", "email"), ("job", "job"),
+    ("oktaintegration", "okta"),
 )  # fmt: skip
 """Part of an argument's or operation's name -> kind of object, first match first."""
 
@@ -122,6 +123,31 @@ async def test_the_members_of_another_organization_are_not_members(street: Stree
             [refusal] = _refusals(answer)
             expected = "unauthorized" if OPERATIONS[asked.name][0] == {PORTAL} else "not_organization_member"
             assert refusal["code"] == expected, (asked.name, answer)
+
+
+async def test_portal_tokens_open_the_portal_alone(street: Street) -> None:
+    """Spec 07 §5.4: none of the other operations works with one; what they name elsewhere is not found."""
+    link = "mutation($i: GenerateCustomerPortalUrlInput!) { generateCustomerPortalUrl(input: $i) { url } }"
+    made = await street.world.data(link, i={"id": street.theirs.ids["customer"]})
+    token = made["generateCustomerPortalUrl"]["url"].rpartition("/")[2]
+    portal = 0
+    async with street.world.client(None, **{"customer-portal-token": token}) as client:
+        for asked in FIELDS:
+            groups = OPERATIONS[asked.name]
+            if groups[0] == {PUBLIC}:
+                continue
+            body = asked.request(lambda at: street.mine.ids.get(_kind(asked.name, at), UNKNOWN))  # noqa: B023 -- at once
+            answer = (await client.post("/graphql", json=body)).json()
+            codes = [refusal["code"] for refusal in _refusals(answer)]
+            assert bool(codes) != (groups[0] == {PORTAL}), (asked.name, answer)
+            if groups[0] != {PORTAL}:
+                assert answer["data"] is None or answer["data"][asked.name] is None
+            else:
+                portal += 1
+                assert not any(secret in str(answer) for secret in street.mine.secrets), (asked.name, answer)
+                if asked.name != "updateCustomerPortalCustomer" and any(asked.ids()):
+                    assert any(code.endswith("not_found") for code in _codes(answer)), (asked.name, answer)
+    assert portal >= 12
 
 
 def _foreign(street: Street) -> Iterator[tuple[Asked, Leaf, bool, dict[str, Any]]]:

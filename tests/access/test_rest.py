@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -78,7 +77,7 @@ def _value(home: Home, path: str, kind: str) -> str:
 
 
 @pytest.fixture
-async def keys(street: Street) -> AsyncIterator[dict[str, str]]:
+async def keys(street: Street) -> dict[str, str]:
     """``only plan:read``, ``all but plan:read`` and so on -> a key with that scope."""
     scopes: dict[str, dict[str, list[str]]] = {}
     every = {(resource, mode) for resource in API_RESOURCES for mode in ("read", "write")}
@@ -95,7 +94,7 @@ async def keys(street: Street) -> AsyncIterator[dict[str, str]]:
             )
             for name, granted in scopes.items()
         )  # fmt: skip
-    yield {name: name for name in scopes}
+    return {name: name for name in scopes}
 
 
 async def test_each_scope_opens_its_routes_alone(street: Street, keys: dict[str, str]) -> None:

@@ -51,9 +51,12 @@ def references(mine: Home, theirs: Home) -> Iterator[tuple[str, str, Any, int | 
     foreign = {**wanted, "external_id": "s2", "plan_overrides": overrides}
     yield "POST", "/subscriptions", {"subscription": foreign}, "tax_not_found"
     yield "POST", "/customers", {"customer": {"external_id": "new", "tax_codes": tax_codes}}, "tax_not_found"
-    yield "POST", "/add_ons", {
-        "add_on": {"name": "A", "code": "a", "amount_cents": 1, "amount_currency": "EUR", "tax_codes": tax_codes}
-    }, "tax_not_found"
+    yield (
+        "POST",
+        "/add_ons",
+        {"add_on": {"name": "A", "code": "a", "amount_cents": 1, "amount_currency": "EUR", "tax_codes": tax_codes}},
+        "tax_not_found",
+    )
     entity = f"/billing_entities/{mine.codes['billing_entity']}"
     yield "PUT", entity, {"billing_entity": {"tax_codes": tax_codes}}, "tax_not_found"
 

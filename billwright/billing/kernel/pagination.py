@@ -76,6 +76,8 @@ class _Kept:
 
 LARGE = 10_000
 """From so many rows on, a list's count is kept for half an hour, per process and filters (spec 07 §1.3)."""
+DEEP = 5_000
+"""From this row on a page is found by its ids."""
 MOST_HITS = 10_000
 """A search counts, and pages through, this many hits at most."""
 _SECONDS, _MOST_KEPT = 1800.0, 4096
@@ -114,5 +116,16 @@ async def paginate(
         total = await count_rows(session, statement, beyond=request.offset + request.per_page)
     if total <= request.offset:
         return Page([], total, request)
-    rows = await session.execute(statement.limit(request.per_page).offset(request.offset))
-    return Page(list(rows.scalars().all()), total, request)
+    return Page(list((await session.scalars(_window(statement, request))).all()), total, request)
+
+
+def _window(statement: Select[Any], request: PageRequest) -> Select[Any]:
+    """The rows of one page. A deep page finds its ids first, so that what stands before it is counted off in the list's
+    index and no row of it is read."""
+    page = statement.limit(request.per_page).offset(request.offset)
+    entity = statement.column_descriptions[0]["entity"]
+    if request.offset < DEEP or not hasattr(entity, "id"):
+        return page
+    order = statement._order_by_clauses  # pyright: ignore[reportPrivateUsage] -- there is no public reading of it
+    ids = page.with_only_columns(entity.id, maintain_column_froms=True)
+    return select(entity).where(entity.id.in_(ids)).order_by(*order)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, exists, func, or_, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
@@ -34,14 +34,13 @@ class PaymentFilters:
 
 
 def _payments(ctx: Context) -> Select[Any]:
-    return (
-        select(Payment)
-        .join(Invoice, and_(col(Payment.payable_type) == INVOICE, col(Invoice.id) == col(Payment.payable_id)))
-        .where(
-            col(Payment.organization_id) == ctx.organization_id,
-            col(Invoice.organization_id) == ctx.organization_id,
-            col(Invoice.status).in_(VISIBLE_STATUSES),
-        )
+    hidden = exists().where(
+        col(Invoice.id) == col(Payment.payable_id),
+        col(Invoice.organization_id) == ctx.organization_id,
+        col(Invoice.status).not_in(VISIBLE_STATUSES),
+    )
+    return select(Payment).where(
+        col(Payment.organization_id) == ctx.organization_id, col(Payment.payable_type) == INVOICE, ~hidden
     )
 
 
@@ -49,7 +48,7 @@ async def list_payments(ctx: Context, filters: PaymentFilters, page: PageRequest
     """A page of payments, newest first."""
     statement = _payments(ctx)
     if filters.invoice_id is not None:
-        statement = statement.where(col(Invoice.id) == filters.invoice_id)
+        statement = statement.where(col(Payment.payable_id) == filters.invoice_id)
     if filters.customer_id is not None:
         statement = statement.where(col(Payment.customer_id) == filters.customer_id)
     if filters.external_customer_id is not None:
