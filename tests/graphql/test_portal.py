@@ -19,15 +19,18 @@ from billwright.billing.kernel.ids import new_id
 from billwright.billing.notifications.endpoints import create_endpoint
 from billwright.billing.notifications.schemas import EndpointInput
 from billwright.billing.portal import links
+from billwright.billing.subscriptions.schemas import SubscriptionCreate
+from billwright.billing.subscriptions.service import create_subscription
 from billwright.billing.wallets.models import Wallet, WalletTransaction
 from billwright.billing.wallets.schemas import WalletInput
 from billwright.billing.wallets.service import create_wallet
 from billwright.graphql.application import PORTAL_HEADER
 from billwright.graphql.errors import camel_case
 from billwright.graphql.permissions import IsPortalCustomer
+from billwright.graphql.persisted import operations
 from billwright.graphql.schema import Mutation, Query, schema
 from billwright.jobs.registration import register_handlers
-from tests.graphql.support import World, make_customers, make_plan, send_usage
+from tests.graphql.support import Statements, World, make_customers, make_plan, send_usage
 
 PORTAL = {
     "customerPortalUser", "customerPortalOrganization", "customerPortalSubscriptions", "customerPortalSubscription",
@@ -223,8 +226,6 @@ async def test_deleting_the_customer_or_changing_the_secret_ends_its_links(porta
 
 
 async def test_a_setting_restricts_tokens_to_the_portal_s_own_operations(portal: Portal) -> None:
-    from billwright.graphql.persisted import operations
-
     strict = portal.world.settings.model_copy(update={"portal_persisted_operations_only": True})
     portal.world.app.state.settings = strict
     assert (await portal.error("{ customerPortalUser { id } }"))["code"] == "unknown_operation"
@@ -301,6 +302,24 @@ async def test_subscriptions_and_their_usage(portal: Portal) -> None:
         ],
     }  # fmt: skip
     assert int(usage["customerPortalCustomerProjectedUsage"]["projectedAmountCents"]) > 60
+
+
+async def test_lists_cost_the_same_for_few_and_many(portal: Portal) -> None:
+    """Spec 07 §6.3: no statement per row."""
+    query = operations()["PortalPlans"].text
+    await portal.data(query)
+    counts: list[int] = []
+    for number in range(2):
+        with Statements(portal.world.runtime) as statements:
+            found = await portal.data(query)
+        counts.append(len(statements.texts))
+        assert len(found["customerPortalSubscriptions"]["collection"]) == 1 + 5 * number
+        async with portal.world.runtime.database.transaction() as session:
+            ctx = await portal.world.fresh(session)
+            for more in range(5):
+                values = {"external_customer_id": "c0", "plan_code": "scale", "external_id": f"more{number}{more}"}
+                await create_subscription(ctx, SubscriptionCreate.parse(values))
+    assert counts[0] == counts[1]
 
 
 async def test_usage_of_a_subscription_that_is_not_active_is_refused(portal: Portal) -> None:

@@ -6,6 +6,7 @@ All lifetimes run on the system clock: a sandbox whose time stands still must no
 from __future__ import annotations
 
 import hashlib
+import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -51,14 +52,14 @@ class PortalLinks:
         return f"{self._app_url}/customer-portal/{self.issue(customer_id)}"
 
     def issue(self, customer_id: UUID) -> str:
-        """The token of a link: URL-safe text."""
-        return self.sign("link", customer_id.hex)
+        """The token of a link: URL-safe text, another one each time."""
+        return self.sign("link", customer_id.hex + secrets.token_hex(6))
 
     def read(self, token: str) -> PortalLink | None:
         """The link of ``token``; ``None`` for anything forged, changed or expired."""
         found = self.unsign("link", token, LIFETIME)
         try:
-            return PortalLink(UUID(hex=found[0]), found[1] + LIFETIME) if found else None
+            return PortalLink(UUID(hex=found[0][:32]), found[1] + LIFETIME) if found else None
         except ValueError:
             return None
 

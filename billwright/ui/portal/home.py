@@ -9,6 +9,7 @@ import structlog
 from starlette.responses import Response
 
 from billwright.billing.kernel.errors import Unauthorized
+from billwright.billing.wallets.amounts import read_credits
 from billwright.ui import formatting
 from billwright.ui.portal.information import shown_information
 from billwright.ui.portal.visit import DONE, Visit
@@ -40,10 +41,9 @@ async def missing(visit: Visit) -> Response:
 
 
 def _number(visit: Visit, text: str) -> str:
-    try:
-        return visit.words.number(text)
-    except ArithmeticError:
-        return ""
+    """A number of credits from the address; nothing for what cannot be one."""
+    credits = read_credits(text)
+    return visit.words.number(credits) if credits is not None else ""
 
 
 async def _guarded(visit: Visit, name: str, load: Callable[[Visit], Awaitable[Section]]) -> Section:

@@ -58,13 +58,13 @@ class Visit:
         return str(self.request.path_params[name])
 
     def query(self, name: str) -> str:
-        """The first value of a query key, trimmed; empty without one."""
-        return self.request.query_params.get(name, "").strip()
+        """The first value of a query key as text of one line, trimmed; empty without one."""
+        return self.request.query_params.get(name, "").replace("\0", "").strip()
 
     def page_number(self, name: str) -> int:
         """A page number of the address, 1 for anything else."""
         value = self.query(name)
-        return int(value) if value.isascii() and value.isdigit() and 0 < int(value[:10]) < 2**31 else 1
+        return max(int(value), 1) if len(value) < 10 and value.isascii() and value.isdigit() else 1
 
     def posted(self, name: str) -> str:
         """A field of the form, trimmed; empty without one."""
