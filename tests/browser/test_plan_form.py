@@ -35,7 +35,7 @@ async def test_a_plan_is_made_edited_copied_and_deleted(page: Page, company: Com
     await page.locator("#add-metric").fill("compute")
     await page.keyboard.press("Enter")
     await expect(page.locator("#c1-model")).to_be_focused()
-    await page.keyboard.type("Grad")
+    await page.keyboard.press("g")
     await expect(page.locator("#c1-p-price-0")).to_be_visible()
     await expect(page.locator("#c1-model")).to_be_focused()
     await page.locator("#c1-p-price-0").fill("0.10")
