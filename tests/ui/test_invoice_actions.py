@@ -39,7 +39,7 @@ async def test_voiding_says_what_it_does(world: World) -> None:
     async with visitor(world) as admin:
         form = words(await admin.page(f"{href}/void"))
         assert "€17.00 are not due any more." in form
-        assert "At most €17.00 can be given back, €0.00 of it as a refund." in form
+        assert "At most €17.00 can be given back, nothing of it as a refund." in form
         voided = await admin.submit(f"{href}/void", give_back="no")
         assert voided.headers["location"] == href
         page = await admin.page(href)

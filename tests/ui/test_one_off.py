@@ -31,7 +31,7 @@ async def test_totals_lines_and_the_invoice(world: World) -> None:
         assert summed.text.lstrip().startswith('<div id="one-off-sum"')
         said = words(summed.text)
         assert "Kit 500.00 Subtotal, excl. tax €500.00 VAT (20% on €500.00) 100.00 Total €600.00" in said
-        more = await finance.submit(f"{href}/lines", "one-off-form", add="1", **line)
+        more = await finance.submit(f"{href}/lines", "one-off-form", more="1", **line)
         assert 'name="lines" value="2"' in more.text
         two = {**line, "lines": "2", "units-0": "2,5", "price-0": "3.33", "name-0": "Visit", "description-0": "In May",
                "from-0": "2024-01-01", "to-0": "2024-01-02", "tax-0": "reduced-2024", "add_on-1": known["add_on"],
@@ -39,10 +39,10 @@ async def test_totals_lines_and_the_invoice(world: World) -> None:
         said = words((await finance.submit(f"{href}/estimate", "one-off-sum", **two)).text)
         assert "Visit 8.33 Kit 500.00 Subtotal, excl. tax €508.33" in said
         assert "VAT (20% on €500.00) 100.00 Reduced (5% on €8.33) 0.42 Total €608.75" in said
-        fewer = await finance.submit(f"{href}/lines", "one-off-form", remove="1", **two)
+        fewer = await finance.submit(f"{href}/lines", "one-off-form", without="1", **two)
         assert 'name="lines" value="1"' in fewer.text
         assert 'value="Visit"' in fewer.text
-        whole = await finance.submit(f"{href}/lines", add="1", **line)
+        whole = await finance.submit(f"{href}/lines", more="1", **line)
         assert "<html" in whole.text, "it works without scripts"
         made = await finance.submit(href, **two)
         page = await finance.page(made.headers["location"])

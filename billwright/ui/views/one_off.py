@@ -52,10 +52,10 @@ async def change_lines(view: View) -> Response:
     """``POST /{slug}/customer/{id}/one-off/lines``: a line more or less, or the defaults of an add-on just chosen."""
     choices = await _choices(view)
     asked = _read(view, choices)
-    removed = view.posted("remove")
+    removed = view.posted("without")
     if removed.isdigit() and int(removed) < len(asked.lines) > 1:
         del asked.lines[int(removed)]
-    elif view.posted("add") and len(asked.lines) < MOST_LINES:
+    elif view.posted("more") and len(asked.lines) < MOST_LINES:
         asked.lines.append(_empty())
     return await _form(view, choices, _asked_of(asked.currency, asked.lines, choices), block="one_off_form")
 
