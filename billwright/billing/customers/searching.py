@@ -6,15 +6,20 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, literal, or_, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import like_pattern
 
-NAMED = 1000
+NAMED = 5000
 """Up to this many customers are named one by one; when more match, the list is walked in its order instead."""
+
+
+def one_of(column: Any, ids: list[UUID]) -> ColumnElement[bool]:
+    """``column`` is one of ``ids``, which are one parameter however many they are."""
+    return col(column) == any_(literal(ids, ARRAY(Uuid())))
 
 
 def buyers_like(ctx: Context, term: str, *, legal_name: bool = False) -> Any:
@@ -38,4 +43,6 @@ def of_buyers(
     ctx: Context, column: Any, term: str, buyers: list[UUID] | None, *, legal_name: bool = False
 ) -> ColumnElement[bool]:
     """``column`` is the id of one of those customers: of ``buyers`` if they are given, else of all that match."""
-    return col(column).in_(buyers_like(ctx, term, legal_name=legal_name) if buyers is None else buyers)
+    if buyers is None:
+        return col(column).in_(buyers_like(ctx, term, legal_name=legal_name))
+    return one_of(column, buyers)

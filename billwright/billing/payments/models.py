@@ -22,7 +22,13 @@ class Payment(Record, table=True):
 
     __tablename__ = "payments"
     __table_args__ = (
-        Index("ix_payments_list", "organization_id", text("created_at desc"), text("id desc")),
+        Index(
+            "ix_payments_list",
+            "organization_id",
+            text("created_at desc"),
+            text("id desc"),
+            postgresql_include=["payable_id", "payable_type"],
+        ),
         Index("ix_payments_customer", "customer_id", text("created_at desc"), text("id desc")),
         contains_index("ix_payments_search", "reference"),
         Index("ix_payments_payable", "payable_id", "payable_type"),

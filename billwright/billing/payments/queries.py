@@ -13,7 +13,7 @@ from sqlmodel import col
 from billwright.billing.access.context import Context
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import customers_by_id, like_pattern
-from billwright.billing.customers.searching import NAMED, few_buyers_like, of_buyers
+from billwright.billing.customers.searching import NAMED, few_buyers_like, of_buyers, one_of
 from billwright.billing.invoicing.models import VISIBLE_STATUSES, Invoice
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.ids import parse_id
@@ -72,7 +72,7 @@ async def _matches(ctx: Context, search: str) -> list[Any]:
     few = list(await ctx.session.scalars(invoices.limit(NAMED + 1)))
     conditions: list[Any] = [
         col(Payment.reference).ilike(pattern),
-        col(Payment.payable_id).in_(few if len(few) <= NAMED else invoices),
+        one_of(Payment.payable_id, few) if len(few) <= NAMED else col(Payment.payable_id).in_(invoices),
         of_buyers(ctx, Payment.customer_id, search, buyers, legal_name=True),
     ]
     identifier = parse_id(search)

@@ -38,7 +38,12 @@ class Subscription(Record, table=True):
         Index("ix_subscriptions_customer_id", "customer_id"),
         Index("ix_subscriptions_plan_id", "plan_id"),
         Index(
-            "ix_subscriptions_list", "organization_id", text("subscription_at desc nulls last"), text("created_at desc")
+            "ix_subscriptions_list",
+            "organization_id",
+            text("subscription_at desc nulls last"),
+            text("created_at desc"),
+            "id",
+            postgresql_include=["status"],
         ),
         Index(
             "ix_subscriptions_due",

@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, any_, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.catalog.models import Plan
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import like_pattern
-from billwright.billing.customers.searching import few_buyers_like, of_buyers
+from billwright.billing.customers.searching import few_buyers_like, of_buyers, one_of
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.ids import parse_id
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
@@ -39,9 +39,13 @@ class SubscriptionFilters:
 
 
 def subscriptions_statement(
-    ctx: Context, filters: SubscriptionFilters, *, buyers: list[UUID] | None = None
+    ctx: Context,
+    filters: SubscriptionFilters,
+    *,
+    buyers: list[UUID] | None = None,
+    plans: list[UUID] | None = None,
 ) -> Select[Any]:
-    """The filtered, ordered list. ``buyers``: the customers that ``filters.search`` finds, if they are known."""
+    """The filtered, ordered list. ``buyers``, ``plans``: those that ``filters.search`` finds, if they are known."""
     statement = select(Subscription).where(col(Subscription.organization_id) == ctx.organization_id)
     if any(value is not None for value in (filters.plan_code, filters.currency, filters.overridden)):
         statement = statement.join(Plan, col(Plan.id) == col(Subscription.plan_id))
@@ -65,7 +69,7 @@ def subscriptions_statement(
     if filters.statuses is not None:
         statement = statement.where(col(Subscription.status).in_(filters.statuses))
     if filters.search is not None:
-        statement = statement.where(or_(*_matches(ctx, filters.search, buyers)))
+        statement = statement.where(or_(*_matches(ctx, filters.search, buyers, plans)))
     return statement.order_by(
         col(Subscription.subscription_at).desc().nulls_last(),
         col(Subscription.created_at).desc(),
@@ -73,17 +77,25 @@ def subscriptions_statement(
     )
 
 
-def _matches(ctx: Context, search: str, buyers: list[UUID] | None) -> list[ColumnElement[bool]]:
-    """A part of its name, external id or plan, or of its customer; or its id (spec 07 §7.4)."""
+def _plans_like(ctx: Context, search: str) -> Any:
     pattern = like_pattern(search)
-    plans = select(col(Plan.id)).where(
+    return select(col(Plan.id)).where(
         col(Plan.organization_id) == ctx.organization_id,
         or_(col(Plan.name).ilike(pattern), col(Plan.code).ilike(pattern)),
     )
+
+
+def _matches(
+    ctx: Context, search: str, buyers: list[UUID] | None, plans: list[UUID] | None
+) -> list[ColumnElement[bool]]:
+    """A part of its name, external id or plan, or of its customer; or its id (spec 07 §7.4)."""
+    pattern = like_pattern(search)
     found: list[ColumnElement[bool]] = [
         col(Subscription.name).ilike(pattern),
         col(Subscription.external_id).ilike(pattern),
-        col(Subscription.plan_id) == any_(func.array(plans.scalar_subquery())),
+        col(Subscription.plan_id).in_(_plans_like(ctx, search))
+        if plans is None
+        else one_of(Subscription.plan_id, plans),
         of_buyers(ctx, Subscription.customer_id, search, buyers),
     ]
     identity = parse_id(search)
@@ -95,7 +107,8 @@ def _matches(ctx: Context, search: str, buyers: list[UUID] | None) -> list[Colum
 async def list_subscriptions(ctx: Context, filters: SubscriptionFilters, page: PageRequest) -> Page[Subscription]:
     """A page, newest ``subscription_at`` first."""
     buyers = await few_buyers_like(ctx, filters.search) if filters.search else None
-    statement = subscriptions_statement(ctx, filters, buyers=buyers)
+    plans = list(await ctx.session.scalars(_plans_like(ctx, filters.search))) if filters.search else None
+    statement = subscriptions_statement(ctx, filters, buyers=buyers, plans=plans)
     return await paginate(ctx.session, statement, page, searching=bool(filters.search))
 
 
