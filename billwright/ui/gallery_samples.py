@@ -365,6 +365,8 @@ def invoice_page(draft: bool = False, tab: str = "overview") -> Data:
         "tabs": [{"label": "Overview", "href": f"{BASE}/invoice/1", "current": tab == "overview"},
                  {"label": "Payments", "href": f"{BASE}/invoice/1/payments", "current": tab == "payments", "count": 0 if draft else 2},
                  {"label": "Credit notes", "href": f"{BASE}/invoice/1/credit-notes", "current": tab == "credit-notes", "count": 0 if draft else 1}],
+        "send": {"action": f"{BASE}/invoice/1/send", "number": number, "target": "#invoice",
+                 "filled": {"to": "billing@acme.example", "cc": "", "bcc": ""}}, "send_errors": dict.fromkeys(("to", "cc", "bcc")),
         "metadata": {"action": f"{BASE}/invoice/1/metadata", "target": "#invoice", "hint": "At most 5.",
                      "rows": [{"id": uid(7), "key": "segment", "value": "enterprise"}, {"id": "", "key": "", "value": ""}]},
         "finalize": {"text": "It gets its number, $3,220.90 become due on Mar 31, 2024, and the e-mail goes to billing@acme.example."},
