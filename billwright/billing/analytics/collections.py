@@ -14,6 +14,7 @@ from sqlalchemy import text
 from typing_extensions import TypedDict
 
 from billwright.billing.access.context import Context
+from billwright.billing.analytics.keeping import kept
 from billwright.billing.analytics.months import Months, month_text, months_until_now, of_window
 from billwright.billing.kernel.money import round_half_up
 
@@ -71,6 +72,7 @@ _USAGE = text("""
 """)
 
 
+@kept
 async def invoice_collections(ctx: Context, filters: MonthFilters) -> list[InvoiceCollectionOut]:
     """Finalized, undisputed invoices by issuing month, payment state and currency.
 
@@ -108,6 +110,7 @@ def _empty(month: date) -> InvoiceCollectionOut:
     }
 
 
+@kept
 async def invoiced_usages(ctx: Context, filters: MonthFilters) -> list[InvoicedUsageOut]:
     """Charge fees of finalized invoices less their coupons, by month of creation (UTC) and metric; newest month and
     largest amount first. Deleted metrics keep their code.

@@ -15,6 +15,7 @@ from sqlalchemy import TextClause, text
 from typing_extensions import TypedDict
 
 from billwright.billing.access.context import Context
+from billwright.billing.analytics.keeping import kept
 from billwright.billing.analytics.months import Months, month_text, months_until_now
 from billwright.billing.kernel.outputs import Id
 
@@ -113,6 +114,7 @@ _REVENUE_BY_CUSTOMER = _by_customer_of(_revenue(of_customers=True), "sum(invoice
 _OVERDUE_BY_CUSTOMER = _by_customer_of(_overdue(of_customers=True), "count(*)")
 
 
+@kept
 async def gross_revenues(ctx: Context, filters: InvoicedFilters) -> list[GrossRevenueOut]:
     """Totals of finalized, undisputed invoices by issuing month, less refunds of their credit notes, plus fees in
     advance that belong to no invoice (without tax, by creation). Months without a row are left out.
@@ -125,6 +127,7 @@ async def gross_revenues(ctx: Context, filters: InvoicedFilters) -> list[GrossRe
     ]
 
 
+@kept
 async def overdue_balances(ctx: Context, filters: InvoicedFilters) -> list[OverdueBalanceOut]:
     """What overdue invoices still ask for, by the month in which they were due, with their ids."""
     parameters = await _parameters(ctx, filters)

@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 
 from billwright.billing.access.context import Context
 from billwright.billing.analytics.collections import MonthFilters
+from billwright.billing.analytics.keeping import kept
 from billwright.billing.analytics.months import month_text, months_until_now, of_window, shifted
 from billwright.billing.kernel.money import round_half_up
 
@@ -49,6 +50,7 @@ _LONG = text(f"""
 """)
 
 
+@kept
 async def monthly_recurring_revenue(ctx: Context, filters: MonthFilters) -> list[MrrOut]:
     """By month and currency, rounded half up once per row.
 

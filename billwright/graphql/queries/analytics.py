@@ -20,7 +20,10 @@ MonthsArgument = Annotated[
     int | None, strawberry.argument(description="So many calendar months (UTC), the current one included; else all.")
 ]
 ExternalCustomer = Annotated[str | None, strawberry.argument(description="Of this customer, by external id.")]
-Expire = Annotated[bool | None, strawberry.argument(description="Figures are never cached; accepted for clients.")]
+Expire = Annotated[
+    bool | None,
+    strawberry.argument(description="Read anew what is kept for large lists."),
+]
 
 
 @strawberry.type(description="Gross revenue of a month.")
@@ -84,7 +87,7 @@ class AnalyticsQueries:
     ) -> list[GrossRevenue]:
         filters = sums.InvoicedFilters(_text(months), currency, external_customer_id)
         async with info.context.reading() as ctx:
-            return _made(GrossRevenue, await sums.gross_revenues(ctx, filters))
+            return _made(GrossRevenue, await sums.gross_revenues(ctx, filters, expire=bool(expire_cache)))
 
     @strawberry.field(description="Overdue balance by month and currency.", permission_classes=[VIEW])
     async def overdue_balances(
@@ -97,7 +100,7 @@ class AnalyticsQueries:
     ) -> list[OverdueBalance]:
         filters = sums.InvoicedFilters(_text(months), currency, external_customer_id)
         async with info.context.reading() as ctx:
-            rows = await sums.overdue_balances(ctx, filters)
+            rows = await sums.overdue_balances(ctx, filters, expire=bool(expire_cache))
         return _made(
             OverdueBalance,
             [{**row, "lago_invoice_ids": [str(each) for each in row["lago_invoice_ids"]]} for row in rows],
