@@ -270,7 +270,7 @@ def metric_form() -> Data:
     values = {**dict.fromkeys(names.split(), ""), "aggregation": "sum_agg", "type": "metered"}
     return _form("New billable metric", "metrics", f"{BASE}/billable-metrics", locked=False, plans=0, values=values,
                  aggregations=[{"value": "sum_agg", "label": "Sum"}], filters=[("region", "eu, us"), ("", "")],
-                 examples=EXAMPLES, tried=True, trial={"payload": "{}", "value": "2", "error": None})  # fmt: skip
+                 examples=EXAMPLES, tried=True, lost=[], trial={"payload": "{}", "value": "2", "error": None})  # fmt: skip
 
 
 def dashboard() -> Data:

@@ -94,7 +94,12 @@ def void_form() -> Data:
 
 
 def one_off() -> Data:
-    defaults = {"price": "500.00", "description": "A day on site", "name": "Training", "taxes": "the customer's, else the organization's"}
+    defaults = {
+        "price": "500.00",
+        "description": "A day on site",
+        "name": "Training",
+        "taxes": "the customer's, else the organization's",
+    }
     empty = dict.fromkeys(("add_on", "units", "price", "description", "name", "from", "to"), "")
     taxes = [{"code": "vat", "label": "VAT 20%", "on": True}, {"code": "low", "label": "Reduced 5%", "on": False}]
     return {

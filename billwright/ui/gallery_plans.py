@@ -18,7 +18,14 @@ OPERATION = 'query PlanPage {\n  plan(id: "…") {\n    id\n  }\n}'
 _TAXES = [{"code": "vat", "name": "VAT", "rate": "20.0"}]
 _SEARCH = {"id": uid(31), "code": "search", "name": "Search requests", "aggregationType": "sum_agg", "recurring": False,
            "filters": [{"key": "region", "values": ["eu", "us", "asia"]}, {"key": "tier", "values": ["small", "large"]}]}  # fmt: skip
-_SEATS = {"id": uid(32), "code": "seats", "name": "Seats", "aggregationType": "unique_count_agg", "recurring": True, "filters": []}
+_SEATS = {
+    "id": uid(32),
+    "code": "seats",
+    "name": "Seats",
+    "aggregationType": "unique_count_agg",
+    "recurring": True,
+    "filters": [],
+}
 
 
 def _tiers(*rows: tuple[int, int | None, str, str]) -> Data:
@@ -50,7 +57,13 @@ _PLAN: Data = {
 
 
 def _example(draft: ChargeDraft, price: plan_prices.PriceDraft) -> Data:
-    found = try_price(draft.model, plan_prices.properties(price, draft.model), Decimal(draft.units), "USD", aggregation_type=draft.kind)
+    found = try_price(
+        draft.model,
+        plan_prices.properties(price, draft.model),
+        Decimal(draft.units),
+        "USD",
+        aggregation_type=draft.kind,
+    )
     if found is None:
         return plan_examples.shown(draft, None, "USD")
     trial = {
@@ -73,7 +86,11 @@ def plan_form(*, edited: bool = False, refused: bool = False) -> Data:
                         "cascade": "Choose one.", "threshold-0": "This is out of range."}  # fmt: skip
     examples = {price.prefix: _example(card, price) for card in cards for price in (card.price, *card.filters)}
     choices = {"taxes": {"collection": _TAXES}, "billableMetrics": {"collection": [_SEARCH, _SEATS]}}
-    return {"frame": frame("plans"), "can_metrics": True, **form_content(BASE, f"{BASE}/create/plan", state, choices, examples)}
+    return {
+        "frame": frame("plans"),
+        "can_metrics": True,
+        **form_content(BASE, f"{BASE}/create/plan", state, choices, examples),
+    }
 
 
 def plan_page(url: str, tab: str = "overview") -> Data:

@@ -132,8 +132,8 @@ def render(
 
     ``block`` forces the partial for any htmx request (a form that swaps itself). ``toast`` is (tone, text), shown by
     the page after the swap; ``events`` are further events of the page then. Templates also see ``url`` (path and query
-    of the request) and ``theme``. ``context["htmx_parts"]`` names included templates that answer htmx alone, by the element
-    that it swaps.
+    of the request) and ``theme``. ``context["htmx_parts"]`` names included templates that answer htmx alone, by the
+    element that it swaps.
     """
     theme = request.cookies.get("theme", "")
     query = f"?{request.url.query}" if request.url.query else ""

@@ -9,7 +9,14 @@ import pytest
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType
 
 from billwright.billing.access.permissions import PERMISSIONS
-from billwright.graphql.permissions import FieldPermission, HasPermission, IsMember, IsPortalCustomer, IsPublic, IsSignedIn
+from billwright.graphql.permissions import (
+    FieldPermission,
+    HasPermission,
+    IsMember,
+    IsPortalCustomer,
+    IsPublic,
+    IsSignedIn,
+)
 from billwright.graphql.schema import Mutation, Query, schema
 
 SNAPSHOT = Path(__file__).parents[2] / "billwright" / "graphql" / "schema.graphql"

@@ -20,6 +20,7 @@ from starlette.testclient import TestClient
 from billwright.ui import components
 from billwright.ui.gallery import PAGES, REQUEST_ID, create_app
 from billwright.ui.rendering import STATIC, environment, render_text
+from tests.support.accessibility import obstacles
 
 PATHS = ["/", *PAGES]
 CHROMIUM = "/usr/bin/chromium"
@@ -333,6 +334,9 @@ async def test_pages_are_quiet_and_fit(page: Page, path: str) -> None:
         await page.set_viewport_size({"width": width, "height": 900})
         await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, width
+        if width == 1440:
+            assert await obstacles(page) == []
+    assert await obstacles(page, contrast_only=True) == [], "dark"
     assert heard == []
 
 

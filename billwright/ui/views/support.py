@@ -330,10 +330,6 @@ def to_login(request: Request) -> Response:
     return guarded(RedirectResponse(target, status_code=303))
 
 
-def outside(request: Request, status: int, heading: str, text: str) -> Response:
-    """A plain page outside of any organization."""
-    content = {"title": heading, "heading": heading, "text": text, "status": status}
-    return guarded(render(request, "errors/outside.html", content, status_code=status))
 async def load_frame(view: View) -> Mapping[str, Any]:
     """The frame's data, asked for once."""
     if not view.frame_data:
@@ -346,6 +342,10 @@ def here(view: View, address: str) -> str:
     return address.removeprefix(view.settings.api_url) if view.settings.api_url == view.settings.app_url else address
 
 
+def outside(request: Request, status: int, heading: str, text: str) -> Response:
+    """A plain page outside of any organization."""
+    content = {"title": heading, "heading": heading, "text": text, "status": status}
+    return guarded(render(request, "errors/outside.html", content, status_code=status))
 
 
 def guarded(response: Response) -> Response:
