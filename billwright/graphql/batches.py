@@ -221,7 +221,11 @@ async def draft_invoices_by_metric(ctx: Context, ids: Sequence[UUID]) -> dict[UU
         .join(Subscription, col(Subscription.plan_id) == col(Charge.plan_id))
         .join(InvoiceSubscription, col(InvoiceSubscription.subscription_id) == col(Subscription.id))
         .join(Invoice, col(Invoice.id) == col(InvoiceSubscription.invoice_id))
-        .where(*_billing(ctx, ids), col(Invoice.status) == "draft")
+        .where(
+            *_billing(ctx, ids),
+            col(Invoice.organization_id) == ctx.organization_id,
+            col(Invoice.status) == "draft",
+        )
         .group_by(col(Charge.billable_metric_id))
     )
     return {row[0]: int(row[1]) for row in rows}
