@@ -16,7 +16,7 @@ async def obstacles(page: Page, *, contrast_only: bool = False) -> list[str]:
 
     ``contrast_only``: for the other colour scheme of a page that was looked at whole.
     """
-    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    options: dict[str, Any] = {"resultTypes": ["violations"], "iframes": False}  # frames are pages of their own
     if contrast_only:
         options["runOnly"] = ["color-contrast"]
     found: Any = await _AXE.run(page, options=options)

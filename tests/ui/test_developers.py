@@ -117,7 +117,7 @@ async def test_the_clock(world: World) -> None:
         assert "Feb 2, 2024" in page
         assert "Advance" not in page
     async with visitor(world, "stranger") as live:
-        assert "Sandbox" not in words(await live.page("/other/customers"))
+        assert "Sandbox." not in words(await live.page("/other/customers"))
         assert (await live.submit("/other/clock", "clock", to="day")).status_code == 404
 
 

@@ -130,6 +130,10 @@ async def change_preview(view: View) -> Response:
 # --- what is asked ---------------------------------------------------------------------------------------------------
 
 
+class _Over(Refused):
+    """The subscription has ended: there is nothing to change any more."""
+
+
 async def _subject(view: View, mode: str) -> Subject:
     if mode == "assign":
         data = await view.ask("AssignPlan", id=view.path("customer"))
@@ -138,7 +142,7 @@ async def _subject(view: View, mode: str) -> Subject:
     data = await view.ask("SubscriptionForm", id=view.path("subscription"))
     found = data["subscription"]
     if found["status"] not in ("active", "pending"):
-        raise Refused(404, "subscription_not_found")
+        raise _Over(404, "subscription_not_found")
     return Subject(mode, found["customer"], found["applicableTimezone"], data["plans"]["collection"], found)
 
 
@@ -275,9 +279,7 @@ async def _preview(view: View, mode: str) -> Response:
         own = await _own(view, subject, values, posted=True)
         asked = _asked(subject, values, own)
         shown = _shown_outlook(subject, asked, await _foreseen(view, subject, asked))
-    except Refused as refused:
-        if refused.status != 404:
-            raise
+    except _Over:
         # Saved or ended meanwhile, perhaps by this very page: the last field that was left asks once more.
         content = {"url": view.url, "live_cards": [], "outlook": None, "outlook_hint": in_words("not_found")}
         return await view.page("subscriptions/outlook.html", "subscriptions", content, "live")
