@@ -389,6 +389,10 @@ class Tour:
         call("POST", f"/invoices/{sold}/lose_dispute")
         note = call("GET", "/credit_notes")["credit_notes"][0]["lago_id"]
         call("POST", f"/credit_notes/{note}/download_pdf")
+        mailing = {"email": "billing@hooli.example", "email_settings": ["invoice.finalized", "credit_note.created"]}
+        call("PUT", "/organizations", {"organization": mailing})
+        call("POST", f"/invoices/{sold}/resend_email", {"to": ["ap@acme.example"]})
+        call("POST", f"/credit_notes/{note}/resend_email", {"to": ["ap@acme.example"]})
         wallet = call("GET", "/wallets")["wallets"][-1]["lago_id"]
         moved = call("GET", f"/wallets/{wallet}/wallet_transactions")["wallet_transactions"][0]["lago_id"]
         call("GET", f"/wallet_transactions/{moved}")
