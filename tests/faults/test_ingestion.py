@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
 
 SUBSCRIPTIONS = 5
 BATCH = 25
-BATCHES, SINGLES = 120, 1_000
+BATCHES, SINGLES = 80, 600
 CLIENTS = 16
 
 

@@ -121,7 +121,7 @@ async def test_wrong_types_and_odd_values_everywhere(caller: Caller, path: str) 
         await caller.post(path, value.encode())
         if len(value) > 100:
             continue
-        for field in fields:
+        for field in fields[place % 3 :: 3]:
             shown = {**plain, "code": f"c{place}", "external_id": f"x{place}", "transaction_id": f"{place}{field}"}
             shown[field] = 77_777_777
             await caller.post(path, json.dumps({root: shown}).replace("77777777", value).encode())
@@ -292,7 +292,7 @@ async def test_query_strings(caller: Caller) -> None:
     for path in ("events", "invoices", "fees", "plans", "customers", "subscriptions", "customers/c/current_usage",
                  "customers/c/past_usage"):  # fmt: skip
         for place, name in enumerate(names):
-            for value in values if path in ("events", "invoices") else values[place % 3 :: 3]:
+            for value in values[place % 2 :: 2] if path in ("events", "invoices") else values[place % 5 :: 5]:
                 await caller.send("GET", f"{path}?external_subscription_id=s&{name}={value}")
         await caller.send("GET", f"{path}?" + "&".join(f"a[]={number}" for number in range(5_000)))
 

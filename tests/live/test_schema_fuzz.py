@@ -23,7 +23,7 @@ from tests.live.server import LiveServer
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "4"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2"))
 KNOWN = "known"
 ORDER = {"POST": 0, "PUT": 1, "PATCH": 2, "GET": 3, "DELETE": 4}
 OPERATIONS = [

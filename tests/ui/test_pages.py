@@ -120,7 +120,7 @@ async def test_a_draft_invoice_refreshed_finalized_and_printed(world: World) -> 
         said = words(page)
         assert "This is a draft until" in said
         assert "Download PDF" not in said
-        assert "API calls 12 events Explain Edit fee 12 €0.05" in said
+        assert "API calls 12 events Explain 12 €0.05" in said
         assert "Fees 31.60 Subtotal, excl. tax €31.60 Tax (0%) 0.00 Subtotal, incl. tax €31.60 Total €31.60" in said
         assert "At present €31.60 become due" in said
         refreshed = await admin.submit(f"{href}/refresh", "invoice")

@@ -276,9 +276,14 @@ async def _foreseen(view: View, subject: Subject, asked: Asked) -> Outcome | Non
 async def _preview(view: View, mode: str) -> Response:
     try:
         subject, values = await _subject(view, mode), _posted(view)
-        own = await _own(view, subject, values, posted=True)
-        asked = _asked(subject, values, own)
-        shown = _shown_outlook(subject, asked, await _foreseen(view, subject, asked))
+        try:
+            own = await _own(view, subject, values, posted=True)
+            asked = _asked(subject, values, own)
+            shown = _shown_outlook(subject, asked, await _foreseen(view, subject, asked))
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            raise _Over(404, "subscription_not_found") from refused
     except _Over:
         # Saved or ended meanwhile, perhaps by this very page: the last field that was left asks once more.
         content = {"url": view.url, "live_cards": [], "outlook": None, "outlook_hint": in_words("not_found")}
