@@ -24,6 +24,7 @@ import pytest
 
 from billwright.billing.kernel.clock import system_now
 from tests.faults.ingestion_clients import Clients, Product
+from tests.support.extent import share
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
 
@@ -122,8 +123,8 @@ async def kill_along_the_way(product: Product, kind: str, clients: Clients, tota
         "the database": product.kill_the_database,
         "everything": product.kill_everything,
     }[kind]
-    for share in (0.15, 0.4, 0.65):
-        await clients.until(int(share * total))
+    for part in (0.15, 0.4, 0.65):
+        await clients.until(int(part * total))
         assert clients.waiting
         await asyncio.to_thread(kill)
 
@@ -172,7 +173,7 @@ def recount(given: list[dict[str, Any]], subscription: str) -> dict[str, tuple[D
     return found
 
 
-@pytest.mark.parametrize("kind", ["an API process", "the database", "everything"])
+@pytest.mark.parametrize("kind", share(["an API process", "the database", "everything"], 2))
 async def test_kills_during_ingestion(product: Product, company: Company, kind: str) -> None:
     given = events(BATCHES * BATCH + SINGLES)
     clients = Clients(product, company.api_key, requests(given))

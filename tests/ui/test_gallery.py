@@ -21,6 +21,7 @@ from billwright.ui import components
 from billwright.ui.gallery import PAGES, REQUEST_ID, create_app
 from billwright.ui.rendering import STATIC, environment, render_text
 from tests.support.accessibility import obstacles
+from tests.support.extent import share
 
 PATHS = ["/", *PAGES]
 CHROMIUM = "/usr/bin/chromium"
@@ -334,9 +335,9 @@ async def test_pages_are_quiet_and_fit(page: Page, path: str) -> None:
         await page.set_viewport_size({"width": width, "height": 900})
         await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, width
-        if width == 1440:
+        if width == 1440 and path in share(PATHS, 3):
             assert await obstacles(page) == []
-    if PATHS.index(path) % 5 == 0:  # the colours of both schemes come from the same tokens
+    if path in share(PATHS, 9):  # the colours of both schemes come from the same tokens
         assert await obstacles(page, contrast_only=True) == [], "dark"
     assert heard == []
 

@@ -11,12 +11,13 @@ import pytest
 
 from billwright.billing.kernel.db import Database
 from tests.billing.subscriptions.lives import life, metric, priced, shop_plan, statuses
+from tests.support.extent import share
 from tests.support.sandbox import Sandbox
 
 BEGIN = datetime(2024, 7, 20, 13, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("zone", ["America/Santiago", "Asia/Kolkata", "Europe/Paris"])
+@pytest.mark.parametrize("zone", share(["America/Santiago", "Asia/Kolkata", "Europe/Paris"], 3))
 async def test_every_event_and_every_day_once(database: Database, zone: str) -> None:
     async with life(database, BEGIN.isoformat(), zone=zone) as sandbox:
         calls = await metric(sandbox)
