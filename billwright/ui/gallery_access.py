@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """Samples of the pages of access, settings, developers, discounts and analytics for the gallery."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """Samples of the gallery: an invoice's tabs, voiding, credit notes, one-off invoices. Development only."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """Sample data of the gallery: plans, metrics, subscriptions and forms. Development only."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """Sample plans of the gallery, their form built by the product's own code. Development only."""
 
 from __future__ import annotations

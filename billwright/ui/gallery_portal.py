@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """Samples of the customer portal for the gallery, in two of its languages. Development only."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """Sample data of the gallery: what views hand to the templates, for one sandbox organization. Development only."""
 
 from __future__ import annotations

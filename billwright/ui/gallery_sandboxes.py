@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """Samples of the pages of sandboxes for the gallery. Development only."""
 
 from __future__ import annotations

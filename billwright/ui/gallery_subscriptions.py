@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """Sample data of the screens of subscriptions and events for the gallery."""
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Final
 
 import uuid_utils.compat
 
@@ -18,3 +19,12 @@ def parse_id(text: str) -> uuid.UUID | None:
         return uuid.UUID(text)
     except (ValueError, AttributeError, TypeError):
         return None
+
+
+NOBODY: Final = uuid.UUID(int=0)
+"""An id that no row has."""
+
+
+def some_id(text: str) -> uuid.UUID:
+    """The UUID that ``text`` writes, else ``NOBODY``: looking for it finds nothing, as for any unknown id."""
+    return parse_id(text) or NOBODY

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 import strawberry
 
@@ -11,11 +10,9 @@ from billwright.billing.invoicing.collection import payment_url, retry_all_payme
 from billwright.billing.invoicing.deletion import delete_draft
 from billwright.billing.invoicing.finalizing import finalize_all_invoices
 from billwright.billing.invoicing.queries import find_invoice
-from billwright.billing.kernel.errors import NotFound
-from billwright.billing.kernel.ids import parse_id
 from billwright.graphql.mutations.inputs import CLIENT_MUTATION_ID, i, m
 from billwright.graphql.permissions import HasPermission
-from billwright.graphql.types.common import Inf, f, shown
+from billwright.graphql.types.common import Inf, f, id_of, shown
 from billwright.graphql.types.invoices import Invoice
 
 
@@ -64,13 +61,6 @@ Linking = Annotated[GeneratePaymentUrlInput, strawberry.argument(description="Wh
 Destroying = Annotated[DestroyInvoiceInput, strawberry.argument(description="Which draft.")]
 
 
-def _id(text: str) -> UUID:
-    invoice_id = parse_id(text)
-    if invoice_id is None:
-        raise NotFound("invoice")
-    return invoice_id
-
-
 @strawberry.type
 class CollectionMutations:
     @strawberry.mutation(
@@ -78,8 +68,8 @@ class CollectionMutations:
     )
     async def retry_invoice_payment(self, info: Inf, input: Collecting) -> Invoice | None:
         async with info.context.writing() as ctx:
-            await retry_payment(ctx, _id(input.id))
-            return shown(await find_invoice(ctx, _id(input.id)))
+            await retry_payment(ctx, id_of("invoice", input.id))
+            return shown(await find_invoice(ctx, id_of("invoice", input.id)))
 
     @strawberry.mutation(
         description="The same for all unpaid invoices.", permission_classes=[HasPermission("invoices:send")]
@@ -102,7 +92,7 @@ class CollectionMutations:
     )
     async def generate_payment_url(self, info: Inf, input: Linking) -> GeneratedPaymentUrl | None:
         async with info.context.writing() as ctx:
-            link = await payment_url(ctx, _id(input.invoice_id))
+            link = await payment_url(ctx, id_of("invoice", input.invoice_id))
             return GeneratedPaymentUrl(payment_url=link["payment_url"])
 
     @strawberry.mutation(
@@ -111,5 +101,5 @@ class CollectionMutations:
     )
     async def destroy_invoice(self, info: Inf, input: Destroying) -> DestroyedInvoice | None:
         async with info.context.writing() as ctx:
-            await delete_draft(ctx, _id(input.id))
+            await delete_draft(ctx, id_of("invoice", input.id))
         return DestroyedInvoice(id=strawberry.ID(input.id))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 import strawberry
 
@@ -16,15 +15,14 @@ from billwright.billing.credit_notes.service import (
     update_credit_note,
     void_credit_note,
 )
-from billwright.billing.kernel.errors import NotFound
-from billwright.billing.kernel.ids import new_id, parse_id
+from billwright.billing.kernel.ids import new_id
 from billwright.graphql import credit_note_batches
 from billwright.graphql.enums import CreditNoteReasonEnum, CreditNoteRefundStatusEnum
 from billwright.graphql.mutations.inputs import CLIENT_MUTATION_ID, i, m, sent
 from billwright.graphql.permissions import HasPermission
 from billwright.graphql.queries.credit_notes import CreditNoteItemInput
 from billwright.graphql.scalars import BigInt, JsonObject
-from billwright.graphql.types.common import Inf, shown
+from billwright.graphql.types.common import Inf, id_of, shown
 from billwright.graphql.types.credit_notes import CreditNote
 
 
@@ -67,13 +65,6 @@ Voiding = Annotated[VoidCreditNoteInput, strawberry.argument(description="Which 
 Downloading = Annotated[DownloadCreditNoteInput, strawberry.argument(description="Which credit note.")]
 
 
-def _id(text: str) -> UUID:
-    note_id = parse_id(text)
-    if note_id is None:
-        raise NotFound("credit_note")
-    return note_id
-
-
 @strawberry.type
 class CreditNoteMutations:
     @strawberry.mutation(description="Issue a credit note.", permission_classes=[HasPermission("credit_notes:create")])
@@ -85,7 +76,7 @@ class CreditNoteMutations:
         description="Report a refund, set metadata.", permission_classes=[HasPermission("credit_notes:update")]
     )
     async def update_credit_note(self, info: Inf, input: Changing) -> CreditNote | None:
-        note_id, asked = _id(input.id), sent(input, "id", "metadata")
+        note_id, asked = id_of("credit_note", input.id), sent(input, "id", "metadata")
         async with info.context.writing() as ctx:
             note = await update_credit_note(ctx, note_id, CreditNoteUpdate.parse(asked))
             if input.metadata is not strawberry.UNSET:
@@ -98,14 +89,14 @@ class CreditNoteMutations:
     )
     async def void_credit_note(self, info: Inf, input: Voiding) -> CreditNote | None:
         async with info.context.writing() as ctx:
-            return shown(await void_credit_note(ctx, _id(input.id)))
+            return shown(await void_credit_note(ctx, id_of("credit_note", input.id)))
 
     @strawberry.mutation(
         description="Make its PDF, if there is none; fileUrl of the answer is its address.",
         permission_classes=[HasPermission("credit_notes:view")],
     )
     async def download_credit_note(self, info: Inf, input: Downloading) -> CreditNote | None:
-        note_id = _id(input.id)
+        note_id = id_of("credit_note", input.id)
         async with info.context.writing() as ctx:
             ready = await request_document(ctx, note_id)
             organization_id = ctx.organization_id

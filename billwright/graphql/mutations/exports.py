@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from uuid import UUID
 
 import strawberry
 
 from billwright.billing.credit_notes.queries import CreditNoteFilters
 from billwright.billing.exports.service import request_credit_notes_export, request_invoices_export
 from billwright.billing.invoicing.queries import InvoiceFilters
-from billwright.billing.kernel.ids import parse_id
+from billwright.billing.kernel.ids import some_id
 from billwright.graphql.enums import (
     CreditNoteCreditStatusEnum,
     CreditNoteExportTypeEnum,
@@ -27,8 +26,6 @@ from billwright.graphql.permissions import HasPermission
 from billwright.graphql.scalars import BigInt, ISO8601Date
 from billwright.graphql.types.common import Inf, shown
 from billwright.graphql.types.exports import DataExport
-
-_NOBODY = UUID(int=0)
 
 
 @strawberry.input(description="Filters of the list of invoices; they combine with AND.")
@@ -106,7 +103,7 @@ def filters_of(given: Any) -> dict[str, Any]:
         if value is strawberry.UNSET or value is None or value in ("", []):
             continue
         if name.endswith("_id") and name != "customer_external_id":
-            value = parse_id(value) or _NOBODY
+            value = some_id(value)
         elif isinstance(value, list):
             value = [item.value for item in value]
         found[_RENAMED.get(name, name)] = value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 import strawberry
 
@@ -11,13 +10,11 @@ from billwright.billing.invoicing.disputes import lose_dispute
 from billwright.billing.invoicing.schemas import InvoiceUpdate
 from billwright.billing.invoicing.updates import update_invoice
 from billwright.billing.invoicing.voiding import VoidOptions, void_invoice
-from billwright.billing.kernel.errors import NotFound
-from billwright.billing.kernel.ids import parse_id
 from billwright.graphql.enums import InvoicePaymentStatusEnum
 from billwright.graphql.mutations.inputs import CLIENT_MUTATION_ID, i, m, sent
 from billwright.graphql.permissions import HasPermission
 from billwright.graphql.scalars import BigInt
-from billwright.graphql.types.common import Inf, shown
+from billwright.graphql.types.common import Inf, id_of, shown
 from billwright.graphql.types.invoices import Invoice
 
 
@@ -56,13 +53,6 @@ Voiding = Annotated[VoidInvoiceInput, strawberry.argument(description="Which inv
 Losing = Annotated[LoseInvoiceDisputeInput, strawberry.argument(description="Which invoice.")]
 
 
-def _id(text: str) -> UUID:
-    invoice_id = parse_id(text)
-    if invoice_id is None:
-        raise NotFound("invoice")
-    return invoice_id
-
-
 @strawberry.type
 class InvoiceChangeMutations:
     @strawberry.mutation(
@@ -71,7 +61,7 @@ class InvoiceChangeMutations:
     )
     async def update_invoice(self, info: Inf, input: Changing) -> Invoice | None:
         async with info.context.writing() as ctx:
-            return shown(await update_invoice(ctx, _id(input.id), InvoiceUpdate.parse(sent(input, "id"))))
+            return shown(await update_invoice(ctx, id_of("invoice", input.id), InvoiceUpdate.parse(sent(input, "id"))))
 
     @strawberry.mutation(
         description="Cancel an issued invoice: nothing is due on it any more.",
@@ -80,7 +70,7 @@ class InvoiceChangeMutations:
     async def void_invoice(self, info: Inf, input: Voiding) -> Invoice | None:
         given = {name: value for name, value in sent(input, "id").items() if value is not None}
         async with info.context.writing() as ctx:
-            return shown(await void_invoice(ctx, _id(input.id), VoidOptions.parse(given)))
+            return shown(await void_invoice(ctx, id_of("invoice", input.id), VoidOptions.parse(given)))
 
     @strawberry.mutation(
         description="Note that a dispute about the payment was lost.",
@@ -88,4 +78,4 @@ class InvoiceChangeMutations:
     )
     async def lose_invoice_dispute(self, info: Inf, input: Losing) -> Invoice | None:
         async with info.context.writing() as ctx:
-            return shown(await lose_dispute(ctx, _id(input.id)))
+            return shown(await lose_dispute(ctx, id_of("invoice", input.id)))

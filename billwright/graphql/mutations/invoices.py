@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 import strawberry
 
@@ -11,8 +10,7 @@ from billwright.billing.background.jobs import JobCall
 from billwright.billing.invoicing.documents import document_to_show, make_document
 from billwright.billing.invoicing.drafts import finalize_invoice, refresh_invoice
 from billwright.billing.invoicing.pending import retry_all_invoices, retry_invoice
-from billwright.billing.kernel.errors import NotFound
-from billwright.billing.kernel.ids import new_id, parse_id
+from billwright.billing.kernel.ids import new_id
 from billwright.graphql import batches
 from billwright.graphql.mutations.inputs import (
     CLIENT_MUTATION_ID,
@@ -23,19 +21,12 @@ from billwright.graphql.mutations.inputs import (
     m,
 )
 from billwright.graphql.permissions import HasPermission
-from billwright.graphql.types.common import Inf, shown
+from billwright.graphql.types.common import Inf, id_of, shown
 from billwright.graphql.types.invoices import Invoice
 
 Finalizing = Annotated[FinalizeInvoiceInput, strawberry.argument(description="Which draft.")]
 Refreshing = Annotated[RefreshInvoiceInput, strawberry.argument(description="Which draft.")]
 Downloading = Annotated[DownloadInvoiceInput, strawberry.argument(description="Which invoice.")]
-
-
-def _id(text: str) -> UUID:
-    invoice_id = parse_id(text)
-    if invoice_id is None:
-        raise NotFound("invoice")
-    return invoice_id
 
 
 @strawberry.input(description="Names one object.")
@@ -61,7 +52,7 @@ class InvoiceMutations:
     )
     async def retry_invoice(self, info: Inf, input: Retrying) -> Invoice | None:
         async with info.context.writing() as ctx:
-            return shown(await retry_invoice(ctx, _id(input.id)))
+            return shown(await retry_invoice(ctx, id_of("invoice", input.id)))
 
     @strawberry.mutation(
         description="The same for all failed invoices.", permission_classes=[HasPermission("invoices:update")]
@@ -73,7 +64,7 @@ class InvoiceMutations:
     @strawberry.mutation(description="Issue a draft now.", permission_classes=[HasPermission("invoices:update")])
     async def finalize_invoice(self, info: Inf, input: Finalizing) -> Invoice | None:
         async with info.context.writing() as ctx:
-            return shown(await finalize_invoice(ctx, _id(input.id)))
+            return shown(await finalize_invoice(ctx, id_of("invoice", input.id)))
 
     @strawberry.mutation(
         description="Compute a draft again from usage and catalogue as they are now.",
@@ -81,14 +72,14 @@ class InvoiceMutations:
     )
     async def refresh_invoice(self, info: Inf, input: Refreshing) -> Invoice | None:
         async with info.context.writing() as ctx:
-            return shown(await refresh_invoice(ctx, _id(input.id)))
+            return shown(await refresh_invoice(ctx, id_of("invoice", input.id)))
 
     @strawberry.mutation(
         description="Make the PDF of an issued invoice, if there is none; fileUrl of the answer is its address.",
         permission_classes=[HasPermission("invoices:view")],
     )
     async def download_invoice(self, info: Inf, input: Downloading) -> Invoice | None:
-        invoice_id = _id(input.id)
+        invoice_id = id_of("invoice", input.id)
         async with info.context.writing() as ctx:
             found = await document_to_show(ctx, invoice_id)
             organization_id = ctx.organization_id

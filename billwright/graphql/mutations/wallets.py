@@ -10,7 +10,7 @@ import strawberry
 from billwright.billing.access.context import Context
 from billwright.billing.catalog.models import BillableMetric
 from billwright.billing.kernel.errors import NotFound
-from billwright.billing.kernel.ids import parse_id
+from billwright.billing.kernel.ids import some_id
 from billwright.billing.wallets import service
 from billwright.billing.wallets.schemas import WalletInput, WalletTransactionInput
 from billwright.billing.wallets.transactions import create_transactions
@@ -27,8 +27,6 @@ from billwright.graphql.types.wallets import (
     Wallet,
     WalletTransaction,
 )
-
-_NOBODY = UUID(int=0)
 
 
 @strawberry.input(description="A key and value of transactions.")
@@ -132,7 +130,7 @@ async def _values(ctx: Context, input: Any, *left_out: str) -> dict[str, Any]:
     values = sent(input, *left_out)
     scope = values.get("applies_to")
     if scope is not None and "billable_metric_ids" in scope:
-        ids = [parse_id(item) or _NOBODY for item in scope.pop("billable_metric_ids") or ()]
+        ids = [some_id(item) for item in scope.pop("billable_metric_ids") or ()]
         found: dict[UUID, BillableMetric] = await batches.metrics(ctx, ids)
         if any(metric_id not in found for metric_id in ids):
             raise NotFound("billable_metric")
@@ -157,14 +155,14 @@ class WalletMutations:
     async def update_customer_wallet(self, info: Inf, input: ChangedWallet) -> Wallet | None:
         async with info.context.writing() as ctx:
             inp = WalletInput.parse(await _values(ctx, input, "id"))
-            return shown(await service.update_wallet(ctx, parse_id(input.id) or _NOBODY, inp))
+            return shown(await service.update_wallet(ctx, some_id(input.id), inp))
 
     @strawberry.mutation(
         description="End a wallet; what is left in it is lost.", permission_classes=[HasPermission("wallets:terminate")]
     )
     async def terminate_customer_wallet(self, info: Inf, input: Ending) -> Wallet | None:
         async with info.context.writing() as ctx:
-            return shown(await service.terminate_wallet(ctx, parse_id(input.id) or _NOBODY))
+            return shown(await service.terminate_wallet(ctx, some_id(input.id)))
 
     @strawberry.mutation(
         description="Buy, grant or void credits; the transactions in this order.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 import strawberry
 
@@ -12,7 +11,7 @@ from billwright.billing.credit_notes.schemas import CreditNoteEstimateInput
 from billwright.billing.credit_notes.service import estimate_credit_note
 from billwright.billing.invoicing.queries import find_invoice
 from billwright.billing.kernel.errors import NotFound
-from billwright.billing.kernel.ids import parse_id
+from billwright.billing.kernel.ids import parse_id, some_id
 from billwright.graphql.enums import (
     CreditNoteCreditStatusEnum,
     CreditNoteReasonEnum,
@@ -20,11 +19,18 @@ from billwright.graphql.enums import (
 )
 from billwright.graphql.mutations.inputs import m, sent
 from billwright.graphql.permissions import HasPermission
-from billwright.graphql.scalars import BigInt, ISO8601Date
+from billwright.graphql.scalars import BigInt
 from billwright.graphql.types.common import (
+    AmountFrom,
+    AmountTo,
     Collection,
+    CurrencyFilter,
+    CustomerFilter,
+    ExternalCustomerFilter,
     IdArgument,
     Inf,
+    IssuedFrom,
+    IssuedTo,
     Limit,
     PageNumber,
     SearchTerm,
@@ -33,8 +39,6 @@ from billwright.graphql.types.common import (
     shown,
 )
 from billwright.graphql.types.credit_notes import CreditNote, CreditNoteEstimate, credit_note_estimate
-
-_NOBODY = UUID(int=0)
 
 
 @strawberry.input(description="What to give back of one fee.")
@@ -69,29 +73,19 @@ class CreditNoteQueries:
             list[CreditNoteRefundStatusEnum] | None,
             strawberry.argument(description="With the refund in any of these states."),
         ] = None,
-        currency: Annotated[str | None, strawberry.argument(description="In this currency.")] = None,
-        amount_from: Annotated[
-            BigInt | None, strawberry.argument(description="Total of at least this, in minor units.")
-        ] = None,
-        amount_to: Annotated[
-            BigInt | None, strawberry.argument(description="Total of at most this, in minor units.")
-        ] = None,
-        issuing_date_from: Annotated[
-            ISO8601Date | None, strawberry.argument(description="Issued on this day or later.")
-        ] = None,
-        issuing_date_to: Annotated[
-            ISO8601Date | None, strawberry.argument(description="Issued on this day or earlier.")
-        ] = None,
-        customer_id: Annotated[strawberry.ID | None, strawberry.argument(description="Of this customer.")] = None,
-        customer_external_id: Annotated[
-            str | None, strawberry.argument(description="Of the customer with this external id.")
-        ] = None,
+        currency: CurrencyFilter = None,
+        amount_from: AmountFrom = None,
+        amount_to: AmountTo = None,
+        issuing_date_from: IssuedFrom = None,
+        issuing_date_to: IssuedTo = None,
+        customer_id: CustomerFilter = None,
+        customer_external_id: ExternalCustomerFilter = None,
         invoice_number: Annotated[
             str | None, strawberry.argument(description="For the invoice with exactly this number.")
         ] = None,
     ) -> Collection[CreditNote]:
         filters = CreditNoteFilters(
-            customer_id=(parse_id(customer_id) or _NOBODY) if customer_id else None,
+            customer_id=some_id(customer_id) if customer_id else None,
             external_customer_id=customer_external_id,
             issuing_date_from=issuing_date_from,
             issuing_date_to=issuing_date_to,
@@ -115,7 +109,7 @@ class CreditNoteQueries:
         self, info: Inf, invoice_id: InvoiceId, page: PageNumber = None, limit: Limit = None
     ) -> Collection[CreditNote] | None:
         async with info.context.reading() as ctx:
-            invoice = await find_invoice(ctx, parse_id(invoice_id) or _NOBODY)
+            invoice = await find_invoice(ctx, some_id(invoice_id))
             found = await list_credit_notes(ctx, CreditNoteFilters(invoice_id=invoice.id), page_request(page, limit))
             return collection(found)
 

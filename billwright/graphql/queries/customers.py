@@ -22,6 +22,7 @@ from billwright.graphql.enums import CustomerCustomerTypeEnum, SubscriptionStatu
 from billwright.graphql.permissions import HasPermission
 from billwright.graphql.types.common import (
     Collection,
+    ExternalCustomerFilter,
     Inf,
     Limit,
     PageNumber,
@@ -150,9 +151,7 @@ class CustomerQueries:
             strawberry.argument(description="In any of these states; active and pending unless told."),
         ] = None,
         plan_code: Annotated[str | None, strawberry.argument(description="On the plan with this code.")] = None,
-        external_customer_id: Annotated[
-            str | None, strawberry.argument(description="Of the customer with this external id.")
-        ] = None,
+        external_customer_id: ExternalCustomerFilter = None,
         external_id: Annotated[str | None, strawberry.argument(description="Exactly this external id.")] = None,
         overriden: Annotated[bool | None, strawberry.argument(description="With or without overridden prices.")] = None,
         currency: Annotated[str | None, strawberry.argument(description="On a plan of this currency.")] = None,

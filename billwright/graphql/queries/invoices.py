@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from uuid import UUID
 
 import strawberry
 
@@ -14,16 +13,22 @@ from billwright.billing.invoicing.queries import (
     list_invoices,
 )
 from billwright.billing.kernel.errors import NotFound
-from billwright.billing.kernel.ids import parse_id
+from billwright.billing.kernel.ids import parse_id, some_id
 from billwright.billing.kernel.pagination import count_rows
 from billwright.graphql.enums import InvoicePaymentStatusEnum, InvoiceStatusEnum, InvoiceTypeEnum
 from billwright.graphql.permissions import HasPermission
 from billwright.graphql.queries.customers import find_customer_by
-from billwright.graphql.scalars import BigInt, ISO8601Date
 from billwright.graphql.types.common import (
+    AmountFrom,
+    AmountTo,
     Collection,
+    CurrencyFilter,
+    CustomerFilter,
+    ExternalCustomerFilter,
     IdArgument,
     Inf,
+    IssuedFrom,
+    IssuedTo,
     Limit,
     PageNumber,
     SearchTerm,
@@ -33,8 +38,6 @@ from billwright.graphql.types.common import (
     shown,
 )
 from billwright.graphql.types.invoices import Invoice
-
-_NOBODY = UUID(int=0)
 
 
 @strawberry.type(description="How many invoices each quick filter finds.")
@@ -68,23 +71,13 @@ class InvoiceQueries:
         invoice_type: Annotated[
             list[InvoiceTypeEnum] | None, strawberry.argument(description="Of any of these types.")
         ] = None,
-        currency: Annotated[str | None, strawberry.argument(description="In this currency.")] = None,
-        amount_from: Annotated[
-            BigInt | None, strawberry.argument(description="Total of at least this, in minor units.")
-        ] = None,
-        amount_to: Annotated[
-            BigInt | None, strawberry.argument(description="Total of at most this, in minor units.")
-        ] = None,
-        issuing_date_from: Annotated[
-            ISO8601Date | None, strawberry.argument(description="Issued on this day or later.")
-        ] = None,
-        issuing_date_to: Annotated[
-            ISO8601Date | None, strawberry.argument(description="Issued on this day or earlier.")
-        ] = None,
-        customer_id: Annotated[strawberry.ID | None, strawberry.argument(description="Of this customer.")] = None,
-        customer_external_id: Annotated[
-            str | None, strawberry.argument(description="Of the customer with this external id.")
-        ] = None,
+        currency: CurrencyFilter = None,
+        amount_from: AmountFrom = None,
+        amount_to: AmountTo = None,
+        issuing_date_from: IssuedFrom = None,
+        issuing_date_to: IssuedTo = None,
+        customer_id: CustomerFilter = None,
+        customer_external_id: ExternalCustomerFilter = None,
         payment_overdue: Annotated[bool | None, strawberry.argument(description="Overdue or not.")] = None,
         payment_dispute_lost: Annotated[
             bool | None, strawberry.argument(description="With or without a lost dispute.")
@@ -98,7 +91,7 @@ class InvoiceQueries:
         ] = None,
     ) -> Collection[Invoice]:
         filters = InvoiceFilters(
-            customer_id=(parse_id(customer_id) or _NOBODY) if customer_id else None,
+            customer_id=some_id(customer_id) if customer_id else None,
             external_customer_id=customer_external_id,
             statuses=[item.value for item in status] if status else None,
             payment_statuses=[item.value for item in payment_status] if payment_status else None,
@@ -112,7 +105,7 @@ class InvoiceQueries:
             payment_dispute_lost=payment_dispute_lost,
             partially_paid=partially_paid,
             positive_due_amount=positive_due_amount,
-            subscription_id=(parse_id(subscription_id) or _NOBODY) if subscription_id else None,
+            subscription_id=some_id(subscription_id) if subscription_id else None,
             search=search_term or None,
         )
         async with info.context.reading() as ctx:

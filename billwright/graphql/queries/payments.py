@@ -13,6 +13,7 @@ from billwright.billing.payments.queries import PaymentFilters, find_payment, li
 from billwright.graphql.permissions import HasPermission
 from billwright.graphql.types.common import (
     Collection,
+    ExternalCustomerFilter,
     IdArgument,
     Inf,
     Limit,
@@ -35,9 +36,7 @@ class PaymentQueries:
         limit: Limit = None,
         search_term: SearchTerm = None,
         invoice_id: Annotated[strawberry.ID | None, strawberry.argument(description="Of this invoice.")] = None,
-        external_customer_id: Annotated[
-            str | None, strawberry.argument(description="Of the customer with this external id.")
-        ] = None,
+        external_customer_id: ExternalCustomerFilter = None,
     ) -> Collection[Payment]:
         filters = PaymentFilters(
             invoice_id=(parse_id(invoice_id) or UUID(int=0)) if invoice_id else None,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 import strawberry
 
-from billwright.billing.kernel.ids import parse_id
+from billwright.billing.kernel.ids import some_id
 from billwright.billing.wallets.queries import (
     TransactionFilters,
     count_active,
@@ -41,7 +40,6 @@ from billwright.graphql.types.wallets import (
 
 CustomerId = Annotated[strawberry.ID, strawberry.argument(description="Internal id of the customer.")]
 WalletId = Annotated[strawberry.ID, strawberry.argument(description="Internal id of the wallet.")]
-_NOBODY = UUID(int=0)
 
 
 @strawberry.type
@@ -81,7 +79,7 @@ class WalletQueries:
     @strawberry.field(description="One wallet.", permission_classes=[HasPermission("customers:view")])
     async def wallet(self, info: Inf, id: IdArgument) -> Wallet | None:
         async with info.context.reading() as ctx:
-            return shown(await find_wallet(ctx, parse_id(id) or _NOBODY))
+            return shown(await find_wallet(ctx, some_id(id)))
 
     @strawberry.field(
         description="A wallet's transactions, newest first.", permission_classes=[HasPermission("customers:view")]
@@ -108,10 +106,10 @@ class WalletQueries:
             transaction_status=transaction_status.value if transaction_status else None,
         )
         async with info.context.reading() as ctx:
-            wallet = await find_wallet(ctx, parse_id(wallet_id) or _NOBODY)
+            wallet = await find_wallet(ctx, some_id(wallet_id))
             return collection(await list_transactions(ctx, wallet, filters, page_request(page, limit)))
 
     @strawberry.field(description="One transaction.", permission_classes=[HasPermission("customers:view")])
     async def wallet_transaction(self, info: Inf, id: IdArgument) -> WalletTransaction | None:
         async with info.context.reading() as ctx:
-            return shown(await find_transaction(ctx, parse_id(id) or _NOBODY))
+            return shown(await find_transaction(ctx, some_id(id)))

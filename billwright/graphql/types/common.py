@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
 
 import strawberry
 from strawberry.types import Info
 
+from billwright.billing.kernel.errors import NotFound
+from billwright.billing.kernel.ids import parse_id
 from billwright.billing.kernel.pagination import Page, PageRequest
 from billwright.graphql.context import RequestContext
+from billwright.graphql.scalars import BigInt, ISO8601Date
 
 T = TypeVar("T")
 Inf = Info[RequestContext, None]
@@ -45,7 +49,24 @@ Limit = Annotated[int | None, strawberry.argument(description="Objects on a page
 SearchTerm = Annotated[
     str | None, strawberry.argument(description="Text that one of the list's search fields contains.")
 ]
+CurrencyFilter = Annotated[str | None, strawberry.argument(description="In this currency.")]
+AmountFrom = Annotated[BigInt | None, strawberry.argument(description="Total of at least this, in minor units.")]
+AmountTo = Annotated[BigInt | None, strawberry.argument(description="Total of at most this, in minor units.")]
+IssuedFrom = Annotated[ISO8601Date | None, strawberry.argument(description="Issued on this day or later.")]
+IssuedTo = Annotated[ISO8601Date | None, strawberry.argument(description="Issued on this day or earlier.")]
+CustomerFilter = Annotated[strawberry.ID | None, strawberry.argument(description="Of this customer.")]
+ExternalCustomerFilter = Annotated[
+    str | None, strawberry.argument(description="Of the customer with this external id.")
+]
 IdArgument = Annotated[strawberry.ID, strawberry.argument(description="Internal id.")]
+
+
+def id_of(resource: str, text: str) -> UUID:
+    """The id that ``text`` writes. Raises ``NotFound(resource)`` where it writes none."""
+    found = parse_id(text)
+    if found is None:
+        raise NotFound(resource)
+    return found
 
 
 def page_request(page: int | None, limit: int | None) -> PageRequest:
