@@ -25,8 +25,12 @@ from typing import Any
 import asyncpg
 import pytest
 import redis
+import structlog
 from hypothesis import HealthCheck, settings
+from sqlalchemy import Engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from billwright.billing.kernel import db
 from billwright.billing.kernel.db import Database
 from billwright.migrations.runner import upgrade
 from billwright.server.stack import DataFolder, StackInfo
@@ -35,6 +39,27 @@ from billwright.server.stack import DataFolder, StackInfo
 settings.register_profile("billwright", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("billwright")
 
+
+def _compile_statements_once() -> None:
+    """Let the databases of one process share the cache of compiled statements, as the one database of a server does:
+    compiling anew for each test's clone costs a quarter of its time."""
+    make = db.create_async_engine
+    shared: list[Engine] = []
+
+    def create(*arguments: Any, **options: Any) -> AsyncEngine:
+        engine = make(*arguments, **options)
+        made = engine.sync_engine
+        shared.append(made) if not shared else None
+        made.dialect = made.pool._dialect = shared[0].dialect
+        made._compiled_cache = shared[0]._compiled_cache
+        return engine
+
+    db.create_async_engine = create
+
+
+_compile_statements_once()
+# Plain tracebacks in logs: drawing a coloured one with all local variables takes a second.
+structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
 _TEMPLATE = "billwright_template"
 _CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1"
 _KEEPER = Path(__file__).parent / "support" / "stack_keeper.py"

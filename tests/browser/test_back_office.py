@@ -65,7 +65,7 @@ async def test_customers_are_found_made_and_changed(page: Page, company: Company
     await expect(rows).to_have_count(2)
     await page.get_by_role("searchbox", name="Name, external id or e-mail").press_sequentially("harb")
     await expect(rows).to_have_count(1)
-    assert "search=harb" in page.url
+    await expect(page).to_have_url(re.compile("search=harb"))
     await page.reload()
     await expect(rows).to_have_count(1)
     await page.go_back()
@@ -88,7 +88,7 @@ async def test_customers_are_found_made_and_changed(page: Page, company: Company
     await expect(page.locator("#subscriptions tbody tr")).to_have_count(1)
     await page.get_by_role("link", name=re.compile("^Invoices 1")).click()
     await expect(page.locator("#tab tbody tr")).to_contain_text("€20.40")
-    assert page.url.endswith("/invoices")
+    await expect(page).to_have_url(re.compile("/invoices$"))
 
 
 async def test_current_usage(page: Page, company: Company) -> None:
@@ -183,7 +183,7 @@ async def test_a_failed_job_is_tried_again(page: Page, company: Company) -> None
     await row.get_by_role("button", name="Retry").click()
     await expect(page.locator("#toasts")).to_contain_text("Queued again")
     await expect(page.get_by_role("link", name="Failed 0")).to_be_visible()
-    assert page.url.endswith("status=failed")
+    await expect(page).to_have_url(re.compile("status=failed$"))
 
 
 async def test_search_from_the_keyboard(page: Page, company: Company) -> None:

@@ -52,7 +52,7 @@ async def test_from_the_link_to_the_pdf(context: BrowserContext, company: Compan
     await page.keyboard.press("Enter")
     await page.get_by_role("button", name="Buy for €50.00").dblclick()
     await expect(page.locator("#toasts")).to_contain_text("25 credits ordered. The invoice is on its way.")
-    assert page.url == url, "what was done is said once"
+    await expect(page, "what was done is said once").to_have_url(url)
 
     await page.get_by_role("link", name="Edit", exact=True).click()
     await page.get_by_label("Billing e-mail").fill("nobody")

@@ -45,6 +45,7 @@ class Database:
             sqlalchemy_url(url),
             pool_size=pool_size,
             max_overflow=max_overflow,
+            query_cache_size=3000,
             json_serializer=encoded,
             json_deserializer=_decoder.decode,
             connect_args={"server_settings": {"application_name": "billwright", "timezone": "UTC"}},
