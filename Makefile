@@ -14,7 +14,7 @@ test:
 	@PYTHON=$(PYTHON) scripts/bootstrap.sh dev
 	@scripts/browser.sh
 	@status=0; $(MAKE) --no-print-directory lint || { status=1; echo "lint failed (above); the tests run all the same"; }; \
-	$(BIN)/pytest -q -n 3 --dist loadfile --durations=25 --durations-min=5 $(TESTS) || status=1; exit $$status
+	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --durations=25 --durations-min=5 $(TESTS) || status=1; exit $$status
 
 lint:
 	@PYTHON=$(PYTHON) scripts/bootstrap.sh dev

@@ -65,6 +65,22 @@ _CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1"
 _KEEPER = Path(__file__).parent / "support" / "stack_keeper.py"
 
 
+_LONGEST = (
+    "tests/faults/",
+    "tests/simulation/",
+    "tests/server/test_up.py",
+    "tests/ui/test_gallery.py",
+    "tests/live/",
+    "tests/browser/",
+    "tests/access/",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first, so that no process is left alone with one at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))
+
+
 @dataclass(frozen=True)
 class TestStack:
     """Addresses of the session's servers."""
