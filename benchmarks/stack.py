@@ -88,17 +88,18 @@ def migrated_database(url: str | None = None) -> Iterator[str]:
 
 
 @contextmanager
-def served_database() -> Iterator[tuple[str, str]]:
-    """An embedded stack, migrated, removed afterwards: the addresses of its database and of its Valkey."""
-    with _servers() as servers:
+def served_database(data: str | None = None) -> Iterator[tuple[str, str]]:
+    """An embedded stack, migrated: the addresses of its database and of its Valkey. Removed afterwards, unless it is
+    to live in the folder ``data``, where another run finds it again."""
+    with _servers(data) as servers:
         info = servers.start()
         upgrade(info.database_url)
         yield info.database_url, info.redis_url
 
 
 @contextmanager
-def _servers() -> Iterator[EmbeddedServers]:
-    path = tempfile.mkdtemp(prefix="billwright-bench-", dir=os.environ.get("TMPDIR"))
+def _servers(data: str | None = None) -> Iterator[EmbeddedServers]:
+    path = data or tempfile.mkdtemp(prefix="billwright-bench-", dir=os.environ.get("TMPDIR"))
     folder = DataFolder(path)
     folder.create()
     folder.lock()
@@ -108,4 +109,5 @@ def _servers() -> Iterator[EmbeddedServers]:
     finally:
         servers.stop()
         folder.unlock()
-        shutil.rmtree(path, ignore_errors=True)
+        if data is None:
+            shutil.rmtree(path, ignore_errors=True)
