@@ -10,12 +10,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
 from arq.cron import next_cron
 from prometheus_client import Counter, Gauge, Histogram
 
+from billwright.billing.api_logs.queries import discard_old_api_logs
 from billwright.billing.auditing.nightly import audit_nightly
 from billwright.billing.background.jobs import discard_finished
 from billwright.billing.exports.service import discard_expired
@@ -116,6 +118,10 @@ async def _webhook_log(resources: Resources) -> int:
     return await discard_old_deliveries(resources.runtime.database)
 
 
+async def _api_logs(resources: Resources, days: int = 30) -> int:
+    return await discard_old_api_logs(resources.runtime.database, days)
+
+
 async def _events(resources: Resources) -> int:
     return await check_all_events(resources.runtime, system_now())
 
@@ -192,6 +198,7 @@ TIMETABLE: Sequence[Pass] = (
     Pass("instant_events", _instant_events, at={"second": 40}, single=True),
     Pass("events", _events, at={"minute": 5}, single=True, at_start=False),
     Pass("webhook_log", _webhook_log, at={"hour": 1, "minute": 0}, single=True, at_start=False),
+    Pass("api_logs", _api_logs, at={"hour": 1, "minute": 20}, single=True, at_start=False),
     Pass("forgotten", _forgotten, at={"minute": 30}, single=True, at_start=False),
     Pass("vat_numbers", _vat_numbers, at={"second": 20}, single=True),
     Pass("untaxed", _untaxed, at={"minute": {0, 15, 30, 45}}, single=True, at_start=False),
@@ -204,9 +211,12 @@ at a time."""
 
 
 def timetable(settings: Settings) -> Sequence[Pass]:
-    """``TIMETABLE`` with the times that an operator may set."""
-    every = {"wallets": float(settings.wallet_refresh_seconds)}
-    return [replace(item, every=every[item.name]) if item.name in every else item for item in TIMETABLE]
+    """``TIMETABLE`` with what an operator may set."""
+    chosen: dict[str, dict[str, Any]] = {
+        "wallets": {"every": float(settings.wallet_refresh_seconds)},
+        "api_logs": {"run": partial(_api_logs, days=settings.api_log_days)},
+    }
+    return [replace(item, **chosen.get(item.name, {})) for item in TIMETABLE]
 
 
 async def keep_running(item: Pass, resources: Resources) -> None:

@@ -146,6 +146,9 @@ class Settings(BaseModel):
         description="Whether webhooks may go to private, loopback and other addresses that are not public: "
         "for receivers in your own network.",
     )
+    api_log_days: int = Field(
+        default=30, ge=1, le=3650, description="How many days the log of API requests goes back (Developers, API logs)."
+    )
     check_events: bool = Field(
         default=True,
         description="Whether each hour's events are checked, and those that cannot be metered are announced to webhook "

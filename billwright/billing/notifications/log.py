@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, delete, exists, false, or_, select
+from sqlalchemy import ColumnElement, Select, exists, false, or_, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
+from billwright.billing.background.retention import discard_before
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.db import Database
 from billwright.billing.kernel.errors import NotAllowed, NotFound, ValidationFailed
@@ -23,7 +24,6 @@ from billwright.billing.notifications.models import Webhook, WebhookEndpoint
 
 STATUSES = ("pending", "retrying", "succeeded", "failed")
 KEPT = timedelta(days=90)
-BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +122,4 @@ async def send_again(ctx: Context, delivery_id: UUID) -> Webhook:
 async def discard_old_deliveries(database: Database, *, now: datetime | None = None) -> int:
     """Delete what was last touched more than 90 days ago, in batches; returns how many."""
     limit = (now or system_now()) - KEPT
-    done = 0
-    while True:
-        async with database.transaction() as session:
-            ids = (
-                await session.scalars(
-                    select(col(Webhook.id))
-                    .where(col(Webhook.updated_at) < limit)
-                    .order_by(col(Webhook.updated_at))
-                    .limit(BATCH)
-                    .with_for_update(skip_locked=True)
-                )
-            ).all()
-            if ids:
-                await session.execute(delete(Webhook).where(col(Webhook.id).in_(ids)))
-        done += len(ids)
-        if len(ids) < BATCH:
-            return done
+    return await discard_before(database, Webhook, col(Webhook.updated_at), limit)

@@ -11,6 +11,7 @@ import pkgutil
 from functools import cache
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -19,6 +20,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from billwright.billing.access.permissions import require_api_permission
+from billwright.billing.api_logs.recorder import ApiLogRecorder, Exchange
 from billwright.billing.kernel.db import Database
 from billwright.billing.kernel.errors import NotFound, RateLimited, ValidationFailed
 from billwright.billing.kernel.ids import new_id, parse_id
@@ -33,6 +35,8 @@ from billwright.server.rest.routing import Router
 PREFIX = "/api/v1"
 SHORTCUTS = frozenset({f"{PREFIX}/events", f"{PREFIX}/events/batch"})
 _ATTEMPTS = 3
+_CALLER = "rest_caller"
+"""Key of a scope: organization, API key and body of a request that is logged."""
 
 
 @cache
@@ -59,8 +63,8 @@ def shortcut() -> ASGIApp:
 
 
 async def close(app: Starlette) -> None:
-    """End the background work that requests have started (key cache, notes of last use)."""
-    for name in ("rest_key_cache", "rest_last_use"):
+    """End the background work that requests have started (key cache, notes of last use, log of requests)."""
+    for name in ("rest_key_cache", "rest_last_use", "rest_api_log"):
         part = getattr(app.state, name, None)
         if part is not None:
             await part.close()
@@ -97,6 +101,7 @@ class RestEndpoint:
             status, body = understood(failure, request_id, where)
             response = json_response(body, status)
         response.headers.update(headers)
+        _note(request, response, request_id)
         return response
 
     def _route(self, request: Request) -> tuple[Operation, dict[str, str] | None]:
@@ -126,8 +131,12 @@ async def _perform(
                 api_key, organization = await authentication.authenticate(session, value)
                 session.expunge_all()
         call = Call(request, known, database, organization, api_key, request_id)
+        if known.logged:
+            request.scope[_CALLER] = (api_key.organization_id, api_key.id, b"")
         await _admit(call, state, headers)
         call.body = await read_body(request) if known.takes_body else b""
+        if known.logged:
+            request.scope[_CALLER] = (api_key.organization_id, api_key.id, call.body)
         if known.session == "none":
             return await _handle(call, parameters)
         async with database.transaction() if known.session == "write" else database.reading() as session:
@@ -139,6 +148,8 @@ async def _perform(
         try:
             async with database.transaction() if known.session == "write" else database.reading() as session:
                 api_key, organization = await authentication.authenticate(session, value)
+                if known.logged:
+                    request.scope[_CALLER] = (api_key.organization_id, api_key.id, body)
                 call = Call(request, known, database, organization, api_key, request_id, body, session)
                 if not admitted:
                     await _admit(call, state, headers)
@@ -148,6 +159,27 @@ async def _perform(
             if attempt == _ATTEMPTS or not may_be_repeated(failure):
                 raise
     raise AssertionError("unreachable")
+
+
+def _note(request: Request, response: Response, request_id: str) -> None:
+    """Leave a request that is logged to the log of requests (spec 07 §9.2)."""
+    caller: tuple[UUID, UUID, bytes] | None = request.scope.get(_CALLER)
+    if caller is None:
+        return
+    organization_id, api_key_id, body = caller
+    exchange = Exchange(
+        organization_id=organization_id,
+        api_key_id=api_key_id,
+        request_id=UUID(request_id),
+        method=request.method,
+        path=PREFIX + _raw_path(request.scope),
+        origin=f"{request.url.scheme}://{request.url.netloc}",
+        client=request.headers.get("user-agent", ""),
+        status=response.status_code,
+        request=body,
+        response=bytes(response.body),
+    )
+    _api_log(request.app.state).note(exchange)
 
 
 async def _admit(call: Call, state: Any, headers: dict[str, str]) -> None:
@@ -212,3 +244,9 @@ def _last_use(state: Any) -> authentication.LastUse:
     if getattr(state, "rest_last_use", None) is None:
         state.rest_last_use = authentication.LastUse(getattr(state, "redis", None))
     return state.rest_last_use
+
+
+def _api_log(state: Any) -> ApiLogRecorder:
+    if getattr(state, "rest_api_log", None) is None:
+        state.rest_api_log = ApiLogRecorder(state.database)
+    return state.rest_api_log

@@ -88,6 +88,11 @@ class Operation:
         return self.body is not None or self.body_mode == "raw"
 
     @cached_property
+    def logged(self) -> bool:
+        """Whether its requests are in the log of requests: all but reading and event ingestion (spec 07 §9.2)."""
+        return self.method != "GET" and self.path not in ("/events", "/events/batch")
+
+    @cached_property
     def operation_id(self) -> str:
         """``updateTax`` from the handler's name."""
         first, *rest = self.handler.__name__.strip("_").split("_")

@@ -357,7 +357,7 @@ async def test_organizations_are_apart(desk: Desk, receiver: Receiver) -> None:
 
 async def test_old_deliveries_are_discarded(desk: Desk, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     """spec 06 §16.5: 90 days after the last update, in batches."""
-    monkeypatch.setattr("billwright.billing.notifications.log.BATCH", 4)
+    monkeypatch.setattr("billwright.billing.background.retention.BATCH", 4)
     await desk.endpoint(receiver.url)
     await desk.announce(times=10)
     await deliver_due(desk.runtime)
