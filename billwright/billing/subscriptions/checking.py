@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, cast
 
 from billwright.billing.access.context import Context
@@ -80,9 +80,12 @@ def checked_update(ctx: Context, inp: SubscriptionUpdate, subscription: Subscrip
     """Raises ``ValidationFailed`` with the codes of spec 03 §6.10 and ``NotFound("billing_entity")``."""
     problems = Problems()
     anchor = _anchor(inp.subscription_at, subscription.subscription_at, problems)
+    starts = anchor if subscription.is_scheduled else subscription.subscription_at
     ending_at = subscription.ending_at
     if inp.given("ending_at"):
-        ending_at = _ending(ctx, inp.ending_at, anchor, problems)
+        ending_at = _ending(ctx, inp.ending_at, starts, problems)
+    elif ending_at is not None and starts != subscription.subscription_at and _utc_day(ending_at) <= _utc_day(starts):
+        problems.add("ending_at", "invalid_date")
     check_options(inp.on_termination_credit_note, inp.on_termination_invoice, problems)
     overrides = _overrides(inp, problems)
     thresholds = parse_thresholds(inp.usage_thresholds, problems)
@@ -122,10 +125,13 @@ def _ending(ctx: Context, text: str | None, anchor: datetime, problems: Problems
     if parsed is None or parsed.year not in _YEARS:
         problems.add("ending_at", "invalid_date")
         return None
-    day = parsed.date()
-    if day <= ctx.now().astimezone(UTC).date() or day <= anchor.astimezone(UTC).date():
+    if _utc_day(parsed) <= max(_utc_day(ctx.now()), _utc_day(anchor)):
         problems.add("ending_at", "invalid_date")
     return parsed
+
+
+def _utc_day(instant: datetime) -> date:
+    return instant.astimezone(UTC).date()
 
 
 def _overrides(inp: SubscriptionCreate | SubscriptionUpdate, problems: Problems) -> Overrides | None:

@@ -103,3 +103,8 @@ class Subscription(Record, table=True):
     last_timezone: str | None = None
     """Charges window and zone of the latest start or periodic row (continuity rule, spec 03 §3.7)."""
     last_event_on: date | None = None
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether it waits for its own start (spec 03 §6.2); a pending downgrade waits for the running one's end."""
+        return self.status == "pending" and self.previous_subscription_id is None

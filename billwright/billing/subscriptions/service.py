@@ -17,6 +17,7 @@ from billwright.billing.customers.locking import lock_customer
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.service import ensure_customer, find_customer, take_currency
 from billwright.billing.customers.settings import applicable_timezone
+from billwright.billing.entitlements.subscriptions import forget_own
 from billwright.billing.kernel.errors import NotFound, Problems, ValidationFailed
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.notifications.service import emit
@@ -191,6 +192,8 @@ async def _reschedule(
 ) -> Subscription:
     """A scheduled subscription gets another plan in place, whatever the prices; its dates stay (spec 03 §6.3)."""
     left = await ctx.session.get_one(Plan, current.plan_id)
+    if plan.id != (left.parent_id or left.id):
+        await forget_own(ctx.session, current.id)
     current.plan_id = (await overridden(ctx, plan, asked.overrides)).id
     if inp.given("name"):
         current.name = asked.name
@@ -283,7 +286,7 @@ async def update_subscription(ctx: Context, external_id: str, status: str, inp: 
     if inp.on_termination_credit_note is not None and plan.pay_in_advance:
         subscription.on_termination_credit_note = inp.on_termination_credit_note
     subscription.updated_at = ctx.now()
-    scheduled = subscription.status == "pending" and subscription.previous_subscription_id is None
+    scheduled = subscription.is_scheduled
     if scheduled and inp.subscription_at is not None and sent.anchor != subscription.subscription_at:
         subscription.subscription_at = sent.anchor
     else:
@@ -309,9 +312,10 @@ async def terminate_subscription(
 ) -> Subscription:
     """Terminate the active subscription, or cancel the pending one with ``status="pending"`` (spec 03 §6.7).
 
-    Raises ``NotFound("subscription")`` and ``ValidationFailed`` for an unknown option, with nothing changed.
+    Raises ``NotFound("subscription")``, for any other status too, and ``ValidationFailed`` for an unknown option, with
+    nothing changed.
     """
-    found = await find_subscription(ctx, external_id, "pending" if status == "pending" else "active")
+    found = await find_subscription(ctx, external_id, status)
     customer = await _locked(ctx, found.customer_id)
     subscription = await ctx.session.get_one(Subscription, found.id, populate_existing=True)
     if subscription.status != found.status or subscription.status not in ("active", "pending"):

@@ -90,11 +90,12 @@ def put_ending_off(subscription: Subscription) -> None:
 async def refresh_due(ctx: Context, subscription: Subscription, plan: PlanTerms, tz: str) -> None:
     """Recompute the instants at which the scheduler must act on ``subscription`` (spec 03 §8.1, §8.2)."""
     activation = ending = billing = trial = alert = None
-    if subscription.status == "pending" and subscription.previous_subscription_id is None:
+    if subscription.is_scheduled:
         activation = activation_at(subscription.subscription_at, tz)
     elif subscription.status == "active":
         if subscription.ending_at is not None:
-            ending = ending_instant(subscription.ending_at, tz)
+            started = subscription.started_at or subscription.subscription_at
+            ending = max(ending_instant(subscription.ending_at, tz), started)
             alert = alert_instant(subscription, ctx.now())
         billing = next_billing_at(
             terms_of(subscription, plan, tz),

@@ -309,6 +309,43 @@ async def test_03_6_10_a_scheduled_start_moves(sandbox: Sandbox) -> None:
     assert await sandbox.amounts() == [("2024-01-15", 1700)]
 
 
+async def test_03_6_10_a_start_does_not_move_past_the_ending(sandbox: Sandbox) -> None:
+    await sandbox.plan()
+    await sandbox.subscribe(subscription_at="2024-02-01T00:00:00Z", ending_at="2024-02-20T00:00:00Z")
+    answer = await sandbox.rest.put("subscriptions/s1", {"subscription": {"subscription_at": "2024-03-05T00:00:00Z"}})
+    assert (answer.status_code, answer.json()) == (422, validation(ending_at="invalid_date"))
+    moved = await edit(sandbox, subscription_at="2024-03-05T00:00:00Z", ending_at="2024-03-20T00:00:00Z")
+    assert (moved["subscription_at"], moved["ending_at"]) == ("2024-03-05T00:00:00Z", "2024-03-20T00:00:00Z")
+
+
+async def test_03_6_10_an_ignored_start_does_not_judge_the_ending(sandbox: Sandbox) -> None:
+    await sandbox.plan()
+    await sandbox.subscribe()
+    shown = await edit(sandbox, subscription_at="2030-01-01T00:00:00Z", ending_at="2024-03-20T00:00:00Z")
+    assert (shown["subscription_at"], shown["ending_at"]) == ("2024-01-15T10:00:00Z", "2024-03-20T00:00:00Z")
+
+
+async def test_03_6_6_an_ending_on_the_local_day_of_the_start(sandbox: Sandbox) -> None:
+    """The next UTC date may be the same local day, whose start lies before ``started_at``: nothing ends before it."""
+    await sandbox.customer(timezone="America/Los_Angeles")
+    await sandbox.plan("p", 3100)
+    await sandbox.subscribe(ending_at="2024-01-16T01:00:00Z")
+    assert (await sandbox.call("GET", "test_clock"))["test_clock"]["next_due_at"] == "2024-01-15T10:00:00Z"
+    await sandbox.advance("2024-01-15T11:00:00Z")
+    ended = (await sandbox.call("GET", "subscriptions/s1", params={"status": "terminated"}))["subscription"]
+    assert (ended["started_at"], ended["terminated_at"]) == ("2024-01-15T10:00:00.000Z", "2024-01-15T10:00:00Z")
+    assert await sandbox.amounts() == [("2024-01-15", 100)]
+
+
+@pytest.mark.parametrize("status", ["terminated", "canceled", "incomplete", "banana"])
+async def test_03_6_7_a_status_that_cannot_end_ends_nothing(sandbox: Sandbox, status: str) -> None:
+    await sandbox.plan()
+    await sandbox.subscribe()
+    answer = await sandbox.rest.delete("subscriptions/s1", params={"status": status})
+    assert (answer.status_code, answer.json()) == (404, NOT_FOUND)
+    assert (await sandbox.call("GET", "subscriptions/s1"))["subscription"]["status"] == "active"
+
+
 async def test_03_6_7_terminate(sandbox: Sandbox) -> None:
     await sandbox.plan("p", 3100)
     await sandbox.subscribe()
