@@ -12,18 +12,18 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
 from defusedxml.ElementTree import fromstring
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from tests.support.serving import served
 
 _SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 _TYPES = "{urn:ec.europa.eu:taxud:vies:services:checkVat:types}"
@@ -173,16 +173,7 @@ async def fake_vies() -> AsyncIterator[FakeVies]:
             Route("/__fault", fault, methods=["POST"]),
         ]
     )
-    listener = socket.create_server(("127.0.0.1", 0))
-    fake.url = f"http://127.0.0.1:{listener.getsockname()[1]}/services"
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started:  # noqa: ASYNC110 - uvicorn offers no event
-        await asyncio.sleep(0.01)
-    try:
+    async with served(app) as address:
+        fake.url = f"{address}/services"
         yield fake
-    finally:
-        server.should_exit = True
-        server.force_exit = True
-        await serving
     assert not fake.complaints, fake.complaints

@@ -8,9 +8,7 @@ async with identity_provider() as provider:
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import contextlib
 import hashlib
 import hmac
 import json
@@ -23,13 +21,14 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
-import uvicorn
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
+
+from tests.support.serving import served
 
 CLIENT_ID, CLIENT_SECRET = "billwright-client", "a-client-secret-xyz"
 
@@ -186,15 +185,6 @@ async def identity_provider() -> AsyncIterator[IdentityProvider]:
             Route("/oauth2/v1/userinfo", provider.person),
         ]
     )
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
-    server.install_signal_handlers = lambda: None  # type: ignore[method-assign, attr-defined]
-    running = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
-    provider.port = server.servers[0].sockets[0].getsockname()[1]
-    try:
+    async with served(app) as address:
+        provider.port = int(address.rpartition(":")[2])
         yield provider
-    finally:
-        server.should_exit = True
-        with contextlib.suppress(asyncio.CancelledError):
-            await running

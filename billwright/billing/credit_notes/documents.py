@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -29,14 +28,14 @@ from billwright.billing.documents.credit_note_document import (
     CreditNoteDocument,
 )
 from billwright.billing.documents.invoice_document import AppliedTax, FeeKind, FeeTax
+from billwright.billing.documents.parties import party
 from billwright.billing.documents.render import render_credit_note
-from billwright.billing.invoicing.documents import PDF, filter_label, group_values, party
+from billwright.billing.documents.storing import store_pdf
+from billwright.billing.invoicing.documents import filter_label, group_values
 from billwright.billing.invoicing.issuing import buyer_of, seller_of
 from billwright.billing.invoicing.models import Fee, Invoice
 from billwright.billing.invoicing.presenting import grouped, taxes_of_fees
 from billwright.billing.kernel.errors import NotFound
-from billwright.billing.kernel.ids import new_id
-from billwright.billing.kernel.models import StoredFile
 from billwright.billing.notifications.service import emit
 from billwright.billing.subscriptions.models import Subscription
 
@@ -74,23 +73,8 @@ async def make_document(call: JobCall) -> None:
         ctx = Context(session, organization)
         note = await find_credit_note(ctx, note_id, lock=True)
         if note.file_id is None:
-            await _store(ctx, note, content)
-
-
-async def _store(ctx: Context, note: CreditNote, content: bytes) -> None:
-    stored = StoredFile(
-        id=new_id(),
-        organization_id=ctx.organization_id,
-        filename=f"{note.number}.pdf",
-        content_type=PDF,
-        content=content,
-        token=secrets.token_urlsafe(32),
-        created_at=ctx.now(),
-    )
-    ctx.session.add(stored)
-    await ctx.session.flush()
-    note.file_id = stored.id
-    await emit(ctx, "credit_note.generated", "credit_note", note.id)
+            note.file_id = await store_pdf(ctx, note.number, content)
+            await emit(ctx, "credit_note.generated", "credit_note", note.id)
 
 
 async def credit_note_document(ctx: Context, note: CreditNote) -> CreditNoteDocument:

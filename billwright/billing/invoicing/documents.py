@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
@@ -22,7 +21,6 @@ from billwright.billing.customers.models import Customer
 from billwright.billing.customers.settings import document_locale
 from billwright.billing.documents.invoice_document import (
     AddOnLine,
-    Address,
     AppliedTax,
     CouponCredit,
     CreditPurchase,
@@ -33,11 +31,12 @@ from billwright.billing.documents.invoice_document import (
     InvoiceDocument,
     InvoiceTotals,
     InvoiceType,
-    Party,
     SubscriptionSection,
     TrueUp,
 )
+from billwright.billing.documents.parties import party
 from billwright.billing.documents.render import render_invoice
+from billwright.billing.documents.storing import store_pdf
 from billwright.billing.invoicing import models
 from billwright.billing.invoicing.billed_days import cut_by_upgrades, last_day
 from billwright.billing.invoicing.document_changes import recurring_breakdown
@@ -46,8 +45,6 @@ from billwright.billing.invoicing.models import Credit, Fee, Invoice, InvoiceSub
 from billwright.billing.invoicing.presenting import fees_of, grouped, taxes_of_fees
 from billwright.billing.invoicing.queries import find_invoice
 from billwright.billing.kernel.errors import NotAllowed, NotFound
-from billwright.billing.kernel.ids import new_id
-from billwright.billing.kernel.models import StoredFile
 from billwright.billing.notifications.service import emit
 from billwright.billing.pricing.filters import filter_display_name
 from billwright.billing.progressive.printing import credits_by_subscription, passed_threshold
@@ -56,7 +53,6 @@ from billwright.billing.subscriptions.models import Subscription
 
 _PRINTED = ("finalized", "voided")
 _KINDS = {"subscription": FeeKind.SUBSCRIPTION, "charge": FeeKind.CHARGE, "commitment": FeeKind.COMMITMENT}
-PDF = "application/pdf"
 
 
 async def request_document(ctx: Context, invoice_id: UUID) -> Invoice | None:
@@ -103,23 +99,8 @@ async def make_document(call: JobCall) -> None:
         ctx = Context(session, organization, event_store=call.runtime.event_store)
         invoice = await find_invoice(ctx, invoice_id, lock=True, visible_only=False)
         if invoice.file_id is None:
-            await _store(ctx, invoice, content)
-
-
-async def _store(ctx: Context, invoice: Invoice, content: bytes) -> None:
-    stored = StoredFile(
-        id=new_id(),
-        organization_id=ctx.organization_id,
-        filename=f"{invoice.number}.pdf",
-        content_type=PDF,
-        content=content,
-        token=secrets.token_urlsafe(32),
-        created_at=ctx.now(),
-    )
-    ctx.session.add(stored)
-    await ctx.session.flush()
-    invoice.file_id = stored.id
-    await emit(ctx, "invoice.generated", "invoice", invoice.id)
+            invoice.file_id = await store_pdf(ctx, invoice.number, content)
+            await emit(ctx, "invoice.generated", "invoice", invoice.id)
 
 
 async def invoice_document(ctx: Context, invoice: Invoice) -> InvoiceDocument:
@@ -149,25 +130,6 @@ async def invoice_document(ctx: Context, invoice: Invoice) -> InvoiceDocument:
         credit_purchase=await _credit_purchase(ctx, invoice),
         coupons=await _coupons(ctx, invoice),
         threshold=await passed_threshold(ctx, invoice),
-    )
-
-
-def party(values: Mapping[str, Any], fallback: str) -> Party:
-    """A party as it was fixed at issue; ``fallback`` is its name if it has none."""
-    return Party(
-        name=values.get("name") or fallback,
-        legal_name=values.get("legal_name"),
-        legal_number=values.get("legal_number"),
-        tax_identification_number=values.get("tax_identification_number"),
-        emails=tuple(part.strip() for part in (values.get("email") or "").split(",") if part.strip()),
-        address=Address(
-            line1=values.get("address_line1"),
-            line2=values.get("address_line2"),
-            zipcode=values.get("zipcode"),
-            city=values.get("city"),
-            state=values.get("state"),
-            country=values.get("country"),
-        ),
     )
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from billwright.billing.documents.header import TAX_INVOICE_COUNTRIES, customer_block, seller_block
-from billwright.billing.documents.invoice_document import Address, Party
 from billwright.billing.documents.locales import load_locale
+from billwright.billing.documents.parties import party
 from billwright.ui.views.customers import customer_href, shown_name
 from billwright.ui.views.support import View
 
@@ -21,14 +21,14 @@ def parties(view: View, document: Data, organization: Data) -> dict[str, Any]:
     issued = document["issuedParties"] or {}
     customer = document["customer"]
     locale = load_locale("en")
-    seller = _party(issued["seller"] if issued else _as_stored(organization), organization["name"])
+    seller = party(issued["seller"] if issued else _as_stored(organization), organization["name"])
     buyer_values = (
         {**issued["buyer"], "name": issued["buyer"].get("display_name")}
         if issued
         else {**_as_stored(customer), "name": customer["displayName"], "legal_name": None}
     )
     sold = seller_block(seller, locale)
-    bought = customer_block(_party(buyer_values, customer["externalId"]), "", locale)
+    bought = customer_block(party(buyer_values, customer["externalId"]), "", locale)
     return {
         "taxed_by_law": (seller.address.country or "").upper() in TAX_INVOICE_COUNTRIES,
         "seller": {"name": sold.name, "logo_url": None, "lines": list(sold.lines)},
@@ -53,21 +53,3 @@ _STORED = {
 
 def _as_stored(values: Data) -> dict[str, Any]:
     return {stored: values.get(name) for stored, name in _STORED.items()}
-
-
-def _party(values: Mapping[str, Any], fallback: str) -> Party:
-    return Party(
-        name=values.get("name") or fallback,
-        legal_name=values.get("legal_name"),
-        legal_number=values.get("legal_number"),
-        tax_identification_number=values.get("tax_identification_number"),
-        emails=tuple(part.strip() for part in (values.get("email") or "").split(",") if part.strip()),
-        address=Address(
-            line1=values.get("address_line1"),
-            line2=values.get("address_line2"),
-            zipcode=values.get("zipcode"),
-            city=values.get("city"),
-            state=values.get("state"),
-            country=values.get("country"),
-        ),
-    )

@@ -6,25 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-import uvicorn
 from lago_python_client.client import Client
 from lago_python_client.exceptions import LagoApiError
 from lago_python_client.models import Event, Fee
 
 from tests.billing.in_advance.shop import Shop
+from tests.support.serving import official_client
 
 
 @pytest.fixture
 async def lago(shop: Shop) -> AsyncIterator[Client]:
-    rest = shop.company.rest
-    server = uvicorn.Server(uvicorn.Config(rest.app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield Client(api_key=rest.api_key, api_url=f"http://127.0.0.1:{port}")
-    server.should_exit = True
-    await serving
+    async with official_client(shop.company.rest) as client:
+        yield client
 
 
 async def test_events_are_estimated_with_explicit_nulls(shop: Shop, lago: Client) -> None:

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import uvicorn
 from lago_python_client.client import Client
 from lago_python_client.exceptions import LagoApiError
 from lago_python_client.models.billing_entity import (
@@ -20,6 +19,7 @@ from lago_python_client.models.billing_entity import (
 from billwright.billing.access.logos import MAX_BYTES
 from billwright.billing.access.models import Organization
 from tests.server.rest.client import RestClient, rest, validation
+from tests.support.serving import official_client
 
 __all__ = ["rest"]
 
@@ -190,14 +190,8 @@ async def test_organizations_do_not_take_the_flag(rest: RestClient) -> None:
 
 @pytest.fixture
 async def lago(rest: RestClient) -> AsyncIterator[Client]:
-    server = uvicorn.Server(uvicorn.Config(rest.app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield Client(api_key=rest.api_key, api_url=f"http://127.0.0.1:{port}")
-    server.should_exit = True
-    await serving
+    async with official_client(rest) as client:
+        yield client
 
 
 async def test_the_official_client(lago: Client) -> None:

@@ -2,67 +2,55 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
-import uvicorn
 from lago_python_client.client import Client
 from lago_python_client.exceptions import LagoApiError
 from lago_python_client.models import Organization, OrganizationBillingConfiguration
 from lago_python_client.models.tax import Tax
 
 from tests.server.rest.client import RestClient
+from tests.support.serving import ask, official_client
 
 
 @pytest.fixture
 async def lago(rest: RestClient) -> AsyncIterator[Client]:
-    server = uvicorn.Server(uvicorn.Config(rest.app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield Client(api_key=rest.api_key, api_url=f"http://127.0.0.1:{port}")
-    server.should_exit = True
-    await serving
-
-
-async def _ask(call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
-    return await asyncio.to_thread(call, *arguments, **more)
+    async with official_client(rest) as client:
+        yield client
 
 
 async def test_taxes(lago: Client) -> None:
-    created = await _ask(lago.taxes.create, Tax(name="VAT", code="vat.fr/20", rate=20.0, description="TVA"))
+    created = await ask(lago.taxes.create, Tax(name="VAT", code="vat.fr/20", rate=20.0, description="TVA"))
     assert (created.code, created.rate, created.applied_to_organization) == ("vat.fr/20", 20.0, False)
-    assert (await _ask(lago.taxes.find, "vat.fr/20")).lago_id == created.lago_id
-    changed = await _ask(lago.taxes.update, Tax(rate=5.5, applied_to_organization=True), "vat.fr/20")
+    assert (await ask(lago.taxes.find, "vat.fr/20")).lago_id == created.lago_id
+    changed = await ask(lago.taxes.update, Tax(rate=5.5, applied_to_organization=True), "vat.fr/20")
     assert (changed.rate, changed.name, changed.applied_to_billing_entities_codes) == (5.5, "VAT", ["hooli"])
-    listed = await _ask(lago.taxes.find_all, {"per_page": 2, "page": 1})
+    listed = await ask(lago.taxes.find_all, {"per_page": 2, "page": 1})
     assert [tax.code for tax in listed["taxes"]] == ["vat.fr/20"]
     assert listed["meta"]["total_count"] == 1
-    assert (await _ask(lago.taxes.destroy, "vat.fr/20")).code == "vat.fr/20"
-    assert (await _ask(lago.taxes.find_all))["taxes"] == []
+    assert (await ask(lago.taxes.destroy, "vat.fr/20")).code == "vat.fr/20"
+    assert (await ask(lago.taxes.find_all))["taxes"] == []
 
 
 async def test_errors(lago: Client) -> None:
     with pytest.raises(LagoApiError) as missing:
-        await _ask(lago.taxes.find, "nope")
+        await ask(lago.taxes.find, "nope")
     assert (missing.value.status_code, missing.value.response["code"]) == (404, "tax_not_found")
     with pytest.raises(LagoApiError) as refused:
-        await _ask(lago.taxes.create, Tax(name="VAT", code="c", rate=-1))
+        await ask(lago.taxes.create, Tax(name="VAT", code="c", rate=-1))
     assert (refused.value.status_code, refused.value.response["error_details"]) == (422, {"rate": ["value_is_invalid"]})
     with pytest.raises(LagoApiError) as empty:
-        await _ask(lago.taxes.create, Tax())
+        await ask(lago.taxes.create, Tax())
     assert empty.value.status_code == 400
     lago.api_key = "wrong"
     with pytest.raises(LagoApiError) as stranger:
-        await _ask(Client(api_key="wrong", api_url=lago.base_api_url.removesuffix("/api/v1/")).taxes.find_all)
+        await ask(Client(api_key="wrong", api_url=lago.base_api_url.removesuffix("/api/v1/")).taxes.find_all)
     assert stranger.value.status_code == 401
 
 
 async def test_organizations(lago: Client) -> None:
-    changed = await _ask(
+    changed = await ask(
         lago.organizations.update,
         Organization(
             default_currency="EUR",
@@ -78,5 +66,5 @@ async def test_organizations(lago: Client) -> None:
     assert (changed.net_payment_term, changed.email_settings) == (30, ["invoice.finalized"])
     assert changed.billing_configuration.invoice_grace_period == 3
     with pytest.raises(LagoApiError) as refused:
-        await _ask(lago.organizations.update, Organization(default_currency="EUR", timezone="Mars"))
+        await ask(lago.organizations.update, Organization(default_currency="EUR", timezone="Mars"))
     assert refused.value.response["error_details"] == {"timezone": ["invalid_timezone"]}

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
-import uvicorn
 from lago_python_client.client import Client
 from lago_python_client.exceptions import LagoApiError
 from lago_python_client.models.applied_coupon import AppliedCoupon
@@ -16,23 +13,13 @@ from lago_python_client.models.credit_note import CreditNote, CreditNoteEstimate
 
 from tests.support.credits import details, fee_id, pay
 from tests.support.sandbox import Sandbox
+from tests.support.serving import ask, official_client
 
 
 @pytest.fixture
 async def lago(sandbox: Sandbox) -> AsyncIterator[Client]:
-    app = sandbox.rest.app
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield Client(api_key=sandbox.rest.api_key, api_url=f"http://127.0.0.1:{port}")
-    server.should_exit = True
-    await serving
-
-
-async def ask(call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
-    return await asyncio.to_thread(call, *arguments, **more)
+    async with official_client(sandbox.rest) as client:
+        yield client
 
 
 async def test_coupons(sandbox: Sandbox, lago: Client) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import uvicorn
 from lago_python_client.client import Client
 from lago_python_client.models import Charge, Plan, Subscription
 from lago_python_client.models.charge import ChargeFilter, ChargeFilters, ChargeOverrides, Charges, ChargesOverrides
@@ -15,23 +13,13 @@ from lago_python_client.models.plan import PlanOverrides
 
 from tests.billing.subscriptions.lives import metric
 from tests.support.sandbox import Sandbox
+from tests.support.serving import ask, official_client
 
 
 @pytest.fixture
 async def lago(sandbox: Sandbox) -> AsyncIterator[Client]:
-    rest = sandbox.rest
-    server = uvicorn.Server(uvicorn.Config(rest.app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield Client(api_key=rest.api_key, api_url=f"http://127.0.0.1:{port}")
-    server.should_exit = True
-    await serving
-
-
-async def _ask(call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
-    return await asyncio.to_thread(call, *arguments, **more)
+    async with official_client(sandbox.rest) as client:
+        yield client
 
 
 async def _plans(sandbox: Sandbox, lago: Client) -> Any:
@@ -53,21 +41,21 @@ async def _plans(sandbox: Sandbox, lago: Client) -> Any:
             pay_in_advance=True,
             charges=Charges(__root__=[charge]),
         )
-        made = await _ask(lago.plans.create, plan)
+        made = await ask(lago.plans.create, plan)
     return made
 
 
 async def test_plan_changes(sandbox: Sandbox, lago: Client) -> None:
     await _plans(sandbox, lago)
-    first = await _ask(
+    first = await ask(
         lago.subscriptions.create, Subscription(external_customer_id="c1", plan_code="basic", external_id="s.1")
     )
     assert (first.status, first.plan_code, first.plan_amount_cents) == ("active", "basic", "1000")
-    better = await _ask(
+    better = await ask(
         lago.subscriptions.create, Subscription(external_customer_id="c1", plan_code="pro", external_id="s.1")
     )
     assert (better.previous_plan_code, better.next_plan_code, better.status) == ("basic", None, "active")
-    cheaper = await _ask(
+    cheaper = await ask(
         lago.subscriptions.create, Subscription(external_customer_id="c1", plan_code="basic", external_id="s.1")
     )
     assert (cheaper.lago_id, cheaper.next_plan_code, cheaper.downgrade_plan_date) == (
@@ -75,11 +63,11 @@ async def test_plan_changes(sandbox: Sandbox, lago: Client) -> None:
         "basic",
         "2024-02-01",
     )
-    pending = await _ask(lago.subscriptions.find, "s.1", {"status": "pending"})
+    pending = await ask(lago.subscriptions.find, "s.1", {"status": "pending"})
     assert (pending.status, pending.previous_plan_code) == ("pending", "pro")
-    gone = await _ask(lago.subscriptions.destroy, "s.1", {"status": "pending"})
+    gone = await ask(lago.subscriptions.destroy, "s.1", {"status": "pending"})
     assert gone.status == "canceled"
-    ended = await _ask(lago.subscriptions.destroy, "s.1", {"on_termination_credit_note": "skip"})
+    ended = await ask(lago.subscriptions.destroy, "s.1", {"on_termination_credit_note": "skip"})
     assert (ended.status, ended.on_termination_credit_note) == ("terminated", "skip")
 
 
@@ -91,32 +79,30 @@ async def test_overrides(sandbox: Sandbox, lago: Client) -> None:
         name="Agreed",
         charges=ChargesOverrides(__root__=[ChargeOverrides(id=charge_id, properties={"amount": "7"})]),
     )
-    made = await _ask(
+    made = await ask(
         lago.subscriptions.create,
         Subscription(external_customer_id="c1", plan_code="pro", external_id="s.1", plan_overrides=overrides),
     )
     assert (made.plan_code, made.plan_amount_cents) == ("pro", "2500")
-    changed = await _ask(
-        lago.subscriptions.update, Subscription(plan_overrides=PlanOverrides(amount_cents=2400)), "s.1"
-    )
+    changed = await ask(lago.subscriptions.update, Subscription(plan_overrides=PlanOverrides(amount_cents=2400)), "s.1")
     assert (changed.lago_id, changed.plan_amount_cents) == (made.lago_id, "2400")
-    charge = await _ask(lago.subscription_charges.find, "s.1", "calls")  # find_all of this client sends no API key
+    charge = await ask(lago.subscription_charges.find, "s.1", "calls")  # find_all of this client sends no API key
     assert (charge.properties["amount"], charge.billable_metric_code) == ("7", "calls")
-    again = await _ask(lago.subscription_charges.update, "s.1", "calls", Charge(properties={"amount": "6"}))
+    again = await ask(lago.subscription_charges.update, "s.1", "calls", Charge(properties={"amount": "6"}))
     assert (again.lago_id, again.properties) == (charge.lago_id, {"amount": "6"})
-    assert (await _ask(lago.subscription_charges.find, "s.1", "calls")).properties == {"amount": "6"}
+    assert (await ask(lago.subscription_charges.find, "s.1", "calls")).properties == {"amount": "6"}
 
 
 async def test_filters_of_a_subscription(sandbox: Sandbox, lago: Client) -> None:
     await _plans(sandbox, lago)
-    await _ask(lago.subscriptions.create, Subscription(external_customer_id="c1", plan_code="pro", external_id="s.1"))
-    [europe] = (await _ask(lago.subscriptions.find_all_charge_filters, "s.1", "calls"))["filters"]
+    await ask(lago.subscriptions.create, Subscription(external_customer_id="c1", plan_code="pro", external_id="s.1"))
+    [europe] = (await ask(lago.subscriptions.find_all_charge_filters, "s.1", "calls"))["filters"]
     usa = ChargeFilter(values={"region": ["us"]}, properties={"amount": "4"}, invoice_display_name="USA")
-    made = await _ask(lago.subscriptions.create_charge_filter, "s.1", "calls", usa)
+    made = await ask(lago.subscriptions.create_charge_filter, "s.1", "calls", usa)
     assert (made.values, made.properties, made.invoice_display_name) == ({"region": ["us"]}, {"amount": "4"}, "USA")
-    found = await _ask(lago.subscriptions.find_charge_filter, "s.1", "calls", made.lago_id)
+    found = await ask(lago.subscriptions.find_charge_filter, "s.1", "calls", made.lago_id)
     assert found.lago_id == made.lago_id
-    changed = await _ask(
+    changed = await ask(
         lago.subscriptions.update_charge_filter,
         "s.1",
         "calls",
@@ -124,7 +110,7 @@ async def test_filters_of_a_subscription(sandbox: Sandbox, lago: Client) -> None
         ChargeFilter(properties={"amount": "3"}),
     )
     assert (changed.properties, changed.values) == ({"amount": "3"}, {"region": ["eu"]})
-    gone = await _ask(lago.subscriptions.destroy_charge_filter, "s.1", "calls", changed.lago_id)
+    gone = await ask(lago.subscriptions.destroy_charge_filter, "s.1", "calls", changed.lago_id)
     assert gone.lago_id == changed.lago_id
-    left = await _ask(lago.subscriptions.find_all_charge_filters, "s.1", "calls")
+    left = await ask(lago.subscriptions.find_all_charge_filters, "s.1", "calls")
     assert [item.lago_id for item in left["filters"]] == [made.lago_id]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import uvicorn
-from lago_python_client.client import Client
 
 from billwright.billing.kernel.db import Database
 from tests.billing.metering.company import Company, at, charge, open_company
+from tests.support.serving import ask, official_client
 
 DAY = at("2024-06-10")
 TIERS = [
@@ -171,14 +169,7 @@ async def test_the_official_client(company: Company) -> None:
     await company.subscribe()
     await company.send((DAY, {"gb": 10}))
     await company.to("2024-06-15T00:00:00+00:00")
-    rest = company.rest
-    server = uvicorn.Server(uvicorn.Config(rest.app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
-    lago = Client(api_key=rest.api_key, api_url=f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}")
-    found = await asyncio.to_thread(lago.customers.projected_usage, "c1", "s1")
-    server.should_exit = True
-    await serving
+    async with official_client(company.rest) as lago:
+        found = await ask(lago.customers.projected_usage, "c1", "s1")
     assert (found.amount_cents, found.projected_amount_cents) == (1000, 2000)
     assert [item.values for item in found.charges_usage[0].filters] == [{"cloud": ["aws"]}, {}]

@@ -9,9 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import uvicorn
 from cryptography.hazmat.primitives import serialization
-from lago_python_client.client import Client
 from lago_python_client.models.webhook_endpoint import WebhookEndpoint
 from sqlalchemy import text
 
@@ -23,6 +21,7 @@ from billwright.billing.notifications.options import WebhookOptions
 from billwright.billing.notifications.signing import generate_private_key, public_pem
 from tests.server.rest.client import RestClient, rest_client, validation
 from tests.server.rest.contract import problems, unknown_keys
+from tests.support.serving import official_client
 
 BOX = SecretBox("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
 NOT_FOUND = {"status": 404, "error": "Not Found", "code": "webhook_endpoint_not_found"}
@@ -266,29 +265,22 @@ async def test_the_hmac_key_is_kept_sealed(hooks: RestClient) -> None:
 
 async def test_the_official_client(hooks: RestClient) -> None:
     """Over a socket, with code that no one here wrote."""
-    server = uvicorn.Server(uvicorn.Config(hooks.app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    lago = Client(api_key=hooks.api_key, api_url=f"http://127.0.0.1:{port}")
-    attributes: dict[str, Any] = {"webhook_url": "https://a.example.com", "signature_algo": "hmac", "name": "A"}
-    made = await asyncio.to_thread(
-        lago.webhook_endpoints.create, WebhookEndpoint(**attributes, event_types=["invoice.created"])
-    )
-    assert (made.webhook_url, made.signature_algo, made.event_types) == (
-        "https://a.example.com",
-        "hmac",
-        ["invoice.created"],
-    )
-    changed = {**attributes, "webhook_url": "https://b.example.com", "event_types": []}
-    updated = await asyncio.to_thread(lago.webhook_endpoints.update, WebhookEndpoint(**changed), made.lago_id)
-    assert (updated.webhook_url, updated.event_types) == ("https://b.example.com", [])
-    assert (await asyncio.to_thread(lago.webhook_endpoints.find, made.lago_id)).name == "A"
-    listed = await asyncio.to_thread(lago.webhook_endpoints.find_all)
-    assert [item.lago_id for item in listed["webhook_endpoints"]] == [made.lago_id]
-    assert (await asyncio.to_thread(lago.webhook_endpoints.destroy, made.lago_id)).lago_id == made.lago_id
-    pem = await asyncio.to_thread(lago.webhooks.public_key)
-    assert pem.startswith(b"-----BEGIN PUBLIC KEY-----")
-    server.should_exit = True
-    await serving
+    async with official_client(hooks) as lago:
+        attributes: dict[str, Any] = {"webhook_url": "https://a.example.com", "signature_algo": "hmac", "name": "A"}
+        made = await asyncio.to_thread(
+            lago.webhook_endpoints.create, WebhookEndpoint(**attributes, event_types=["invoice.created"])
+        )
+        assert (made.webhook_url, made.signature_algo, made.event_types) == (
+            "https://a.example.com",
+            "hmac",
+            ["invoice.created"],
+        )
+        changed = {**attributes, "webhook_url": "https://b.example.com", "event_types": []}
+        updated = await asyncio.to_thread(lago.webhook_endpoints.update, WebhookEndpoint(**changed), made.lago_id)
+        assert (updated.webhook_url, updated.event_types) == ("https://b.example.com", [])
+        assert (await asyncio.to_thread(lago.webhook_endpoints.find, made.lago_id)).name == "A"
+        listed = await asyncio.to_thread(lago.webhook_endpoints.find_all)
+        assert [item.lago_id for item in listed["webhook_endpoints"]] == [made.lago_id]
+        assert (await asyncio.to_thread(lago.webhook_endpoints.destroy, made.lago_id)).lago_id == made.lago_id
+        pem = await asyncio.to_thread(lago.webhooks.public_key)
+        assert pem.startswith(b"-----BEGIN PUBLIC KEY-----")
