@@ -9,6 +9,7 @@ from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
+from billwright.billing.alerts.removing import remove_alerts_of_metric
 from billwright.billing.background.jobs import JobCall, job
 from billwright.billing.catalog.changes import publish
 from billwright.billing.catalog.models import BillableMetric, BillableMetricFilter, Charge, ChargeFilter
@@ -22,7 +23,7 @@ TIDY_JOB = "catalog.metric_deleted"
 
 
 async def delete_metric(ctx: Context, code: str) -> MetricView:
-    """Soft-delete the metric and its charges on all plans, overridden ones included, even when in use.
+    """Soft-delete the metric, its alerts and its charges on all plans, overridden ones included, even when in use.
 
     The code is free again at once; filters and events follow in a job. Raises ``NotFound("billable_metric")``.
     """
@@ -37,6 +38,7 @@ async def delete_metric(ctx: Context, code: str) -> MetricView:
         .values(deleted_at=now, updated_at=now)
         .execution_options(synchronize_session=False)
     )
+    await remove_alerts_of_metric(ctx, metric.id)
     await publish(ctx, metric_codes=[metric.code], plan_ids=plans)
     await enqueue(
         ctx.session,

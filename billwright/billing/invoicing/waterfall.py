@@ -54,7 +54,7 @@ class Waterfall:
     ``prepaid_purchased_cents`` split ``prepaid_cents`` by the origin of the credits, null where nothing is. ``rows``:
     what to store once the invoice's row exists, in order. ``rows_billed``: the subscriptions that the fees are for;
     ``excesses``: what progressive invoices billed too much, to be given back once the invoice is final;
-    ``has_thresholds``: whether usage thresholds of the organization may be concerned.
+    ``is_watched``: whether usage thresholds or alerts of the organization may be concerned.
     """
 
     invoice: Invoice
@@ -72,7 +72,7 @@ class Waterfall:
     rows: list[Table] = field(default_factory=list[Table])
     rows_billed: Sequence[Row] = ()
     excesses: list[Excess] = field(default_factory=list[Excess])
-    has_thresholds: bool = False
+    is_watched: bool = False
 
     @property
     def is_stored(self) -> bool:

@@ -13,6 +13,6 @@ async def follow_up(ctx: Context, customer: Customer, flow: Waterfall) -> None:
     """Give back what progressive invoices billed too much, and have the lifetime usage checked. The invoice and its
     credits are stored; the customer is locked."""
     await give_excess_back(ctx, customer, flow)
-    if flow.has_thresholds and flow.invoice.invoice_type == "subscription":
+    if flow.is_watched and flow.invoice.invoice_type == "subscription":
         billed = [row.subscription.external_id for row in flow.rows_billed if row.windows.bills_charges]
         await mark_usage(ctx, billed)

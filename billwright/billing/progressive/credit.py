@@ -55,7 +55,7 @@ async def take_progressive_credits(ctx: Context, customer: Customer, flow: Water
     if not rows:
         return
     concern = await concern_of(ctx, [row.subscription.id for row in rows])
-    flow.has_thresholds = concern.has_thresholds
+    flow.is_watched = concern.is_watched
     for row in rows if concern.was_billed else ():
         await _take(ctx, flow, row)
 

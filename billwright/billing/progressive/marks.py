@@ -1,6 +1,6 @@
 """Marking lifetime usage for a check (spec 02 §13.2, 03 §8.1): one insert, in the transaction of what changed it.
 
-Organizations without thresholds get no marks. Events are marked where they are stored
+Organizations without thresholds and alerts get no marks. Events are marked where they are stored
 (``metering.store.postgres.watching``).
 """
 
@@ -12,12 +12,17 @@ from uuid import UUID
 
 from billwright.billing.access.context import Context
 from billwright.billing.kernel.clock import system_now
+from billwright.billing.kernel.db import Session
 from billwright.billing.kernel.statements import fetch
 
 LATE_EVENTS = timedelta(seconds=30)
 """Longer than any transaction that stores events: those that do not see a change of thresholds yet have ended then."""
 
-_USED = "exists (select from usage_thresholds t where t.organization_id = $1 and t.deleted_at is null)"
+_USED = """
+(exists (select from usage_thresholds t where t.organization_id = $1 and t.deleted_at is null)
+ or exists (select from alerts a
+   where a.organization_id = $1 and a.external_subscription_id is not null and a.deleted_at is null))
+"""
 
 _MARK = f"""
 insert into lifetime_usage_marks (organization_id, external_subscription_id, due_at)
@@ -44,6 +49,11 @@ where r.invoice_id = $2 and {_USED}
 """  # noqa: S608 - made of constants of this module; every value is a parameter
 
 
+_MARK_AGAIN = """
+insert into lifetime_usage_marks (organization_id, external_subscription_id, due_at) values ($1, $2, $3)
+"""
+
+
 async def mark_usage(ctx: Context, external_subscription_ids: Iterable[str]) -> None:
     """Invoices of these subscriptions have changed."""
     names = sorted(set(external_subscription_ids))
@@ -57,7 +67,7 @@ async def mark_usage_of_invoice(ctx: Context, invoice_id: UUID) -> None:
 
 
 async def mark_subscription(ctx: Context, external_subscription_id: str) -> None:
-    """The subscription, or the thresholds that apply to it, are others now."""
+    """The subscription, its alerts, or the thresholds that apply to it, are others now."""
     await ctx.session.flush()
     await fetch(ctx.session, _MARK_TWICE, ctx.organization_id, [external_subscription_id], _twice(ctx))
 
@@ -66,6 +76,11 @@ async def mark_plan(ctx: Context, plan_id: UUID) -> None:
     """The thresholds of the plan are others now: all active subscriptions on it and on its overrides."""
     await ctx.session.flush()
     await fetch(ctx.session, _MARK_PLAN, ctx.organization_id, plan_id, _twice(ctx))
+
+
+async def mark_again(session: Session, organization_id: UUID, external_subscription_id: str, after: timedelta) -> None:
+    """The subscription's usage could not be looked at: once more ``after`` a while of system time."""
+    await fetch(session, _MARK_AGAIN, organization_id, external_subscription_id, system_now() + after)
 
 
 def _twice(ctx: Context) -> list[object]:

@@ -1,7 +1,8 @@
 """The check of marked subscriptions (spec 02 §13.3, 03 §8.1): live every minute, in a sandbox at once.
 
-A check first looks without any lock; only usage that seems to have passed a threshold is measured again under the
-customer's row, where nobody else bills it. What was read is unmarked; marks that came meanwhile are for the next check.
+Alerts are evaluated first, then thresholds are billed. For these a check first looks without any lock; only usage that
+seems to have passed one is measured again under the customer's row, where nobody else bills it. What was read is
+unmarked; marks that came meanwhile are for the next check.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
+from billwright.billing.alerts.usage_watch import is_watched, watch_usage
 from billwright.billing.background.runtime import Runtime
 from billwright.billing.customers.locking import lock_customer
 from billwright.billing.customers.models import Customer
@@ -95,10 +97,18 @@ async def check(runtime: Runtime, organization_id: UUID, external_id: str) -> bo
         marks = await _marks(session, organization_id, external_id)
         ctx = await _context(runtime, session, organization_id)
         subscription = await _active(ctx, external_id)
-        if subscription is None or not await _seems_passed(ctx, subscription):
+        watched = subscription is not None and await is_watched(ctx, external_id)
+        passes = subscription is not None and await _seems_passed(ctx, subscription)
+        if subscription is None or not (watched or passes):
             await _unmark(session, marks)
             return True
         customer_id = subscription.customer_id
+    if watched:
+        await watch_usage(runtime, organization_id, external_id)
+    if not passes:
+        async with runtime.database.transaction() as session:
+            await _unmark(session, marks)
+        return True
     try:
         return await retrying(lambda: _bill(runtime, organization_id, customer_id, external_id, marks))
     except IntegrityError as failure:
@@ -117,7 +127,6 @@ async def _bill(
     async with runtime.database.transaction() as session:
         ctx = await _context(runtime, session, organization_id)
         customer = await lock_customer(ctx, customer_id)
-        marks = [*marks, *await _marks(session, organization_id, external_id)]
         subscription = await _active(ctx, external_id)
         if customer is not None and subscription is not None and subscription.customer_id == customer.id:
             if _is_due(subscription, ctx.now()):

@@ -55,16 +55,19 @@ async def progressive_invoices(
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """Whether one of the subscriptions ever had a progressive invoice, and whether the organization has thresholds."""
+    """Whether one of the subscriptions ever had a progressive invoice, and whether somebody watches usage: thresholds
+    or alerts of the organization."""
 
     was_billed: bool
-    has_thresholds: bool
+    is_watched: bool
 
 
 _CONCERN = """
 select exists (select from invoice_subscriptions
     where subscription_id = any($2::uuid[]) and invoicing_reason = 'progressive_billing'),
   exists (select from usage_thresholds where organization_id = $1 and deleted_at is null)
+    or exists (select from alerts
+      where organization_id = $1 and external_subscription_id is not null and deleted_at is null)
 """
 """Asked for every invoice that bills usage, and the answer is nearly always no."""
 
