@@ -15,6 +15,8 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
+from billwright.billing.alerts.kinds import MOVED_AT_ONCE
+from billwright.billing.alerts.wallet_watch import watch_wallet
 from billwright.billing.customers.locking import lock_scope
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.kernel.loading import columns_of, objects_of
@@ -192,4 +194,5 @@ async def announce(ctx: Context, wallet: Wallet, transaction: WalletTransaction,
         await emit(ctx, "wallet_transaction.updated", "wallet_transaction", transaction.id)
     if transaction.status == "settled":
         await emit(ctx, "wallet.updated", "wallet", wallet.id)
+        await watch_wallet(ctx, wallet, MOVED_AT_ONCE)
         await mark_wallets(ctx, wallet.customer_id, at_once=True)

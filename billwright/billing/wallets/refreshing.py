@@ -12,6 +12,7 @@ from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
+from billwright.billing.alerts.wallet_watch import watch_wallet
 from billwright.billing.background.jobs import JobCall, job
 from billwright.billing.background.runtime import Runtime
 from billwright.billing.customers.locking import lock_customer, lock_scope
@@ -98,6 +99,7 @@ async def _store(ctx: Context, wallet: Wallet, rule: WalletRule | None, usage_ce
         wallet.depleted_ongoing_balance = ongoing <= 0
         if ongoing <= 0:
             await emit(ctx, "wallet.depleted_ongoing_balance", "wallet", wallet.id)
+    await watch_wallet(ctx, wallet)
     if changed and await is_due(ctx, wallet, rule):
         await queue_top_up(ctx, wallet)
 
