@@ -12,13 +12,14 @@ from typing_extensions import TypedDict
 
 from billwright.billing.kernel.clock import iso, iso_ms
 from billwright.billing.kernel.inputs import Input
-from billwright.billing.kernel.money import PRECISE, decimal_string, parse_decimal
+from billwright.billing.kernel.money import PRECISE, decimal_string, parse_decimal, round_half_up
 from billwright.billing.kernel.outputs import DecimalText, Id, Instant
 from billwright.billing.metering.store.protocol import EventIn, EventRow
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = Decimal(10) ** 6
 _LARGEST_SECONDS = Decimal(10) ** 12
+_STORED_DECIMALS = 15
 
 
 class EventInput(Input):
@@ -81,7 +82,7 @@ def parse_precise_amount(value: Any) -> Decimal | None:
         number = Decimal(value)
     if number is None or not number.is_finite() or number.adjusted() > 23:
         return Decimal(0)
-    return number
+    return round_half_up(number, _STORED_DECIMALS)
 
 
 def event_properties(value: Any) -> dict[str, Any]:

@@ -88,10 +88,11 @@ async def test_01_2_2_properties_that_are_no_object_are_empty(company: Company, 
 @pytest.mark.parametrize(
     ("given", "kept"),
     [("12.5", "12.5"), (3, "3.0"), (0.1, "0.1"), ("abc", "0.0"), ("", "0.0"), ([1], "0.0"), (True, "0.0"),
-     ("NaN", "0.0"), ("1.0000000000000005", "1.000000000000001"), ("-2", "-2.0"), ("9e99", "0.0")],
+     ("NaN", "0.0"), ("1.0000000000000005", "1.000000000000001"), ("-2", "-2.0"), ("9e99", "0.0"), ("1e-9999", "0.0")],
 )  # fmt: skip
 async def test_01_2_2_precise_amount(company: Company, given: Any, kept: str) -> None:
-    await accepted(company, transaction_id="a", code="c", precise_total_amount_cents=given)
+    event = await accepted(company, transaction_id="a", code="c", precise_total_amount_cents=given)
+    assert event["precise_total_amount_cents"] == kept
     found = (await company.rest.get("events/a")).json()["event"]
     assert found["precise_total_amount_cents"] == kept
 
