@@ -260,3 +260,10 @@ class InvoiceExportTypeEnum(Enum):
 class CreditNoteExportTypeEnum(Enum):
     credit_notes = "credit_notes"
     credit_note_items = "credit_note_items"
+
+
+@strawberry.enum(description="Method of a request that changes something.")
+class HttpMethodEnum(Enum):
+    post = "post"
+    put = "put"
+    delete = "delete"

@@ -38,6 +38,7 @@ from billwright.graphql.mutations.wallets import WalletMutations
 from billwright.graphql.mutations.webhooks import WebhookMutations
 from billwright.graphql.queries.access import AccessQueries
 from billwright.graphql.queries.analytics import AnalyticsQueries
+from billwright.graphql.queries.api_logs import ApiLogQueries
 from billwright.graphql.queries.catalog import CatalogQueries
 from billwright.graphql.queries.coupons import CouponQueries
 from billwright.graphql.queries.credit_notes import CreditNoteQueries
@@ -64,6 +65,7 @@ Query = merge_types(
     (
         AccessQueries,
         AnalyticsQueries,
+        ApiLogQueries,
         CatalogQueries,
         CouponQueries,
         CreditNoteQueries,

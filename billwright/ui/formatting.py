@@ -16,7 +16,10 @@ from functools import lru_cache
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from billwright.billing.kernel.clock import system_now
+from billwright.billing.kernel.db import encoded
 from billwright.billing.kernel.money import exponent, from_minor_units, round_half_up
 
 MINUS = "−"
@@ -231,3 +234,8 @@ def curl(method: str, url: str, body: Mapping[str, object] | None = None) -> str
         lines.append("-H 'Content-Type: application/json'")
         lines.append("-d " + shlex.quote(json.dumps(body, indent=2, ensure_ascii=False)))
     return " \\\n  ".join(lines)
+
+
+def json_text(value: object) -> str:
+    """JSON to be read: indented, numbers with all of their digits."""
+    return msgspec.json.format(encoded(value), indent=2)

@@ -9,6 +9,8 @@ from billwright.billing.access.permissions import API_RESOURCES, all_api_permiss
 from billwright.ui import formatting
 from billwright.ui.filters import read_filters
 from billwright.ui.gallery_samples import API, BASE, DEVELOPER_TABS, calls, frame, page, revenue, uid
+from billwright.ui.views.api_logs import FILTERS as API_LOG_FILTERS
+from billwright.ui.views.api_logs import tone
 from billwright.ui.views.metric_forms import EXAMPLES
 from billwright.ui.views.payments import FILTERS as PAYMENT_FILTERS
 from billwright.ui.views.public import ROLES
@@ -191,6 +193,33 @@ def delivery() -> Data:
     }  # fmt: skip
 
 
+def api_logs(url: str, *, empty: bool = False) -> Data:
+    rows = [("POST", "/customers", 200), ("PUT", "/plans/a_plan_with_a_long_code_of_somebody/charges/calls", 422),
+            ("DELETE", "/subscriptions/sub_1", 404), ("POST", "/invoices", 500)]  # fmt: skip
+    return {
+        "title": "API logs", "frame": frame("developers"), "tabs": DEVELOPER_TABS, "search": "",
+        "path": f"{BASE}/developers/api-logs", "filters": read_filters(url, API_LOG_FILTERS).bar, "filtered": False,
+        "page": page(4, url), "sample": formatting.curl("POST", f"{API}/taxes", {"tax": {"code": "vat"}}),
+        "logs": [] if empty else [
+            {"href": f"{BASE}/developers/api-log", "method": method, "path": path, "status": status,
+             "tone": tone(status), "client": "Lago Python v1.55", "at": AT} for method, path, status in rows],
+        "api": calls("GET", "/api_logs", "query ApiLogs {\n  apiLogs { collection { id } }\n}"),
+    }  # fmt: skip
+
+
+def api_log() -> Data:
+    sent = {"subscription": {"plan_code": "scale", "secret_key": "[FILTERED]"}}
+    answer = {"status": 422, "error": "Unprocessable Entity", "code": "validation_errors"}
+    return {
+        "title": "POST /api/v1/subscriptions", "frame": frame("developers"), "back": f"{BASE}/developers/api-logs",
+        "log": {"request_id": uid(5), "api_key_id": uid(6), "method": "POST", "path": "/api/v1/subscriptions",
+                "origin": "https://api.example", "status": 422, "tone": "warning", "client": "Lago Python v1.55",
+                "version": "v1", "at": AT, "request": {"text": formatting.json_text(sent), "cut": False},
+                "response": {"text": formatting.json_text(answer), "cut": True}},
+        "api": calls("GET", "/api_logs/1", "query ApiLog {\n  apiLog { id }\n}"),
+    }  # fmt: skip
+
+
 def emails(url: str) -> Data:
     return {
         "title": "E-mails", "frame": frame("developers"), "tabs": DEVELOPER_TABS, "kept": True, "page": page(1, url),
@@ -319,6 +348,13 @@ ACCESS_PAGES: dict[str, tuple[str, str, Callable[[str], Data]]] = {
     "/acme/developers/webhooks/new": ("New webhook", "developers/webhook_form.html", lambda url: webhook_form()),
     "/acme/developers/webhooks/1": ("Webhook", "developers/webhook.html", webhook),
     "/acme/developers/webhooks/1/log": ("Delivery", "developers/delivery.html", lambda url: delivery()),
+    "/acme/developers/api-logs": ("API logs", "developers/api_logs.html", api_logs),
+    "/acme/developers/api-logs/empty": (
+        "API logs, none",
+        "developers/api_logs.html",
+        lambda url: api_logs(url, empty=True),
+    ),
+    "/acme/developers/api-log": ("API log", "developers/api_log.html", lambda url: api_log()),
     "/acme/developers/emails": ("E-mails", "developers/emails.html", emails),
 }
 """Address -> (label, template, context of an address), as in ``gallery.PAGES``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,8 +15,10 @@ from billwright.billing.access.context import Context
 from billwright.billing.api_logs.models import ApiLog
 from billwright.billing.background.retention import discard_before
 from billwright.billing.kernel.clock import system_now
+from billwright.billing.kernel.days import within_days
 from billwright.billing.kernel.db import Database
 from billwright.billing.kernel.errors import NotFound, ValidationFailed
+from billwright.billing.kernel.ids import parse_id
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
 
 METHODS = ("post", "put", "delete")
@@ -29,7 +31,7 @@ class ApiLogFilters:
     """Combined with AND; the values of one filter with OR. The dates are days in UTC, both inclusive.
 
     ``http_statuses``: numbers, ``succeeded`` (up to 399) or ``failed``. ``request_paths``: whole paths, in which ``*``
-    stands for anything.
+    stands for anything. ``request_id``: whole, as it was typed.
     """
 
     from_date: date | None = None
@@ -38,15 +40,14 @@ class ApiLogFilters:
     http_statuses: Sequence[str] | None = None
     api_version: str | None = None
     request_paths: Sequence[str] | None = None
+    request_id: str | None = None
 
 
 async def list_api_logs(ctx: Context, filters: ApiLogFilters, page: PageRequest) -> Page[ApiLog]:
     """A page of the log, newest first. Raises ``ValidationFailed`` for unknown methods and statuses."""
     statement = _of(ctx)
-    if filters.from_date is not None:
-        statement = statement.where(col(ApiLog.logged_at) >= _midnight(filters.from_date))
-    if filters.to_date is not None and filters.to_date < date.max:
-        statement = statement.where(col(ApiLog.logged_at) < _midnight(filters.to_date + timedelta(days=1)))
+    for condition in within_days(col(ApiLog.logged_at), filters.from_date, filters.to_date):
+        statement = statement.where(condition)
     if filters.http_methods:
         methods = [method.lower() for method in filters.http_methods]
         if not set(methods) <= set(METHODS):
@@ -58,6 +59,8 @@ async def list_api_logs(ctx: Context, filters: ApiLogFilters, page: PageRequest)
         statement = statement.where(col(ApiLog.api_version) == filters.api_version)
     if filters.request_paths:
         statement = statement.where(or_(*(_path_condition(text) for text in filters.request_paths)))
+    if filters.request_id and filters.request_id.strip():
+        statement = statement.where(col(ApiLog.request_id) == (parse_id(filters.request_id.strip()) or UUID(int=0)))
     ordered = statement.order_by(col(ApiLog.logged_at).desc(), col(ApiLog.id).desc())
     return await paginate(ctx.session, ordered, page)
 
@@ -79,10 +82,6 @@ def _path_condition(text: str) -> ColumnElement[bool]:
         return column == text
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return column.like(escaped.replace("*", "%"))
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 async def find_api_log(ctx: Context, *, request_id: UUID | None = None, api_log_id: UUID | None = None) -> ApiLog:

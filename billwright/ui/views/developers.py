@@ -34,6 +34,7 @@ TABS = (
     ("keys", "API keys", "developers:keys:manage"),
     ("webhooks", "Webhooks", "developers:manage"),
     ("events", "Events", "developers:manage"),
+    ("api-logs", "API logs", "developers:manage"),
     ("jobs", "Jobs", "developers:manage"),
     ("emails", "E-mails", "developers:manage"),
     ("audit", "Audit", "developers:manage"),

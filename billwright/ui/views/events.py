@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-import msgspec
 from starlette.responses import Response
 
-from billwright.server.rest.envelope import encode
 from billwright.ui import formatting
 from billwright.ui.views.customers import customer_href, shown_name
 from billwright.ui.views.developers import tabs
@@ -107,7 +105,7 @@ async def _event(view: View) -> Response:
             "ip": item["ipAddress"],
             "client": item["apiClient"],
             "source": None if item["source"] == "api" else item["source"],
-            "payload": msgspec.json.format(encode(item["payload"]), indent=2).decode(),
+            "payload": formatting.json_text(item["payload"]),
         },
         "metric": {"name": metric["name"], "href": f"{view.base}/billable-metric/{metric['id']}"} if metric else None,
         "subscription": None if subscription is None else {
