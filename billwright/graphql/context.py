@@ -89,12 +89,14 @@ class RequestContext:
         self._principal: Principal | None = None
         self._signed_in: SignedIn | None = None
         self._visitor: Visitor | None = None
+        self._within: UUID | None = None
+        """The organization that is read from; known again with the first object that is loaded."""
         self._loaders: dict[Any, DataLoader[tuple[UUID, UUID], Any]] = {}
 
     async def close(self) -> None:
         """Give the read session back."""
         stack, self._stack = self._stack, AsyncExitStack()
-        self._session = self._principal = self._signed_in = self._visitor = None
+        self._session = self._principal = self._signed_in = self._visitor = self._within = None
         self._loaders.clear()
         await stack.aclose()
 
@@ -156,7 +158,7 @@ class RequestContext:
             visitor = await self.visitor()
             return visitor.organization, Actor("portal", visitor.customer.id)
         principal = await self.principal()
-        return principal.organization, Actor("user", principal.user.id)
+        return principal.organization, Actor("user", principal.user.id, principal.user.email)
 
     async def _explain(self, session: Session) -> None:
         """Why a signed token opens no session: expired, or unknown and revoked."""
@@ -227,11 +229,12 @@ class RequestContext:
 
     async def load(self, batch: Batch[V], key: UUID, default: Any = None) -> Any:
         """The value of ``key``, loaded together with all others that are asked for at the same moment."""
-        organization, _ = await self._scope()
+        if self._within is None:
+            self._within = (await self._scope())[0].id
         loader = self._loaders.get(batch)
         if loader is None:
             loader = self._loaders[batch] = DataLoader(load_fn=self._loading(batch))
-        found = await loader.load((organization.id, key))
+        found = await loader.load((self._within, key))
         return default if found is None else found
 
     async def prime(self, batch: Batch[V], key: UUID, value: V) -> None:

@@ -18,6 +18,7 @@ from billwright.billing.access.changes import announce_access_change, lock_organ
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import ApiKey, Organization
 from billwright.billing.access.permissions import all_api_permissions, check_api_permissions
+from billwright.billing.activity_logs.service import record
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.db import Session
 from billwright.billing.kernel.errors import NotFound, ValidationFailed
@@ -100,6 +101,7 @@ async def update_api_key(ctx: Context, key_id: UUID | None, changes: Mapping[str
     key.updated_at = system_now()
     await ctx.session.flush()
     await announce_access_change(ctx)
+    record(ctx, "api_key.updated", "api_key", key.id)
     return key
 
 
@@ -115,6 +117,7 @@ async def rotate_api_key(
     now = system_now()
     old.expires_at = max(expires_at, now) if expires_at else now
     old.updated_at = now
+    record(ctx, "api_key.updated", "api_key", old.id)
     created = await _insert(ctx, checked_name(name) or old.name, dict(old.permissions))
     await tell_admins_of_key(ctx, created.key, "rotated")
     await announce_access_change(ctx)
@@ -140,6 +143,7 @@ async def delete_api_key(ctx: Context, key_id: UUID | None) -> ApiKey:
     await ctx.session.flush()
     await tell_admins_of_key(ctx, key, "deleted")
     await announce_access_change(ctx)
+    record(ctx, "api_key.deleted", "api_key", key.id)
     return key
 
 
@@ -188,4 +192,5 @@ async def _insert(ctx: Context, name: str | None, permissions: dict[str, list[st
     )
     ctx.session.add(key)
     await ctx.session.flush()
+    record(ctx, "api_key.created", "api_key", key.id)
     return NewApiKey(key, value)

@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: ``kind`` is ``api_key``, ``user``, ``portal`` or ``system``; ``id`` names which one."""
+    """Who acts: ``kind`` is ``api_key``, ``user``, ``portal`` or ``system``; ``id`` names which one.
+
+    ``email``: of a user, as it is now.
+    """
 
     kind: str
     id: UUID | None = None
+    email: str | None = None
 
 
 SYSTEM = Actor("system")

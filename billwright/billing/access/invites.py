@@ -20,6 +20,7 @@ from billwright.billing.access.permissions import check_roles
 from billwright.billing.access.service import add_membership, find_user
 from billwright.billing.access.sessions import EMAIL_PASSWORD, SignedIn, open_session
 from billwright.billing.access.throttling import AttemptCounter, count_login, login_succeeded
+from billwright.billing.activity_logs.service import record
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.db import Session
 from billwright.billing.kernel.encryption import SecretBox
@@ -67,6 +68,7 @@ async def create_invite(ctx: Context, box: SecretBox, email: str, roles: Any, *,
     )
     ctx.session.add(invite)
     await ctx.session.flush()
+    record(ctx, "invite.created", "invite", invite.id)
     return invite
 
 
@@ -100,6 +102,7 @@ async def update_invite(ctx: Context, invite_id: UUID | None, roles: Any, *, gra
     invite.roles = wanted
     invite.updated_at = system_now()
     await ctx.session.flush()
+    record(ctx, "invite.updated", "invite", invite.id)
     return invite
 
 
@@ -111,6 +114,7 @@ async def revoke_invite(ctx: Context, invite_id: UUID | None) -> Invite:
     invite.status = "revoked"
     invite.revoked_at = invite.updated_at = system_now()
     await ctx.session.flush()
+    record(ctx, "invite.deleted", "invite", invite.id)
     return invite
 
 

@@ -13,6 +13,7 @@ from billwright.billing.access.changes import lock_organization
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import Membership, User
 from billwright.billing.access.permissions import ROLES
+from billwright.billing.activity_logs.service import record
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.db import Session
 from billwright.billing.kernel.errors import Forbidden, NotAllowed, NotFound
@@ -86,6 +87,7 @@ async def update_member(ctx: Context, membership_id: UUID | None, roles: Any, *,
     member.membership.roles = wanted
     member.membership.updated_at = system_now()
     await ctx.session.flush()
+    record(ctx, "member.updated", "member", member.membership.id)
     return member
 
 
@@ -104,6 +106,7 @@ async def revoke_member(ctx: Context, membership_id: UUID | None, *, acting_user
     member.membership.status = "revoked"
     member.membership.revoked_at = member.membership.updated_at = now
     await ctx.session.flush()
+    record(ctx, "member.deleted", "member", member.membership.id)
     return member
 
 

@@ -16,6 +16,7 @@ from billwright.billing.access.context import Context
 from billwright.billing.access.models import OktaConnection
 from billwright.billing.access.permissions import ROLES
 from billwright.billing.access.sessions import OKTA
+from billwright.billing.activity_logs.service import record
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.db import Session
 from billwright.billing.kernel.encryption import SecretBox
@@ -120,6 +121,7 @@ async def create_connection(ctx: Context, box: SecretBox, given: dict[str, Any])
     ctx.session.add(connection)
     await ctx.session.flush()
     await _allow(ctx, True)
+    record(ctx, "authentication_method.created", "authentication_method", connection.id)
     return connection
 
 
@@ -147,6 +149,7 @@ async def update_connection(ctx: Context, box: SecretBox, given: dict[str, Any])
         connection.sealed_secret, connection.secret_hint = box.seal(inp.client_secret), inp.client_secret[-3:]
     connection.updated_at = system_now()
     await ctx.session.flush()
+    record(ctx, "authentication_method.updated", "authentication_method", connection.id)
     return connection
 
 
@@ -165,6 +168,7 @@ async def delete_connection(ctx: Context) -> OktaConnection:
     await ctx.session.delete(connection)
     await ctx.session.flush()
     await _allow(ctx, False)
+    record(ctx, "authentication_method.deleted", "authentication_method", connection.id)
     return connection
 
 

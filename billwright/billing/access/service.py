@@ -18,6 +18,7 @@ from billwright.billing.access.naming import billing_entity_code, check_slug, do
 from billwright.billing.access.passwords import check_password_rules, hash_password
 from billwright.billing.access.revision import bump_catalog
 from billwright.billing.access.schemas import NewOrganization, OrganizationUpdate
+from billwright.billing.activity_logs.service import record
 from billwright.billing.invoicing.numbering import continue_organization_counter
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.db import Session
@@ -104,7 +105,9 @@ async def create_organization(
     session.add(organization)
     await session.flush()
     owner = await _owner(session, organization, owner_email, owner_password) if owner_email is not None else None
-    created = await create_first_api_key(Context(session, organization))
+    ctx = Context(session, organization)
+    created = await create_first_api_key(ctx)
+    record(ctx, "billing_entities.created", "billing_entity", organization.id)
     return CreatedOrganization(organization, created.key, created.value, owner)
 
 
@@ -135,6 +138,7 @@ async def update_organization(ctx: Context, inp: OrganizationUpdate) -> Organiza
             await continue_organization_counter(ctx)
         await ctx.session.flush()
         await announce_access_change(ctx)
+        record(ctx, "billing_entities.updated", "billing_entity", organization.id)
     return OrganizationChange(organization, changed)
 
 
@@ -148,6 +152,7 @@ async def rename(ctx: Context, name: Any) -> Organization:
     organization.updated_at = ctx.now()
     await ctx.session.flush()
     await announce_access_change(ctx)
+    record(ctx, "billing_entities.updated", "billing_entity", organization.id)
     return organization
 
 

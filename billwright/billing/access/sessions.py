@@ -46,7 +46,9 @@ class Principal:
 
     def context(self, session: Session, request_id: str | None = None) -> Context:
         """The use cases' context of this person."""
-        return Context(session, self.organization, actor=Actor("user", self.user.id), request_id=request_id)
+        return Context(
+            session, self.organization, actor=Actor("user", self.user.id, self.user.email), request_id=request_id
+        )
 
 
 @dataclass(frozen=True, slots=True)

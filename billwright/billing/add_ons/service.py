@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
+from billwright.billing.activity_logs.service import record
 from billwright.billing.add_ons.models import LIVE, AddOn, AddOnTax
 from billwright.billing.add_ons.queries import find_add_on
 from billwright.billing.add_ons.schemas import AddOnCreate, AddOnUpdate
@@ -41,6 +42,7 @@ async def create_add_on(ctx: Context, inp: AddOnCreate) -> AddOn:
     if inserted is None:
         raise ValidationFailed(code="value_already_exist")
     await _replace_taxes(ctx, inserted, taxes)
+    record(ctx, "add_on.created", "add_on", inserted)
     return await ctx.session.get_one(AddOn, inserted)
 
 
@@ -60,6 +62,7 @@ async def update_add_on(ctx: Context, code: str, inp: AddOnUpdate) -> AddOn:
         raise ValidationFailed(code="value_already_exist") from None
     if inp.given("tax_codes"):
         await _replace_taxes(ctx, add_on.id, taxes)
+    record(ctx, "add_on.updated", "add_on", add_on.id)
     return add_on
 
 
@@ -68,6 +71,7 @@ async def delete_add_on(ctx: Context, code: str) -> AddOn:
     add_on = await find_add_on(ctx, code, lock=True)
     add_on.deleted_at = add_on.updated_at = ctx.now()
     await ctx.session.flush()
+    record(ctx, "add_on.deleted", "add_on", add_on.id)
     return add_on
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select
@@ -13,8 +12,10 @@ from billwright.billing.kernel.db import Database
 BATCH = 1000
 
 
-async def discard_before(database: Database, model: Any, moment: Mapped[datetime], limit: datetime) -> int:
+async def discard_before(database: Database, model: Any, moment: Mapped[Any], limit: Any) -> int:
     """Delete the rows of ``model`` whose ``moment`` is before ``limit``, a thousand in a transaction; returns how many.
+
+    ``moment``: a column of instants, or of ids, which tell one.
 
     Rows under somebody's lock are left for the next time.
     """

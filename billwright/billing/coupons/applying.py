@@ -9,6 +9,7 @@ from sqlalchemy import exists, select, update
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
+from billwright.billing.activity_logs.service import record
 from billwright.billing.coupons.attributes import FREQUENCIES, check_duration, check_rate
 from billwright.billing.coupons.models import AppliedCoupon, Coupon
 from billwright.billing.coupons.queries import find_applied_coupon
@@ -54,6 +55,7 @@ async def apply_coupon(ctx: Context, inp: ApplyCoupon) -> AppliedCoupon:
     )
     ctx.session.add(applied)
     await ctx.session.flush()
+    record(ctx, "applied_coupon.created", "applied_coupon", applied.id)
     return applied
 
 
@@ -141,6 +143,7 @@ async def remove_applied_coupon(ctx: Context, external_customer_id: str, applied
     if applied.status == "active":
         applied.status = "terminated"
         applied.terminated_at = ctx.now()
+        record(ctx, "applied_coupon.deleted", "applied_coupon", applied.id)
     applied.ended_by = "removal"
     applied.updated_at = ctx.now()
     await ctx.session.flush()

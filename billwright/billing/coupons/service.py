@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
+from billwright.billing.activity_logs.service import record
 from billwright.billing.coupons.attributes import NAMES, CouponValues, changes_of, columns_of, expiration_due
 from billwright.billing.coupons.models import AppliedCoupon, Coupon
 from billwright.billing.coupons.queries import find_coupon
@@ -48,6 +49,7 @@ async def create_coupon(ctx: Context, inp: CouponInput) -> Coupon:
         raise ValidationFailed(code="value_already_exist") from None
     if inp.applies_to is not None:
         await replace_targets(ctx, coupon, inp.applies_to)
+    record(ctx, "coupon.created", "coupon", coupon.id)
     return coupon
 
 
@@ -75,6 +77,7 @@ async def update_coupon(ctx: Context, code: str, inp: CouponInput) -> Coupon:
         raise ValidationFailed(code="value_already_exist") from None
     if inp.applies_to is not None and not applied:
         await replace_targets(ctx, coupon, inp.applies_to)
+    record(ctx, "coupon.updated", "coupon", coupon.id)
     return coupon
 
 
@@ -82,16 +85,17 @@ async def terminate_coupon(ctx: Context, code: str) -> Coupon:
     """No more applications; existing ones go on. Terminating again changes nothing. Raises ``NotFound("coupon")``."""
     coupon = await find_coupon(ctx, code, lock=True)
     if coupon.status == "active":
-        _terminate(coupon, ctx.now())
+        _terminate(ctx, coupon, ctx.now())
         await ctx.session.flush()
     return coupon
 
 
-def _terminate(coupon: Coupon, now: datetime) -> None:
+def _terminate(ctx: Context, coupon: Coupon, now: datetime) -> None:
     coupon.status = "terminated"
     coupon.terminated_at = now
     coupon.updated_at = now
     coupon.expiration_due_at = None
+    record(ctx, "coupon.updated", "coupon", coupon.id)
 
 
 async def delete_coupon(ctx: Context, code: str) -> Coupon:
@@ -119,6 +123,7 @@ async def delete_coupon(ctx: Context, code: str) -> Coupon:
         .execution_options(synchronize_session=False)
     )
     await ctx.session.flush()
+    record(ctx, "coupon.deleted", "coupon", coupon.id)
     return coupon
 
 
@@ -134,7 +139,7 @@ async def expire_coupons(ctx: Context, now: datetime) -> int:
     found = coupons.all()
     for coupon in found:
         if coupon.status == "active" and coupon.deleted_at is None:
-            _terminate(coupon, now)
+            _terminate(ctx, coupon, now)
         coupon.expiration_due_at = None
     await ctx.session.flush()
     return len(found)

@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
+from billwright.billing.activity_logs.service import record
 from billwright.billing.background.jobs import JobCall, job
 from billwright.billing.coupons.applying import end_applications_of
 from billwright.billing.customers.locking import lock_customer
@@ -42,6 +43,7 @@ async def delete_customer(ctx: Context, external_id: str) -> Customer:
         {"customer_id": str(customer.id)},
         unique_key=f"customer.wind_up:{customer.id}",
     )
+    record(ctx, "customer.deleted", "customer", customer.id)
     return customer
 
 

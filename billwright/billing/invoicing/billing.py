@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from billwright.billing.access.context import Context
+from billwright.billing.activity_logs.service import record
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.settings import finalizes_empty_invoices
 from billwright.billing.in_advance.renewals import renew_standalone
@@ -130,7 +131,7 @@ async def settle(
         apply_credits(invoice, flow)
         if drafted:
             invoice.status = "draft"
-            await emit(ctx, "invoice.drafted", "invoice", invoice.id)
+            await emit(ctx, "invoice.drafted", "invoice", invoice.id, item=invoice)
             if not flow.totals.untaxed:
                 await emit(ctx, "invoice.ready_to_finalize", "invoice", invoice.id)
         elif flow.totals.fees_amount_cents == 0 and not finalizes_empty_invoices(customer, ctx.organization):
@@ -180,3 +181,4 @@ async def record_generation_error(ctx: Context, invoice: Invoice, failure: str) 
             details={"error": failure},
         )
     )
+    record(ctx, "invoice.failed", "invoice", invoice.id)

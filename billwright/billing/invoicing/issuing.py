@@ -39,7 +39,7 @@ async def issue(ctx: Context, customer: Customer, invoice: Invoice, at: datetime
     invoice.ready_to_be_refreshed = False
     await_payment(invoice, now)
     invoice.issued_parties = {"seller": seller_of(ctx.organization), "buyer": buyer_of(customer)}
-    await emit(ctx, _ISSUED.get(invoice.invoice_type, "invoice.created"), "invoice", invoice.id)
+    await emit(ctx, _ISSUED.get(invoice.invoice_type, "invoice.created"), "invoice", invoice.id, item=invoice)
     await queue_document(ctx, invoice)
     if invoice.invoice_type != "advance_charges":
         await announce(ctx, INVOICE, invoice.id)

@@ -13,10 +13,13 @@ from sqlalchemy import event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
+from billwright.billing.kernel.closing import write_notes
+
 Session = AsyncSession
 Dispatch = Callable[[list[UUID]], Awaitable[None]]
 ACCESS_CHANGED = "access_changed"
 """Key of ``session.info``: the ids for ``Database.on_access_change``."""
+_DATABASE = "database"
 
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -41,26 +44,21 @@ class Database:
         self, url: str, *, pool_size: int = 10, max_overflow: int = 20, dispatch: Dispatch | None = None
     ) -> None:
         self.url = url
-        self.engine: AsyncEngine = create_async_engine(
-            sqlalchemy_url(url),
-            pool_size=pool_size,
-            max_overflow=max_overflow,
-            query_cache_size=3000,
-            json_serializer=encoded,
-            json_deserializer=_decoder.decode,
-            connect_args={"server_settings": {"application_name": "billwright", "timezone": "UTC"}},
-        )
-        event.listen(self.engine.sync_engine, "checkout", _begin_on_living)
+        self.engine: AsyncEngine = _engine(url, pool_size=pool_size, max_overflow=max_overflow)
         self.dispatch = dispatch
         self.on_access_change: list[Callable[[UUID], None]] = []
         self._sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
+        self._beside: AsyncEngine | None = None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[AsyncSession]:
-        """One transaction: commits on success, rolls back on any exception, then dispatches the queued jobs."""
+        """One transaction: commits on success, rolls back on any exception, then dispatches the queued jobs. What was
+        noted on the way (``kernel.closing``) is written last."""
         async with self._sessions() as session:
+            session.info[_DATABASE] = self
             async with session.begin():
                 yield session
+                await write_notes(session)
             queued: list[UUID] = session.info.pop("queued_jobs", [])
             changed: set[UUID] = session.info.pop(ACCESS_CHANGED, set())
         for organization_id in changed:
@@ -75,8 +73,40 @@ class Database:
         async with self._sessions() as session:
             yield session
 
+    @asynccontextmanager
+    async def beside(self) -> AsyncGenerator[AsyncSession]:
+        """A reading session for use inside a transaction: what is committed, thus the state before that transaction.
+
+        Its two connections serve nothing else, so that transactions never wait for one another to get one.
+        """
+        if self._beside is None:
+            self._beside = _engine(self.url, pool_size=2, max_overflow=0)
+        async with AsyncSession(self._beside, expire_on_commit=False) as session:
+            yield session
+
     async def close(self) -> None:
         await self.engine.dispose()
+        if self._beside is not None:
+            await self._beside.dispose()
+
+
+def database_of(session: AsyncSession) -> Database | None:
+    """The database of whose transaction this is the session, if it was opened by ``Database.transaction``."""
+    return session.info.get(_DATABASE)
+
+
+def _engine(url: str, *, pool_size: int, max_overflow: int) -> AsyncEngine:
+    engine = create_async_engine(
+        sqlalchemy_url(url),
+        pool_size=pool_size,
+        max_overflow=max_overflow,
+        query_cache_size=3000,
+        json_serializer=encoded,
+        json_deserializer=_decoder.decode,
+        connect_args={"server_settings": {"application_name": "billwright", "timezone": "UTC"}},
+    )
+    event.listen(engine.sync_engine, "checkout", _begin_on_living)
+    return engine
 
 
 def _begin_on_living(connection: Any, _record: Any, _proxy: Any) -> None:

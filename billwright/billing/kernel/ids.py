@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Final
 
 import uuid_utils.compat
@@ -11,6 +12,12 @@ import uuid_utils.compat
 def new_id() -> uuid.UUID:
     """A fresh UUIDv7."""
     return uuid_utils.compat.uuid7()
+
+
+def first_id_at(moment: datetime) -> uuid.UUID:
+    """The smallest id that ``new_id`` may give at ``moment``: ids below it are older."""
+    milliseconds = int(moment.timestamp() * 1000)
+    return uuid.UUID(int=(milliseconds << 80) | (7 << 76) | (2 << 62))
 
 
 def parse_id(text: str) -> uuid.UUID | None:

@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSON
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session as OrmSession
 
+from billwright.billing.kernel.closing import count_notes, forget_notes
 from billwright.billing.kernel.db import Session, encoded
 
 Row = Any
@@ -61,9 +62,11 @@ async def savepoint(session: Session) -> AsyncGenerator[None]:
     await flush(session)
     await fetch(session, "savepoint block")
     flushes: int = session.info.get(_FLUSHES, 0)
+    notes = count_notes(session)
     try:
         yield
     except Exception as failure:
+        forget_notes(session, notes)
         if session.info.get(_FLUSHES, 0) != flushes:
             raise FlushedInside from failure
         await fetch(session, "rollback to savepoint block")

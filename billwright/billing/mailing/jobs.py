@@ -11,7 +11,9 @@ import structlog
 from sqlalchemy import select
 from sqlmodel import col
 
+from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
+from billwright.billing.activity_logs.service import record
 from billwright.billing.background.jobs import JobCall, job
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.models import StoredFile
@@ -94,3 +96,6 @@ async def _finish(call: JobCall, email_id: UUID, status: str, error: str | None 
         now = system_now()
         email.status, email.error, email.updated_at = status, error, now
         email.sent_at = now if status == "sent" else None
+        if status == "sent" and email.document_id is not None and email.organization_id is not None:
+            ctx = Context(session, await session.get_one(Organization, email.organization_id))
+            record(ctx, "email.sent", email.kind.partition(".")[0], email.document_id)

@@ -13,6 +13,7 @@ from sqlmodel import col
 from billwright.billing.access.changes import announce_access_change
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
+from billwright.billing.activity_logs.service import record
 from billwright.billing.kernel.errors import NotFound, Problems, ValidationFailed
 from billwright.billing.kernel.ids import new_id, parse_id
 from billwright.billing.kernel.outbox import enqueue
@@ -49,6 +50,7 @@ async def create_endpoint(ctx: Context, inp: EndpointInput) -> WebhookEndpoint:
     )
     ctx.session.add(endpoint)
     await _publish(ctx, [*others, endpoint])
+    record(ctx, "webhook_endpoint.created", "webhook_endpoint", endpoint.id)
     return endpoint
 
 
@@ -75,6 +77,7 @@ async def _change(ctx: Context, endpoint_id: UUID, inp: EndpointInput, url: str)
         endpoint.event_types = inp.event_types
     endpoint.updated_at = ctx.now()
     await _publish(ctx, endpoints)
+    record(ctx, "webhook_endpoint.updated", "webhook_endpoint", endpoint.id)
     return endpoint
 
 
@@ -88,6 +91,7 @@ async def delete_endpoint(ctx: Context, endpoint_id: str) -> WebhookEndpoint:
     await ctx.session.delete(endpoint)
     await _publish(ctx, [item for item in endpoints if item.id != endpoint.id])
     await enqueue(ctx.session, ctx.organization_id, FORGET_JOB, {"endpoint_id": str(endpoint.id)})
+    record(ctx, "webhook_endpoint.deleted", "webhook_endpoint", endpoint.id)
     return endpoint
 
 

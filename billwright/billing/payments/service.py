@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from billwright.billing.access.context import Context
+from billwright.billing.activity_logs.service import record
 from billwright.billing.customers.locking import lock_customer
 from billwright.billing.invoicing.models import VISIBLE_STATUSES, Invoice
 from billwright.billing.invoicing.queries import find_invoice
@@ -58,6 +59,7 @@ async def create_manual_payment(ctx: Context, inp: PaymentInput) -> Payment:
     payment = _manual(ctx, invoice, received)
     ctx.session.add(payment)
     await ctx.session.flush()
+    record(ctx, "payment.recorded", "payment", payment.id)
     await settle(ctx, invoice)
     return payment
 

@@ -10,6 +10,7 @@ import structlog
 
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
+from billwright.billing.kernel.closing import count_notes, forget_notes
 
 
 @asynccontextmanager
@@ -24,10 +25,12 @@ async def dry_run(ctx: Context) -> AsyncGenerator[Context]:
     copied.document_numbering = "per_customer"
     copied.eu_tax_management = False  # taxes are those the customer has, also while they are being checked
     queued = list(ctx.session.info.get("queued_jobs", ()))
+    notes = count_notes(ctx.session)
     savepoint = await ctx.session.begin_nested()
     try:
         with structlog.contextvars.bound_contextvars(dry_run=True):
             yield replace(ctx, organization=copied)
     finally:
         await savepoint.rollback()
+        forget_notes(ctx.session, notes)
         ctx.session.info["queued_jobs"] = queued

@@ -17,7 +17,8 @@ from billwright.billing.tables import metadata
 ORGANIZATIONS = "organizations"
 CATALOGUE = frozenset(
     """taxes billable_metrics billable_metric_filters add_ons add_ons_taxes plans plans_taxes charges charges_taxes
-    charge_filters commitments commitments_taxes usage_thresholds coupons coupon_targets""".split()
+    charge_filters commitments commitments_taxes usage_thresholds coupons coupon_targets features privileges
+    entitlements entitlement_values""".split()
 )
 """What a sandbox may take over from another organization (spec 09 §1)."""
 KEPT = CATALOGUE | frozenset(
@@ -28,7 +29,7 @@ KEPT = CATALOGUE | frozenset(
 a subscription's own prices and thresholds."""
 DELETED = frozenset(
     """jobs instant_events lifetime_usage_marks wallet_marks wallet_watches event_checks audit_findings data_exports
-    stored_files webhooks emails custom_aggregation_states unit_marks alerts api_logs""".split()
+    stored_files webhooks emails custom_aggregation_states unit_marks api_logs alerts activity_logs""".split()
 )
 """What a reset deletes although no foreign key leads to a customer: usage, work to do, files, and what was sent."""
 

@@ -55,7 +55,8 @@ async def create_sandbox(
     made = (await create_organization(session, name, kind="sandbox", clock=clock)).organization
     await add_membership(session, signed_in.user.id, made.id, [ADMIN])
     if source is not None:
-        await copy_catalogue(Context(session, made, Actor("user", signed_in.user.id)), source.organization.id)
+        founder = Actor("user", signed_in.user.id, signed_in.user.email)
+        await copy_catalogue(Context(session, made, founder), source.organization.id)
     return made
 
 

@@ -15,6 +15,7 @@ from sqlmodel import col
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
 from billwright.billing.access.revision import bump_catalog
+from billwright.billing.activity_logs.service import record
 from billwright.billing.background.runtime import Runtime
 from billwright.billing.kernel.errors import ValidationFailed
 from billwright.billing.kernel.ids import new_id
@@ -86,22 +87,23 @@ async def _upsert(ctx: Context, wanted: Collection[EuTax]) -> int:
     for item in wanted:
         tax = there.get(item.code)
         if tax is None:
-            ctx.session.add(
-                Tax(
-                    id=new_id(),
-                    created_at=now,
-                    updated_at=now,
-                    organization_id=ctx.organization_id,
-                    name=item.name,
-                    code=item.code,
-                    description=DESCRIPTION,
-                    rate=item.rate,
-                    auto_generated=True,
-                )
+            made = Tax(
+                id=new_id(),
+                created_at=now,
+                updated_at=now,
+                organization_id=ctx.organization_id,
+                name=item.name,
+                code=item.code,
+                description=DESCRIPTION,
+                rate=item.rate,
+                auto_generated=True,
             )
+            ctx.session.add(made)
+            record(ctx, "tax.created", "tax", made.id)
         elif (tax.name, tax.rate, tax.auto_generated) != (item.name, item.rate, True):
             tax.name, tax.rate, tax.description, tax.auto_generated = item.name, item.rate, DESCRIPTION, True
             tax.updated_at = now
+            record(ctx, "tax.updated", "tax", tax.id)
             await flag_drafts(ctx, tax)
         else:
             continue

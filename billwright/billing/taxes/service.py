@@ -12,6 +12,7 @@ from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.access.revision import bump_catalog
+from billwright.billing.activity_logs.service import record
 from billwright.billing.add_ons.models import AddOnTax
 from billwright.billing.catalog.models import ChargeTax, CommitmentTax, PlanTax
 from billwright.billing.customers.models import Customer, CustomerTax
@@ -54,6 +55,7 @@ async def create_tax(ctx: Context, inp: TaxCreate) -> Tax:
     tax = await ctx.session.get_one(Tax, tax_id)
     if tax.applied_to_organization:
         await flag_drafts(ctx, tax)
+    record(ctx, "tax.created", "tax", tax.id)
     return tax
 
 
@@ -72,6 +74,7 @@ async def update_tax(ctx: Context, code: str, inp: TaxUpdate) -> Tax:
     tax.updated_at = ctx.now()
     await ctx.session.flush()
     await flag_drafts(ctx, tax)
+    record(ctx, "tax.updated", "tax", tax.id)
     return tax
 
 
@@ -85,6 +88,7 @@ async def delete_tax(ctx: Context, code: str) -> Tax:
     await _remove_from_drafts(ctx, tax.id)
     tax.deleted_at = tax.updated_at = ctx.now()
     await ctx.session.flush()
+    record(ctx, "tax.deleted", "tax", tax.id)
     return tax
 
 
@@ -105,6 +109,7 @@ async def replace_default_taxes(ctx: Context, codes: Sequence[str]) -> list[Tax]
     for tax in wanted:
         await ctx.session.refresh(tax)
     await mark_drafts_stale(ctx)
+    record(ctx, "billing_entities.updated", "billing_entity", ctx.organization_id)
     return wanted
 
 

@@ -189,10 +189,10 @@ async def announce(ctx: Context, wallet: Wallet, transaction: WalletTransaction,
     """Tell about a transaction (``created`` or ``updated``), and about the wallet where the balance moved; then all
     ongoing balances of the customer are computed again at once."""
     if what == "created":
-        await emit(ctx, "wallet_transaction.created", "wallet_transaction", transaction.id)
+        await emit(ctx, "wallet_transaction.created", "wallet_transaction", transaction.id, item=transaction)
     else:
         await emit(ctx, "wallet_transaction.updated", "wallet_transaction", transaction.id)
     if transaction.status == "settled":
-        await emit(ctx, "wallet.updated", "wallet", wallet.id)
+        await emit(ctx, "wallet.updated", "wallet", wallet.id, logged=False)  # the transaction tells it
         await watch_wallet(ctx, wallet, MOVED_AT_ONCE)
         await mark_wallets(ctx, wallet.customer_id, at_once=True)

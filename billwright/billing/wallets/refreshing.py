@@ -94,7 +94,7 @@ async def _store(ctx: Context, wallet: Wallet, rule: WalletRule | None, usage_ce
     wallet.moved = False
     if differs:
         wallet.updated_at = now
-        await emit(ctx, "wallet.updated", "wallet", wallet.id)
+        await emit(ctx, "wallet.updated", "wallet", wallet.id, logged=False)  # usage, which nobody did to it
     if (ongoing <= 0) != wallet.depleted_ongoing_balance:
         wallet.depleted_ongoing_balance = ongoing <= 0
         if ongoing <= 0:

@@ -1,0 +1,1 @@
+"""Who changed what, and when (spec 07 §9.1)."""
