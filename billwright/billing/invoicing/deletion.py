@@ -10,6 +10,7 @@ from billwright.billing.invoicing.drafts import locked_invoice
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.kernel.errors import NotAllowed
 from billwright.billing.notifications.service import emit
+from billwright.billing.progressive.marks import mark_usage_of_invoice
 from billwright.billing.wallets.marks import mark_wallets
 
 
@@ -28,5 +29,6 @@ async def delete_draft(ctx: Context, invoice_id: UUID) -> Invoice:
     await delete_notes(ctx, invoice)
     await emit(ctx, "invoice.deleted", "invoice", invoice.id)
     await ctx.session.flush()
+    await mark_usage_of_invoice(ctx, invoice.id)
     await mark_wallets(ctx, invoice.customer_id)
     return invoice

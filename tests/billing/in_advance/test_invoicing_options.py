@@ -171,6 +171,31 @@ async def test_02_10_5_nothing_paid_no_invoice(shop: Shop) -> None:
     assert await regrouped(shop) == []
 
 
+@pytest.mark.parametrize("skipped", [True, False])
+async def test_04_7_paid_fees_of_nothing_close_their_invoice_when_empty_ones_are_skipped(
+    shop: Shop, skipped: bool
+) -> None:
+    """No number, webhook, document, payment; and the fees are not collected again."""
+    await shop.sell("sum_agg", charge_options=REGROUPED, amount="1", subscribe=False)
+    await customer(shop, finalize_zero_amount_invoice="skip" if skipped else "inherit")
+    await shop.company.subscribe()
+    await shop.bill_events({"v": 0})
+    [fee] = await shop.event_fees()
+    await shop.pay(fee.id)
+    await shop.listen()
+    await shop.company.to("2024-08-02")
+    made = [item for item in await shop.all_invoices() if item.invoice_type == "advance_charges"]
+    assert [(item.status, item.sequential_id is None) for item in made] == [
+        ("closed", True) if skipped else ("finalized", False)
+    ]
+    assert len(await shop.invoices(invoice_type="advance_charges")) == (0 if skipped else 1)
+    announced = [kind for kind, of in await shop.announced() if of == str(made[0].id)]
+    assert announced == ([] if skipped else ["invoice.created", "invoice.generated"])
+    assert await shop.count("payments") == 0
+    stored = [item.invoice_id for item in await shop.event_fees()]
+    assert stored == [made[0].id]
+
+
 @pytest.mark.parametrize("option", ["generate", "skip"])
 async def test_02_10_5_termination_invoices_what_is_paid_whatever_its_period(shop: Shop, option: str) -> None:
     await shop.sell("sum_agg", charge_options=REGROUPED, amount="1")

@@ -12,6 +12,7 @@ from tests.billing.progressive.steps import (
     progressive,
     sell,
     set_thresholds,
+    settle,
     threshold,
     use,
 )
@@ -64,6 +65,24 @@ async def test_voiding_the_closing_invoice_takes_its_usage_back(sandbox: Sandbox
     [invoice] = await sandbox.invoices()
     await sandbox.call("POST", f"invoices/{invoice['lago_id']}/void")
     assert parts(await lifetime(sandbox)) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("how", ["void", "delete"])
+async def test_02_13_2_usage_that_is_invoiced_no_more_is_checked_at_once(sandbox: Sandbox, how: str) -> None:
+    """A voided or deleted invoice no longer holds the step that its usage had passed: the present usage passes it."""
+    await sell(sandbox, threshold(1000), billing_configuration={"invoice_grace_period": 5})
+    await use(sandbox, "02-06", 1500)
+    await use(sandbox, "03-02", 1100)
+    assert len(await progressive(sandbox)) == 1
+    [closing] = await sandbox.invoices(invoice_type="subscription")
+    path = f"invoices/{closing['lago_id']}"
+    if how == "void":
+        await sandbox.call("PUT", f"{path}/finalize")
+        await sandbox.call("POST", f"{path}/void")
+    else:
+        await sandbox.call("DELETE", path)
+    await settle(sandbox, "2024-03-02T12:00:00+00:00")
+    assert [invoice["fees_amount_cents"] for invoice in await progressive(sandbox)] == [1500, 1100]
 
 
 async def test_historical_usage_counts_towards_thresholds(sandbox: Sandbox) -> None:
