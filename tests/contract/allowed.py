@@ -57,6 +57,7 @@ DECIDED: dict[str, str] = {
     "empty month (spec 07 §8.5, §8.7)",
     r"\.(applicable_)?timezone: '[\w/+-]+' is none of": "any zone of the IANA database (spec 03 §1.1)",
     r"\.minimum_commitment\.invoice_display_name: None": "null = none (spec 02 §12)",
+    r"\.entitlements?(\[\d+\])?\.privileges\[\d+\]\.plan_value: None": "the plan grants no value (spec 07 §9.3)",
     r"^GET /api_logs.* 200\.api_logs?(\[\d+\])?\.request_(body|response): \{.*\} is not string$": "JSON "
     "objects, as the client has them (spec 07 §9.2)",
 }

@@ -21,6 +21,8 @@ from billwright.billing.catalog.models import (
     Plan,
     PlanTax,
 )
+from billwright.billing.entitlements.queries import grants_of_plans
+from billwright.billing.entitlements.views import PlanGrant
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.ids import parse_id
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
@@ -55,7 +57,10 @@ class ChargeView:
 
 @dataclass(frozen=True, slots=True)
 class PlanView:
-    """A plan with its live charges, oldest first, own taxes, and minimum commitment."""
+    """A plan with its live charges, oldest first, own taxes, and minimum commitment.
+
+    ``entitlements``: what it grants; on a subscription's own version of a plan, what the original grants.
+    """
 
     plan: Plan
     charges: tuple[ChargeView, ...]
@@ -63,6 +68,7 @@ class PlanView:
     commitment: CommitmentView | None
     thresholds: tuple[UsageThreshold, ...] = ()
     parent_thresholds: tuple[UsageThreshold, ...] = ()
+    entitlements: tuple[PlanGrant, ...] = ()
 
     @property
     def applicable_thresholds(self) -> tuple[UsageThreshold, ...]:
@@ -258,6 +264,7 @@ async def plan_views(ctx: Context, plans: Sequence[Plan]) -> list[PlanView]:
     commitments = await commitment_views(ctx.session, ids)
     parents = [plan.parent_id for plan in plans if plan.parent_id is not None]
     thresholds = await thresholds_of_plans(ctx.session, [*ids, *parents])
+    grants = await grants_of_plans(ctx.session, {plan.parent_id or plan.id for plan in plans})
     return [
         PlanView(
             plan,
@@ -266,6 +273,7 @@ async def plan_views(ctx: Context, plans: Sequence[Plan]) -> list[PlanView]:
             commitments.get(plan.id),
             tuple(thresholds.get(plan.id, ())),
             tuple(thresholds.get(plan.parent_id, ())) if plan.parent_id else (),
+            grants.get(plan.parent_id or plan.id, ()),
         )
         for plan in plans
     ]

@@ -14,6 +14,8 @@ from typing_extensions import TypedDict
 from billwright.billing.catalog.commitments import CommitmentInput, CommitmentView
 from billwright.billing.catalog.models import Charge, ChargeFilter, Plan
 from billwright.billing.catalog.queries import ChargeView, MetricView, PlanView
+from billwright.billing.entitlements.schemas import WrappedEntitlementOut
+from billwright.billing.entitlements.views import plan_entitlement_object
 from billwright.billing.kernel.clock import iso
 from billwright.billing.kernel.inputs import Input, Integer, Number, Text
 from billwright.billing.kernel.outputs import Id, Instant, JsonNumber, number
@@ -251,7 +253,7 @@ class PlanOut(TypedDict):
     taxes: list[TaxOut]
     usage_thresholds: list[UsageThresholdOut]
     applicable_usage_thresholds: list[ApplicableUsageThresholdOut]
-    entitlements: list[Any]
+    entitlements: list[WrappedEntitlementOut]
     metadata: dict[str, str | None] | None
 
 
@@ -339,7 +341,7 @@ def plan_object(view: PlanView) -> PlanOut:
         "taxes": [tax_object(tax) for tax in view.taxes],
         "usage_thresholds": [usage_threshold_object(item) for item in view.thresholds],
         "applicable_usage_thresholds": [applicable_threshold_object(item) for item in view.applicable_thresholds],
-        "entitlements": [],
+        "entitlements": [{"entitlement": plan_entitlement_object(item)} for item in view.entitlements],
         "metadata": plan.custom_metadata,
     }
     if view.commitment is not None:

@@ -17,6 +17,7 @@ from billwright.billing.customers.locking import lock_customer
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.service import ensure_customer, find_customer, take_currency
 from billwright.billing.customers.settings import applicable_timezone
+from billwright.billing.entitlements.subscriptions import forget_own
 from billwright.billing.kernel.errors import NotFound, Problems, ValidationFailed
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.notifications.service import emit
@@ -191,6 +192,8 @@ async def _reschedule(
 ) -> Subscription:
     """A scheduled subscription gets another plan in place, whatever the prices; its dates stay (spec 03 §6.3)."""
     left = await ctx.session.get_one(Plan, current.plan_id)
+    if plan.id != (left.parent_id or left.id):
+        await forget_own(ctx.session, current.id)
     current.plan_id = (await overridden(ctx, plan, asked.overrides)).id
     if inp.given("name"):
         current.name = asked.name

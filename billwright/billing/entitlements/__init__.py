@@ -1,0 +1,1 @@
+"""Features, what plans grant of them, and what subscriptions change about it (spec 07 §9.3)."""
