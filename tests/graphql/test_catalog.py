@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.billing.metering.custom_aggregation.programs import EX_18
+from tests.billing.metering.custom_aggregation.programs import EX_18_PROPERTIES as RANGES
 from tests.graphql.support import World
 
 CREATE = """mutation($input: CreateBillableMetricInput!) { createBillableMetric(input: $input) {
@@ -17,27 +19,6 @@ TRY = """mutation($input: TestCustomAggregatorInput!) { testCustomAggregator(inp
     states { totalUnits amount memo } problems { line message } failure } }"""
 EVALUATE = """query($expression: String!, $event: SampleEventInput!) {
     evaluateBillableMetricExpression(expression: $expression, event: $event) { value } }"""
-
-EX_18 = """def aggregate(event, state, properties):
-    units = decimal(event["properties"].get("gb", 0))
-    before = state["total_units"]
-    after = before + units
-    amount = 0
-    for r in properties["ranges"]:
-        low = decimal(r["from"])
-        high = after if r["to"] is None else min(after, decimal(r["to"]))
-        billed = high - max(before, low)
-        if billed > 0:
-            amount += billed * decimal(r[event["properties"]["zone"]])
-    return {"total_units": after, "amount": amount}
-"""
-RANGES = {
-    "ranges": [
-        {"from": 0, "to": 10, "eu": "0", "us": "0", "asia": "0"},
-        {"from": 10, "to": 20, "eu": "0.10", "us": "0.20", "asia": "0.30"},
-        {"from": 20, "to": None, "eu": "0.20", "us": "0.30", "asia": "0.40"},
-    ]
-}
 
 
 def _metric(**more: Any) -> dict[str, Any]:

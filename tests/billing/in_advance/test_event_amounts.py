@@ -9,6 +9,8 @@ import pytest
 
 from billwright.billing.invoicing.models import Fee
 from tests.billing.in_advance.shop import Shop
+from tests.billing.metering.custom_aggregation.programs import EX_18 as PROGRAM
+from tests.billing.metering.custom_aggregation.programs import EX_18_PROPERTIES
 from tests.billing.pricing.cases import tiers
 from tests.billing.pricing.test_models import GRADUATED_PERCENTAGE
 
@@ -278,32 +280,13 @@ async def test_02_4_groups_restart_tiers_and_marks(shop: Shop) -> None:
     assert [fee.grouped_by for fee in fees] == [{"zone": "a"}, {"zone": "b"}, {"zone": ""}, {"zone": "a"}, {"zone": ""}]
 
 
-CODE = """
-def aggregate(event, state, properties):
-    units = decimal(event["properties"].get("gb", 0))
-    before = state["total_units"]
-    after = before + units
-    amount = 0
-    for r in properties["ranges"]:
-        low = decimal(r["from"])
-        high = after if r["to"] is None else min(after, decimal(r["to"]))
-        billed = high - max(before, low)
-        if billed > 0:
-            amount += billed * decimal(r[event["properties"]["zone"]])
-    return {"total_units": after, "amount": amount}
-"""
-RANGES = [
-    {"from": 0, "to": 10, "eu": "0", "us": "0", "asia": "0"},
-    {"from": 10, "to": 20, "eu": "0.10", "us": "0.20", "asia": "0.30"},
-    {"from": 20, "to": None, "eu": "0.20", "us": "0.30", "asia": "0.40"},
-]
 EX_18 = [{"gb": 4, "zone": "eu"}, {"gb": 10, "zone": "asia"}, {"gb": 16, "zone": "us"}]
 
 
 async def sell_custom(shop: Shop, model: str = "custom", **properties: Any) -> None:
-    await shop.company.custom_metric("m", CODE)
+    await shop.company.custom_metric("m", PROGRAM)
     made = {"metric": "m", "charge_model": model, "pay_in_advance": True}
-    await shop.company.plan({**made, "properties": {"custom_properties": {"ranges": RANGES}, **properties}})
+    await shop.company.plan({**made, "properties": {"custom_properties": EX_18_PROPERTIES, **properties}})
     await shop.company.subscribe()
 
 
@@ -325,7 +308,7 @@ async def test_01_9_4_custom_units_with_another_model(shop: Shop) -> None:
 
 
 async def test_01_9_4_a_charge_that_comes_later_folds_what_came_before(shop: Shop) -> None:
-    await shop.company.custom_metric("m", CODE)
+    await shop.company.custom_metric("m", PROGRAM)
     await shop.company.plan()
     await shop.company.subscribe()
     assert await shop.bill_events(*EX_18[:2]) == []
@@ -333,7 +316,7 @@ async def test_01_9_4_a_charge_that_comes_later_folds_what_came_before(shop: Sho
         "billable_metric_id": shop.company.metrics["m"],
         "charge_model": "custom",
         "pay_in_advance": True,
-        "properties": {"custom_properties": {"ranges": RANGES}},
+        "properties": {"custom_properties": EX_18_PROPERTIES},
     }
     await shop.company.edit_plan("p", charges=[made])
     fees = await shop.bill_events({**EX_18[2], "_at": "2024-06-03"})

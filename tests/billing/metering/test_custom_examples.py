@@ -3,28 +3,9 @@
 from __future__ import annotations
 
 from tests.billing.metering.company import JULY, Company, at, charge
+from tests.billing.metering.custom_aggregation.programs import EX_18
+from tests.billing.metering.custom_aggregation.programs import EX_18_PROPERTIES as RANGES
 
-EX_18 = """
-def aggregate(event, state, properties):
-    units = decimal(event["properties"].get("gb", 0))
-    before = state["total_units"]
-    after = before + units
-    amount = 0
-    for r in properties["ranges"]:
-        low = decimal(r["from"])
-        high = after if r["to"] is None else min(after, decimal(r["to"]))
-        billed = high - max(before, low)
-        if billed > 0:
-            amount += billed * decimal(r[event["properties"]["zone"]])
-    return {"total_units": after, "amount": amount}
-"""
-RANGES = {
-    "ranges": [
-        {"from": 0, "to": 10, "eu": "0", "us": "0", "asia": "0"},
-        {"from": 10, "to": 20, "eu": "0.10", "us": "0.20", "asia": "0.30"},
-        {"from": 20, "to": None, "eu": "0.20", "us": "0.30", "asia": "0.40"},
-    ]
-}
 STEPS = [("2024-06-02", 4, "eu", 0), ("2024-06-03", 10, "asia", 120), ("2024-06-04", 16, "us", 540)]
 
 
