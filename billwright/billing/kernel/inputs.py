@@ -41,11 +41,15 @@ class Input(BaseModel):
             raise ValidationFailed(error_details(failure)) from None
 
 
+_SETTINGS = "billing_configuration"
+
+
 def error_details(failure: ValidationError) -> dict[str, list[str]]:
-    """Codes per top-level field of a pydantic failure."""
+    """Codes per top-level field of a pydantic failure; settings below ``billing_configuration`` have their own name."""
     problems = Problems()
     for error in failure.errors(include_url=False, include_context=False, include_input=True):
-        field = next((str(part) for part in error["loc"] if isinstance(part, str)), "base")
+        names = [part for part in error["loc"] if isinstance(part, str)]
+        field = next((name for name in names if name != _SETTINGS), names[0] if names else "base")
         kind = error["type"]
         if kind in _CUSTOM_CODES or kind.startswith(
             ("value_", "invalid_", "not_a_", "must_be_", "url_", "currencies_")

@@ -119,11 +119,9 @@ async def test_external_ids_are_trimmed_and_may_hold_anything(rest: RestClient) 
         ({"timezone": "Mars/Base"}, "timezone", "invalid_timezone"),
         ({"net_payment_term": -1}, "net_payment_term", "value_is_out_of_range"),
         ({"finalize_zero_amount_invoice": "maybe"}, "finalize_zero_amount_invoice", "invalid_value"),
-        (
-            {"billing_configuration": {"document_locale": "xx"}},
-            "billing_configuration",
-            "not_a_valid_language_code",
-        ),
+        ({"billing_configuration": {"document_locale": "xx"}}, "document_locale", "not_a_valid_language_code"),
+        ({"billing_configuration": {"invoice_grace_period": -1}}, "invoice_grace_period", "value_is_out_of_range"),
+        ({"billing_configuration": "fr"}, "billing_configuration", "value_is_invalid"),
         (
             {"skip_invoice_custom_sections": True, "invoice_custom_section_codes": ["a"]},
             "invoice_custom_sections",
