@@ -17,6 +17,8 @@ import structlog
 from arq.cron import next_cron
 from prometheus_client import Counter, Gauge, Histogram
 
+from billwright.billing.activity_logs.queries import discard_old_activities
+from billwright.billing.analytics.daily_usage import note_all_days
 from billwright.billing.api_logs.queries import discard_old_api_logs
 from billwright.billing.auditing.nightly import audit_nightly
 from billwright.billing.background.jobs import discard_finished
@@ -118,8 +120,16 @@ async def _webhook_log(resources: Resources) -> int:
     return await discard_old_deliveries(resources.runtime.database)
 
 
+async def _daily_usage(resources: Resources) -> int:
+    return await note_all_days(resources.runtime)
+
+
 async def _api_logs(resources: Resources, days: int = 30) -> int:
     return await discard_old_api_logs(resources.runtime.database, days)
+
+
+async def _activity_logs(resources: Resources, days: int = 0) -> int:
+    return await discard_old_activities(resources.runtime.database, days)
 
 
 async def _events(resources: Resources) -> int:
@@ -198,7 +208,9 @@ TIMETABLE: Sequence[Pass] = (
     Pass("instant_events", _instant_events, at={"second": 40}, single=True),
     Pass("events", _events, at={"minute": 5}, single=True, at_start=False),
     Pass("webhook_log", _webhook_log, at={"hour": 1, "minute": 0}, single=True, at_start=False),
+    Pass("daily_usage", _daily_usage, at={"minute": 15}, single=True),
     Pass("api_logs", _api_logs, at={"hour": 1, "minute": 20}, single=True, at_start=False),
+    Pass("activity_logs", _activity_logs, at={"hour": 1, "minute": 40}, single=True, at_start=False),
     Pass("forgotten", _forgotten, at={"minute": 30}, single=True, at_start=False),
     Pass("vat_numbers", _vat_numbers, at={"second": 20}, single=True),
     Pass("untaxed", _untaxed, at={"minute": {0, 15, 30, 45}}, single=True, at_start=False),
@@ -215,6 +227,7 @@ def timetable(settings: Settings) -> Sequence[Pass]:
     chosen: dict[str, dict[str, Any]] = {
         "wallets": {"every": float(settings.wallet_refresh_seconds)},
         "api_logs": {"run": partial(_api_logs, days=settings.api_log_days)},
+        "activity_logs": {"run": partial(_activity_logs, days=settings.activity_log_days)},
     }
     return [replace(item, **chosen.get(item.name, {})) for item in TIMETABLE]
 

@@ -149,6 +149,12 @@ class Settings(BaseModel):
     api_log_days: int = Field(
         default=30, ge=1, le=3650, description="How many days the log of API requests goes back (Developers, API logs)."
     )
+    activity_log_days: int = Field(
+        default=0,
+        ge=0,
+        le=36500,
+        description="How many days the log of changes goes back (Developers, Activity logs); 0: for ever.",
+    )
     check_events: bool = Field(
         default=True,
         description="Whether each hour's events are checked, and those that cannot be metered are announced to webhook "

@@ -13,9 +13,7 @@ from tests.contract.recorder import complaints
 from tests.contract.routes import is_own, routes, schema_of, served_as
 
 DUNNING = "payment requests and providers are not there yet (docs/concepts/not-yet.md)"
-LOGS = "logs of activity are not there yet"
 NOT_SERVED: dict[str, str] = {
-    r"^\w+ /activity_logs": LOGS,
     r"/fixed_charges": "beyond the scope: not served (spec 00, point 29)",
     r"/payment_requests|^\w+ /payment_receipts|/payment_methods|/checkout_url": DUNNING,
     r"^GET /analytics/usage$": "usage by day is not there yet (spec 07 §8.8)",

@@ -78,12 +78,12 @@ async def find_activity(ctx: Context, activity_id: UUID, *, with_settings: bool 
     return found
 
 
-async def discard_old_activities(database: Database, days: int | None, *, now: datetime | None = None) -> int:
-    """Delete what was written more than ``days`` days ago on the system's clock, which the ids tell; ``None``: nothing.
+async def discard_old_activities(database: Database, days: int, *, now: datetime | None = None) -> int:
+    """Delete what was written more than ``days`` days ago on the system's clock, which the ids tell; nothing for 0.
 
     Returns how many rows.
     """
-    if days is None:
+    if not days:
         return 0
     limit = first_id_at((now or system_now()) - timedelta(days=days))
     return await discard_before(database, ActivityLog, col(ActivityLog.id), limit)
