@@ -32,16 +32,17 @@ class Driver:
 
     async def live(self, steps: list[Step], end: str) -> None:
         now = ""
+        unsettled = False
         for step in steps:
-            if step.at != now:
+            if step.at != now or unsettled:  # what a step has left to do happens before the next one, at its instant
                 now = step.at
                 await self.sandbox.advance(now)
+                unsettled = False
             handler: Callable[..., Awaitable[dict[str, Any] | None]] = getattr(self, f"_{step.kind}")
             noted = await handler(step.body)
             if noted is not None:
                 self.history.append((step.at, step.kind, noted))
-                if step.kind in ("wallet", "top_up", "price") or noted.get("bills_events"):
-                    await self.sandbox.advance(now)
+                unsettled = step.kind in ("wallet", "top_up", "price") or bool(noted.get("bills_events"))
         await self.sandbox.advance(end)
 
     async def _post(self, path: str, root: str, body: dict[str, Any]) -> Any:

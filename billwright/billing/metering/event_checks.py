@@ -70,9 +70,14 @@ async def check_events(runtime: Runtime, organization_id: UUID, now: datetime) -
     return sent
 
 
+def wants_checks(organization: Organization) -> bool:
+    """Whether a webhook endpoint wants to know."""
+    return is_wanted_by_any(EVENT_TYPE, organization.webhook_event_types)
+
+
 async def next_check(ctx: Context) -> datetime | None:
     """When the organization's next hour with events falls due; ``None`` while nobody wants to know."""
-    if not is_wanted_by_any(EVENT_TYPE, ctx.organization.webhook_event_types):
+    if not wants_checks(ctx.organization):
         return None
     checked_until = await ctx.session.scalar(
         select(col(EventCheck.checked_until)).where(col(EventCheck.organization_id) == ctx.organization_id)
@@ -104,7 +109,7 @@ def _begin(ctx: Context, checked_until: datetime | None, now: datetime) -> datet
 
 async def _check_next_hour(ctx: Context, now: datetime) -> tuple[bool, bool]:
     """Judge the next due hour with events; whether it was announced, and whether another may be due."""
-    if not is_wanted_by_any(EVENT_TYPE, ctx.organization.webhook_event_types):
+    if not wants_checks(ctx.organization):
         return False, False
     end = _last_due(now)
     await ctx.session.execute(

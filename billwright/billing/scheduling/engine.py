@@ -16,6 +16,7 @@ from billwright.billing.access.context import Context
 from billwright.billing.background.runtime import Runtime
 from billwright.billing.customers.locking import lock_customer_with_organization
 from billwright.billing.kernel.clock import system_now
+from billwright.billing.kernel.statements import fetch
 from billwright.billing.kernel.transient import retrying
 from billwright.billing.scheduling.expirations import expire_in, expire_live
 from billwright.billing.scheduling.passes import next_pass
@@ -58,6 +59,12 @@ _DUE_IN_ORGANIZATION = text(
     ) as work group by 1, 2 order by 3, 2 limit :limit
     """
 )
+_DUE_BESIDE_CUSTOMERS = """
+select exists (select from organizations where id = $1 and eu_rates_due_at <= $2),
+  exists (select from coupons where organization_id = $1 and expiration_due_at <= $2)
+  or exists (select from wallets where organization_id = $1 and expiration_due_at <= $2)
+"""
+"""Whether tax rates come into force, and whether coupons or wallets expire."""
 _NEXT_DUE = text(
     """
     select least(
@@ -117,17 +124,20 @@ async def run_due_in(
     """Run everything due in one organization up to ``until``; returns the errors by customer, ``skip`` left out."""
     tried: set[UUID] = set(skip)
     errors: dict[UUID, str] = {}
-    await refresh_due_rates(runtime, until, organization_id)
+    parameters = {"org": organization_id, "now": until}
+    begun = False
     while True:
         async with runtime.database.reading() as session:
-            rows = (
-                await session.execute(
-                    _DUE_IN_ORGANIZATION, {"org": organization_id, "now": until, "limit": CHUNK + len(tried)}
-                )
-            ).all()
+            [(rates, expirations)] = await fetch(session, _DUE_BESIDE_CUSTOMERS, organization_id, until)
+            found = await session.execute(_DUE_IN_ORGANIZATION, {**parameters, "limit": CHUNK + len(tried)})
+            rows = found.all()
+        if rates and not begun:
+            await refresh_due_rates(runtime, until, organization_id)
+        begun = True
         work = [(row[0], row[1]) for row in rows if row[1] not in tried]
         if not work:
-            await expire_in(runtime, organization_id, until)
+            if expirations:
+                await expire_in(runtime, organization_id, until)
             return errors
         tried.update(customer for _, customer in work)
         await _run_customers(runtime, _Share(work), until, concurrency, wait=True, errors=errors)

@@ -22,32 +22,17 @@ _DUE = text(
      where expiration_due_at is not null and expiration_due_at <= :now and live
     """
 )
-_IS_DUE = text(
-    """
-    select exists (select from coupons
-     where organization_id = :org and expiration_due_at is not null and expiration_due_at <= :now)
-     or exists (select from wallets
-     where organization_id = :org and expiration_due_at is not null and expiration_due_at <= :now)
-    """
-)
 
 
 async def expire_live(runtime: Runtime, now: datetime) -> int:
     """Everything that has expired in live organizations; returns how many objects."""
     async with runtime.database.reading() as session:
         organizations = (await session.scalars(_DUE, {"now": now})).all()
-    return sum([await _expire(runtime, organization_id, now) for organization_id in organizations])
+    return sum([await expire_in(runtime, organization_id, now) for organization_id in organizations])
 
 
 async def expire_in(runtime: Runtime, organization_id: UUID, until: datetime) -> int:
     """The same in one organization, up to an instant of its clock."""
-    async with runtime.database.reading() as session:
-        if not (await session.execute(_IS_DUE, {"org": organization_id, "now": until})).scalar_one():
-            return 0
-    return await _expire(runtime, organization_id, until)
-
-
-async def _expire(runtime: Runtime, organization_id: UUID, until: datetime) -> int:
     async with runtime.database.transaction() as session:
         organization = await session.get_one(Organization, organization_id)
         ctx = Context(session, organization)

@@ -17,15 +17,17 @@ from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
+from billwright.billing.analytics.daily_usage import note_days
 from billwright.billing.background.jobs import due_jobs, is_running_any, run_job
 from billwright.billing.background.runtime import Runtime
 from billwright.billing.kernel.clock import iso, system_now
 from billwright.billing.kernel.db import Session
 from billwright.billing.kernel.errors import Forbidden, NotAllowed, NotFound, Stopping, ValidationFailed
-from billwright.billing.metering.event_checks import check_events, next_check
+from billwright.billing.metering.event_checks import check_events, next_check, wants_checks
 from billwright.billing.notifications.delivery import deliver_first_attempts
 from billwright.billing.scheduling.engine import next_due, run_due_in
 from billwright.billing.scheduling.marks import run_marked
+from billwright.billing.scheduling.waiting import waiting_in
 from billwright.billing.wallets.refreshing import look_through
 
 log = structlog.get_logger(__name__)
@@ -251,12 +253,16 @@ async def _walk(runtime: Runtime, organization_id: UUID, failed: list[dict[str, 
             instant = target if due is None or due > target else max(due, present)
             organization.clock_now = instant
             organization.clock_lease_until = system_now() + LEASE
-        errors = await run_due_in(runtime, organization_id, instant, skip=stuck)
-        stuck |= errors.keys()
-        failed.extend({"name": f"billing of customer {who}", "error": error} for who, error in errors.items())
-        checks = checks and await _events_checked(runtime, organization_id, instant, failed)
-        await settle_jobs(runtime, organization_id, failed)
+            checked = checks and wants_checks(organization)
+        if due is not None and due <= instant:
+            errors = await run_due_in(runtime, organization_id, instant, skip=stuck)
+            stuck |= errors.keys()
+            failed.extend({"name": f"billing of customer {who}", "error": error} for who, error in errors.items())
+            if checked:
+                checks = await _events_checked(runtime, organization_id, instant, failed)
+            await settle_jobs(runtime, organization_id, failed)
         if instant >= target:
+            await _days_noted(runtime, organization_id, instant, failed)
             await deliver_first_attempts(runtime, organization_id)
             async with runtime.database.transaction() as session:
                 organization = await _locked(session, organization_id)
@@ -288,6 +294,17 @@ async def _events_checked(
     return True
 
 
+async def _days_noted(
+    runtime: Runtime, organization_id: UUID, instant: datetime, failed: list[dict[str, str]]
+) -> None:
+    """Note what each day that the clock has passed added to usage (spec 07 §8.8)."""
+    try:
+        await note_days(runtime, organization_id, instant)
+    except Exception as failure:
+        log.exception("daily usage not noted", organization_id=str(organization_id))
+        failed.append({"name": "daily usage", "error": str(failure)})
+
+
 async def settle_jobs(runtime: Runtime, organization_id: UUID, failed: list[dict[str, str]]) -> None:
     """Run an organization's marked work and queued jobs until nothing is left; failures are retried without waiting.
 
@@ -295,8 +312,8 @@ async def settle_jobs(runtime: Runtime, organization_id: UUID, failed: list[dict
     """
     begin = system_now()
     postponed: dict[UUID, int] = {}
-    while True:
-        moved = await run_marked(runtime, organization_id)
+    while (waiting := await waiting_in(runtime.database, organization_id, since=begin)).work:
+        moved = await run_marked(runtime, organization_id) if waiting.marks else 0
         jobs = [
             job_id
             for job_id in await due_jobs(runtime.database, organization_id=organization_id, limit=100 + len(postponed))
@@ -311,17 +328,20 @@ async def settle_jobs(runtime: Runtime, organization_id: UUID, failed: list[dict
             if not await is_running_any(runtime.database, organization_id):
                 break
             await asyncio.sleep(_POLL_SECONDS)
+    if waiting.failed or waiting.work:
+        failed.extend(await _failed_jobs(runtime, organization_id, begin))
+
+
+async def _failed_jobs(runtime: Runtime, organization_id: UUID, since: datetime) -> list[dict[str, str]]:
     async with runtime.database.reading() as session:
         rows = await session.execute(
             text(
                 "select name, error from jobs where organization_id = :org and status = 'failed'"
-                " and finished_at >= :begin order by finished_at"
+                " and finished_at >= :since order by finished_at"
             ),
-            {"org": organization_id, "begin": begin},
+            {"org": organization_id, "since": since},
         )
-        for name, error in rows:
-            lines = (error or "").strip().splitlines()
-            failed.append({"name": name, "error": lines[-1] if lines else ""})
+        return [{"name": name, "error": ((error or "").strip().splitlines() or [""])[-1]} for name, error in rows]
 
 
 async def _locked(session: Session, organization_id: UUID) -> Organization:

@@ -193,3 +193,16 @@ async def _invoices(runtime: Runtime, organization: Organization) -> int:
             )
         )
         return len(rows.all())
+
+
+async def test_time_in_which_nothing_is_due_costs_next_to_nothing(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """09 §1: no pass, mark or job is looked for one by one."""
+    organization = await sandbox(runtime, datetime(2024, 1, 10, tzinfo=UTC))
+    opened: list[str] = []
+    for name in ("reading", "transaction"):
+        opens = getattr(Database, name)
+        monkeypatch.setattr(Database, name, lambda self, kind=name, of=opens: opened.append(kind) or of(self))
+    await clock_to(runtime, organization, datetime(2025, 1, 10, tzinfo=UTC))
+    assert len(opened) <= 7, opened
