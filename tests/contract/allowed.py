@@ -20,6 +20,7 @@ OUR_KEYS: dict[str, str] = {
     r"\.credit_notes?(\[\])?\.items\[\]\.precise_amount_cents$": "spec 05 C2",
     r"\.credit_notes?(\[\])?\.customer\.integration_customers$": "one form of a customer (spec 03 §1.4)",
     r"\.credits\[\]\.item\.description$": "spec 04 §1.3",
+    r"\.triggered_alert\.(lago_wallet_id|wallet_code)$": "of a wallet's alert (spec 07 §9.4)",
     r"\.properties\.custom_properties$": "custom aggregations (spec 02 §3)",
 }
 """Expressions for the ends of paths like ``.fees[].id``: keys beyond the contract's schema."""
@@ -57,6 +58,9 @@ DECIDED: dict[str, str] = {
     "empty month (spec 07 §8.5, §8.7)",
     r"\.(applicable_)?timezone: '[\w/+-]+' is none of": "any zone of the IANA database (spec 03 §1.1)",
     r"\.minimum_commitment\.invoice_display_name: None": "null = none (spec 02 §12)",
+    r"\.alerts?(\[\d+\])?\.billable_metric: None": "null for what is not a metric's (spec 07 §9.4)",
+    r"^webhook alert\.triggered\.triggered_alert\.(\w*subscription_id: None|alert_type: 'wallet_)": "of a wallet "
+    "(spec 07 §9.4)",
     r"\.entitlements?(\[\d+\])?\.privileges\[\d+\]\.plan_value: None": "the plan grants no value (spec 07 §9.3)",
     r"^GET /api_logs.* 200\.api_logs?(\[\d+\])?\.request_(body|response): \{.*\} is not string$": "JSON "
     "objects, as the client has them (spec 07 §9.2)",

@@ -13,14 +13,11 @@ from billwright.billing.catalog.schemas import (
 )
 from billwright.billing.kernel.pagination import Page
 from billwright.billing.subscriptions import own_charges
-from billwright.billing.subscriptions.queries import STATUSES, find_subscription
+from billwright.billing.subscriptions.queries import find_subscription
 from billwright.server.rest.envelope import many, one, presented
-from billwright.server.rest.filters import PAGES
-from billwright.server.rest.operations import Call, Parameter, operation
-
-
-def _status(call: Call) -> str:
-    return call.query.text("subscription_status") or "active"
+from billwright.server.rest.filters import PAGES, SUBSCRIPTION_STATUS
+from billwright.server.rest.filters import subscription_status as _status
+from billwright.server.rest.operations import Call, operation
 
 
 async def find_all_subscription_charges(call: Call, external_id: str) -> Page[ChargeOut]:
@@ -91,9 +88,6 @@ _CHARGES = "/subscriptions/{external_id}/charges"
 _ONE_CHARGE = _CHARGES + "/{charge_code}"
 _FILTERS = _ONE_CHARGE + "/filters"
 _ONE_FILTER = _FILTERS + "/{filter_id}"
-_STATUS = Parameter(
-    "subscription_status", "Which subscription of this external id; `active` by default.", enum=STATUSES
-)
 _FIRST = "The first change gives the subscription a plan of its own, a copy; other subscriptions stay as they are."
 _FILTER_EXAMPLE = {"invoice_display_name": "Europe", "properties": {"amount": "0.08"}, "values": {"region": ["europe"]}}
 
@@ -104,7 +98,7 @@ OPERATIONS = [
         permission="subscription:read",
         answer=many("charges", ChargeOut),
         summary="List the charges of a subscription, newest first",
-        parameters=(*PAGES, _STATUS),
+        parameters=(*PAGES, SUBSCRIPTION_STATUS),
     )(find_all_subscription_charges),
     operation(
         "GET",
@@ -112,7 +106,7 @@ OPERATIONS = [
         permission="subscription:read",
         answer=_CHARGE,
         summary="Show a charge of a subscription",
-        parameters=(_STATUS,),
+        parameters=(SUBSCRIPTION_STATUS,),
     )(find_subscription_charge),
     operation(
         "PUT",
@@ -124,7 +118,7 @@ OPERATIONS = [
         exists=_charge_exists,
         summary="Price a charge for one subscription",
         description=_FIRST,
-        parameters=(_STATUS,),
+        parameters=(SUBSCRIPTION_STATUS,),
         example={"invoice_display_name": "Storage, as agreed", "properties": {"amount": "0.08"}},
     )(override_subscription_charge),
     operation(
@@ -133,7 +127,7 @@ OPERATIONS = [
         permission="subscription:read",
         answer=many("filters", ChargeFilterOut),
         summary="List the filters of a subscription's charge",
-        parameters=(*PAGES, _STATUS),
+        parameters=(*PAGES, SUBSCRIPTION_STATUS),
     )(find_all_subscription_charge_filters),
     operation(
         "POST",
@@ -145,7 +139,7 @@ OPERATIONS = [
         exists=_charge_exists,
         summary="Add a filter to a subscription's charge",
         description=_FIRST,
-        parameters=(_STATUS,),
+        parameters=(SUBSCRIPTION_STATUS,),
         example=_FILTER_EXAMPLE,
     )(create_subscription_charge_filter),
     operation(
@@ -154,7 +148,7 @@ OPERATIONS = [
         permission="subscription:read",
         answer=_FILTER,
         summary="Show a filter of a subscription's charge",
-        parameters=(_STATUS,),
+        parameters=(SUBSCRIPTION_STATUS,),
     )(find_subscription_charge_filter),
     operation(
         "PUT",
@@ -166,7 +160,7 @@ OPERATIONS = [
         exists=_filter_exists,
         summary="Change a filter of a subscription's charge",
         description=_FIRST + " It also knows the filter by the id that it had on the plan.",
-        parameters=(_STATUS,),
+        parameters=(SUBSCRIPTION_STATUS,),
         example=_FILTER_EXAMPLE,
     )(update_subscription_charge_filter),
     operation(
@@ -176,6 +170,6 @@ OPERATIONS = [
         answer=_FILTER,
         summary="Delete a filter of a subscription's charge",
         description=_FIRST,
-        parameters=(_STATUS,),
+        parameters=(SUBSCRIPTION_STATUS,),
     )(destroy_subscription_charge_filter),
 ]
