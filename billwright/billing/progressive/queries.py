@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
+from billwright.billing.catalog.models import Charge
 from billwright.billing.invoicing.models import Fee, Invoice, InvoiceSubscription
 from billwright.billing.kernel.clock import iso
 from billwright.billing.kernel.errors import NotFound
@@ -93,17 +94,19 @@ async def chain_of(ctx: Context, subscription: Subscription) -> list[UUID]:
 
 
 async def invoiced_usage(ctx: Context, chain: Sequence[UUID]) -> int:
-    """Charge fees in arrears of the chain on subscription invoices, in minor units. Progressive invoices do not count:
-    what they billed is still current, and later on the invoice that closes their period.
+    """Fees of charges in arrears of the chain on subscription invoices, in minor units; renewals of charges paid in
+    advance are none. Progressive invoices do not count: what they billed is still current, and later on the invoice
+    that closes their period.
     """
     total = await ctx.session.scalar(
         select(func.coalesce(func.sum(col(Fee.amount_cents)), 0))
         .join(Invoice, col(Invoice.id) == col(Fee.invoice_id))
+        .join(Charge, col(Charge.id) == col(Fee.charge_id))
         .where(
             col(Fee.organization_id) == ctx.organization_id,
             col(Fee.subscription_id).in_(chain),
             col(Fee.fee_type) == "charge",
-            col(Fee.pay_in_advance).is_(False),
+            col(Charge.pay_in_advance).is_(False),
             col(Fee.deleted_at).is_(None),
             col(Invoice.invoice_type) == "subscription",
             col(Invoice.status).in_(INVOICED_STATUSES),

@@ -48,6 +48,19 @@ async def test_its_parts(sandbox: Sandbox) -> None:
     assert parts(await lifetime(sandbox)) == (5000, 700, 40)
 
 
+async def test_02_13_2_renewals_of_charges_in_advance_do_not_count(sandbox: Sandbox) -> None:
+    """They stand on the periodic invoice among the charges in arrears."""
+    plan = await sell(sandbox)
+    await sandbox.charge(plan, "seats", properties={"amount": "0.01"}, pay_in_advance=True, recurring=True)
+    await use(sandbox, "02-06", 700)
+    await use(sandbox, "02-07", 300, code="seats")
+    await sandbox.advance(MARCH)
+    periodic = await sandbox.invoice((await sandbox.invoices(issuing_date_from="2024-03-01"))[0]["lago_id"])
+    charged = {fee["item"]["code"]: fee["amount_cents"] for fee in periodic["fees"] if fee["item"]["type"] == "charge"}
+    assert charged == {"calls": 700, "seats": 300}
+    assert parts(await lifetime(sandbox)) == (0, 700, 0)
+
+
 async def test_progressive_invoices_are_not_counted_twice(sandbox: Sandbox) -> None:
     """Spec 02, trap 15."""
     await sell(sandbox, threshold(500))
