@@ -20,8 +20,10 @@ from billwright.billing.catalog.models import BillableMetric, BillableMetricFilt
 from billwright.billing.catalog.queries import PlanView, metric_views, plan_views
 from billwright.billing.credit_notes.models import CreditNote
 from billwright.billing.customers.models import Customer, CustomerMetadata, CustomerTax
+from billwright.billing.customers.searching import one_of
 from billwright.billing.invoicing.billed_days import cut_by_upgrades, last_day
 from billwright.billing.invoicing.credit_lines import CreditOut, credits_of_invoices
+from billwright.billing.invoicing.draft_counts import drafts_by_metric, drafts_by_plan
 from billwright.billing.invoicing.models import (
     VISIBLE_STATUSES,
     Fee,
@@ -54,7 +56,7 @@ def grouped(rows: Iterable[Row], key: str) -> dict[UUID, list[Row]]:
 
 async def _by_id(ctx: Context, model: Any, ids: Sequence[UUID]) -> dict[UUID, Any]:
     rows = await ctx.session.scalars(
-        select(model).where(model.organization_id == ctx.organization_id, model.id.in_(ids))
+        select(model).where(model.organization_id == ctx.organization_id, one_of(model.id, ids))
     )
     return {row.id: row for row in rows}
 
@@ -123,7 +125,7 @@ async def subscriptions_of_customer(ctx: Context, ids: Sequence[UUID]) -> dict[U
     """All of them, active and pending first, then newest."""
     rows = await ctx.session.scalars(
         select(Subscription)
-        .where(col(Subscription.organization_id) == ctx.organization_id, col(Subscription.customer_id).in_(ids))
+        .where(col(Subscription.organization_id) == ctx.organization_id, one_of(Subscription.customer_id, ids))
         .order_by(
             col(Subscription.status).not_in(("active", "pending")),
             col(Subscription.subscription_at).desc(),
@@ -145,29 +147,21 @@ async def invoices_by_customer(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, 
     return await count_by(ctx, Invoice.customer_id, Invoice, ids, col(Invoice.status).in_(VISIBLE_STATUSES))
 
 
-async def active_subscriptions_by_plan(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Subscriptions of the plan and of its overrides."""
-    return await _over_plan_family(ctx, ids, func.count())
-
-
-async def customers_by_plan(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
-    return await _over_plan_family(ctx, ids, func.count(func.distinct(col(Subscription.customer_id))))
-
-
-async def _over_plan_family(ctx: Context, ids: Sequence[UUID], counted: Any) -> dict[UUID, int]:
+async def subscribed_by_plan(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
+    """Active subscriptions of the plan and of its overrides, and their customers."""
     family = func.coalesce(col(Plan.parent_id), col(Plan.id))
     rows = await ctx.session.execute(
-        select(family, counted)
+        select(family, func.count(), func.count(func.distinct(col(Subscription.customer_id))))
         .select_from(Subscription)
         .join(Plan, col(Plan.id) == col(Subscription.plan_id))
         .where(
-            col(Subscription.organization_id) == ctx.organization_id,
+            col(Plan.organization_id) == ctx.organization_id,
             col(Subscription.status) == "active",
-            col(Plan.id).in_(ids) | col(Plan.parent_id).in_(ids),
+            one_of(Plan.id, ids) | one_of(Plan.parent_id, ids),
         )
         .group_by(family)
     )
-    return {row[0]: int(row[1]) for row in rows}
+    return {row[0]: (int(row[1]), int(row[2])) for row in rows}
 
 
 async def charges_by_plan(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
@@ -186,57 +180,35 @@ async def overrides_by_plan(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int
 
 async def draft_invoices_by_plan(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
     """Drafts of the plan's subscriptions and of those with prices of their own."""
-    family = func.coalesce(col(Plan.parent_id), col(Plan.id))
-    rows = await ctx.session.execute(
-        select(family, func.count(func.distinct(col(Invoice.id))))
-        .select_from(Invoice)
-        .join(InvoiceSubscription, col(InvoiceSubscription.invoice_id) == col(Invoice.id))
-        .join(Subscription, col(Subscription.id) == col(InvoiceSubscription.subscription_id))
-        .join(Plan, col(Plan.id) == col(Subscription.plan_id))
-        .where(
-            col(Invoice.organization_id) == ctx.organization_id,
-            col(Invoice.status) == "draft",
-            col(Plan.id).in_(ids) | col(Plan.parent_id).in_(ids),
-        )
-        .group_by(family)
-    )
-    return {row[0]: int(row[1]) for row in rows}
+    found = await drafts_by_plan(ctx)
+    return {key: found[key] for key in ids if key in found}
 
 
 async def active_subscriptions_by_metric(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
     """Active subscriptions whose plan has a live charge on the metric."""
+    billed = (
+        select(col(Charge.billable_metric_id).label("metric"), col(Charge.plan_id).label("plan"))
+        .where(
+            col(Charge.organization_id) == ctx.organization_id,
+            one_of(Charge.billable_metric_id, ids),
+            col(Charge.deleted_at).is_(None),
+        )
+        .distinct()
+        .subquery()
+    )
     rows = await ctx.session.execute(
-        select(col(Charge.billable_metric_id), func.count(func.distinct(col(Subscription.id))))
-        .join(Subscription, col(Subscription.plan_id) == col(Charge.plan_id))
-        .where(*_billing(ctx, ids), col(Subscription.status) == "active")
-        .group_by(col(Charge.billable_metric_id))
+        select(billed.c.metric, func.count())
+        .join(Subscription, col(Subscription.plan_id) == billed.c.plan)
+        .where(col(Subscription.status) == "active")
+        .group_by(billed.c.metric)
     )
     return {row[0]: int(row[1]) for row in rows}
 
 
 async def draft_invoices_by_metric(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
     """Drafts of subscriptions whose plan has a live charge on the metric."""
-    rows = await ctx.session.execute(
-        select(col(Charge.billable_metric_id), func.count(func.distinct(col(Invoice.id))))
-        .join(Subscription, col(Subscription.plan_id) == col(Charge.plan_id))
-        .join(InvoiceSubscription, col(InvoiceSubscription.subscription_id) == col(Subscription.id))
-        .join(Invoice, col(Invoice.id) == col(InvoiceSubscription.invoice_id))
-        .where(
-            *_billing(ctx, ids),
-            col(Invoice.organization_id) == ctx.organization_id,
-            col(Invoice.status) == "draft",
-        )
-        .group_by(col(Charge.billable_metric_id))
-    )
-    return {row[0]: int(row[1]) for row in rows}
-
-
-def _billing(ctx: Context, metric_ids: Sequence[UUID]) -> tuple[Any, ...]:
-    return (
-        col(Charge.organization_id) == ctx.organization_id,
-        col(Charge.billable_metric_id).in_(metric_ids),
-        col(Charge.deleted_at).is_(None),
-    )
+    found = await drafts_by_metric(ctx)
+    return {key: found[key] for key in ids if key in found}
 
 
 async def plans_by_metric(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
@@ -246,7 +218,7 @@ async def plans_by_metric(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
         .join(Plan, col(Plan.id) == col(Charge.plan_id))
         .where(
             col(Charge.organization_id) == ctx.organization_id,
-            col(Charge.billable_metric_id).in_(ids),
+            one_of(Charge.billable_metric_id, ids),
             col(Charge.deleted_at).is_(None),
             col(Plan.deleted_at).is_(None),
             col(Plan.parent_id).is_(None),
@@ -260,7 +232,7 @@ async def count_by(ctx: Context, column: Any, model: Any, ids: Sequence[UUID], *
     """How many rows of ``model`` have each id in ``column``."""
     rows = await ctx.session.execute(
         select(col(column), func.count())
-        .where(model.organization_id == ctx.organization_id, col(column).in_(ids), *conditions)
+        .where(model.organization_id == ctx.organization_id, one_of(column, ids), *conditions)
         .group_by(col(column))
     )
     return {row[0]: int(row[1]) for row in rows}
@@ -269,7 +241,7 @@ async def count_by(ctx: Context, column: Any, model: Any, ids: Sequence[UUID], *
 async def metadata_of_customer(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[CustomerMetadata]]:
     rows = await ctx.session.scalars(
         select(CustomerMetadata)
-        .where(col(CustomerMetadata.customer_id).in_(ids))
+        .where(one_of(CustomerMetadata.customer_id, ids))
         .order_by(col(CustomerMetadata.created_at), col(CustomerMetadata.id))
     )
     return grouped(rows, "customer_id")
@@ -287,7 +259,7 @@ async def _taxes(ctx: Context, owner: Any, tax: Any, ids: Sequence[UUID]) -> dic
     rows = await ctx.session.execute(
         select(col(owner), Tax)
         .join(Tax, col(Tax.id) == col(tax))
-        .where(col(Tax.organization_id) == ctx.organization_id, col(owner).in_(ids), col(Tax.deleted_at).is_(None))
+        .where(col(Tax.organization_id) == ctx.organization_id, one_of(owner, ids), col(Tax.deleted_at).is_(None))
         .order_by(col(Tax.created_at), col(Tax.id))
     )
     found: dict[UUID, list[Tax]] = {}
@@ -301,7 +273,7 @@ async def fees_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[
         select(Fee)
         .where(
             col(Fee.organization_id) == ctx.organization_id,
-            col(Fee.invoice_id).in_(ids),
+            one_of(Fee.invoice_id, ids),
             col(Fee.deleted_at).is_(None),
         )
         .order_by(col(Fee.position), col(Fee.id))
@@ -323,7 +295,7 @@ def _zone(invoice: Invoice | None) -> str:
 async def taxes_of_fee(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[FeeTax]]:
     rows = await ctx.session.scalars(
         select(FeeTax)
-        .where(col(FeeTax.organization_id) == ctx.organization_id, col(FeeTax.fee_id).in_(ids))
+        .where(col(FeeTax.organization_id) == ctx.organization_id, one_of(FeeTax.fee_id, ids))
         .order_by(col(FeeTax.id))
     )
     return grouped(rows, "fee_id")
@@ -338,7 +310,7 @@ async def adjustment_of_fee(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, Adj
 async def taxes_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[InvoiceTax]]:
     rows = await ctx.session.scalars(
         select(InvoiceTax)
-        .where(col(InvoiceTax.organization_id) == ctx.organization_id, col(InvoiceTax.invoice_id).in_(ids))
+        .where(col(InvoiceTax.organization_id) == ctx.organization_id, one_of(InvoiceTax.invoice_id, ids))
         .order_by(col(InvoiceTax.id))
     )
     return grouped(rows, "invoice_id")
@@ -349,7 +321,7 @@ async def periods_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, li
         select(InvoiceSubscription)
         .where(
             col(InvoiceSubscription.organization_id) == ctx.organization_id,
-            col(InvoiceSubscription.invoice_id).in_(ids),
+            one_of(InvoiceSubscription.invoice_id, ids),
         )
         .order_by(col(InvoiceSubscription.id))
     )
@@ -366,7 +338,7 @@ async def credit_notes_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUI
         select(CreditNote)
         .where(
             col(CreditNote.organization_id) == ctx.organization_id,
-            col(CreditNote.invoice_id).in_(ids),
+            one_of(CreditNote.invoice_id, ids),
             col(CreditNote.status) == "finalized",
         )
         .order_by(col(CreditNote.sequential_id).desc())
@@ -376,7 +348,7 @@ async def credit_notes_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUI
 
 async def errors_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[InvoiceError]]:
     rows = await ctx.session.scalars(
-        select(InvoiceError).where(col(InvoiceError.invoice_id).in_(ids)).order_by(col(InvoiceError.id))
+        select(InvoiceError).where(one_of(InvoiceError.invoice_id, ids)).order_by(col(InvoiceError.id))
     )
     return grouped(rows, "invoice_id")
 

@@ -21,6 +21,7 @@ from billwright.graphql.mutations.credit_notes import CreditNoteMutations
 from billwright.graphql.mutations.customers import CustomerMutations
 from billwright.graphql.mutations.developers import DeveloperMutations
 from billwright.graphql.mutations.emails import EmailMutations
+from billwright.graphql.mutations.entitlements import EntitlementMutations
 from billwright.graphql.mutations.exports import ExportMutations
 from billwright.graphql.mutations.invoice_changes import InvoiceChangeMutations
 from billwright.graphql.mutations.invoices import InvoiceMutations
@@ -37,6 +38,7 @@ from billwright.graphql.mutations.taxes import TaxMutations
 from billwright.graphql.mutations.wallets import WalletMutations
 from billwright.graphql.mutations.webhooks import WebhookMutations
 from billwright.graphql.queries.access import AccessQueries
+from billwright.graphql.queries.activity_logs import ActivityLogQueries
 from billwright.graphql.queries.analytics import AnalyticsQueries
 from billwright.graphql.queries.api_logs import ApiLogQueries
 from billwright.graphql.queries.catalog import CatalogQueries
@@ -44,6 +46,7 @@ from billwright.graphql.queries.coupons import CouponQueries
 from billwright.graphql.queries.credit_notes import CreditNoteQueries
 from billwright.graphql.queries.customers import CustomerQueries
 from billwright.graphql.queries.developers import DeveloperQueries
+from billwright.graphql.queries.entitlements import EntitlementQueries
 from billwright.graphql.queries.events import EventQueries
 from billwright.graphql.queries.explanations import ExplanationQueries
 from billwright.graphql.queries.exports import ExportQueries
@@ -58,12 +61,14 @@ from billwright.graphql.queries.single_sign_on import SingleSignOnQueries
 from billwright.graphql.queries.taxes import TaxQueries
 from billwright.graphql.queries.wallets import WalletQueries
 from billwright.graphql.queries.webhooks import WebhookQueries
+from billwright.graphql.resolving import Executor, shorten
 from billwright.graphql.scalars import SCALARS
 
 Query = merge_types(
     "Query",
     (
         AccessQueries,
+        ActivityLogQueries,
         AnalyticsQueries,
         ApiLogQueries,
         CatalogQueries,
@@ -71,6 +76,7 @@ Query = merge_types(
         CreditNoteQueries,
         CustomerQueries,
         DeveloperQueries,
+        EntitlementQueries,
         EventQueries,
         ExplanationQueries,
         ExportQueries,
@@ -99,6 +105,7 @@ Mutation = merge_types(
         CustomerMutations,
         DeveloperMutations,
         EmailMutations,
+        EntitlementMutations,
         ExportMutations,
         InvoiceChangeMutations,
         InvoiceMutations,
@@ -126,7 +133,7 @@ class _Schema(strawberry.Schema):
 @cache
 def schema() -> strawberry.Schema:
     """The one schema of the process."""
-    return _Schema(
+    made = _Schema(
         query=Query,
         mutation=Mutation,
         config=StrawberryConfig(scalar_map=SCALARS),
@@ -136,7 +143,10 @@ def schema() -> strawberry.Schema:
             lambda: ParserCache(maxsize=512),
             lambda: ValidationCache(maxsize=512),
         ],
+        execution_context_class=Executor,
     )
+    shorten(made._schema)
+    return made
 
 
 if __name__ == "__main__":

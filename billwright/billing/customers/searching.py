@@ -3,6 +3,7 @@ what is theirs, by the list's own index on the customer (spec 07 §7.4, §10 tra
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -17,9 +18,9 @@ NAMED = 5000
 """Up to this many customers are named one by one; when more match, the list is walked in its order instead."""
 
 
-def one_of(column: Any, ids: list[UUID]) -> ColumnElement[bool]:
+def one_of(column: Any, ids: Sequence[UUID]) -> ColumnElement[bool]:
     """``column`` is one of ``ids``, which are one parameter however many they are."""
-    return col(column) == any_(literal(ids, ARRAY(Uuid())))
+    return col(column) == any_(literal(list(ids), ARRAY(Uuid())))
 
 
 def buyers_like(ctx: Context, term: str, *, legal_name: bool = False) -> Any:

@@ -15,6 +15,8 @@ from billwright.billing.kernel.records import Record, Table, cents, contains_ind
 
 VISIBLE_STATUSES = ("draft", "finalized", "voided", "failed", "pending")
 """Statuses that lists and single reads show (spec 04 §2.1)."""
+HIDDEN_STATUSES = ("generating", "open", "closed", "deleted")
+"""All the others."""
 
 
 class Invoice(Record, table=True):

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, exists, false, or_, select
+from sqlalchemy import Select, and_, exists, false, not_, or_, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
@@ -112,7 +112,8 @@ def _plain_conditions(filters: InvoiceFilters) -> list[Any]:
     if filters.amount_to is not None:
         conditions.append(col(Invoice.total_amount_cents) <= filters.amount_to)
     if filters.payment_overdue is not None:
-        conditions.append(col(Invoice.payment_overdue).is_(filters.payment_overdue))
+        overdue = col(Invoice.payment_overdue)
+        conditions.append(overdue if filters.payment_overdue else not_(overdue))
     if filters.payment_dispute_lost is not None:
         lost = col(Invoice.payment_dispute_lost_at)
         conditions.append(lost.is_not(None) if filters.payment_dispute_lost else lost.is_(None))

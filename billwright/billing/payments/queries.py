@@ -14,7 +14,7 @@ from billwright.billing.access.context import Context
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import customers_by_id, like_pattern
 from billwright.billing.customers.searching import NAMED, few_buyers_like, of_buyers, one_of
-from billwright.billing.invoicing.models import VISIBLE_STATUSES, Invoice
+from billwright.billing.invoicing.models import HIDDEN_STATUSES, Invoice
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.ids import parse_id
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
@@ -37,7 +37,7 @@ def _payments(ctx: Context) -> Select[Any]:
     hidden = exists().where(
         col(Invoice.id) == col(Payment.payable_id),
         col(Invoice.organization_id) == ctx.organization_id,
-        col(Invoice.status).not_in(VISIBLE_STATUSES),
+        col(Invoice.status).in_(HIDDEN_STATUSES),
     )
     return select(Payment).where(
         col(Payment.organization_id) == ctx.organization_id, col(Payment.payable_type) == INVOICE, ~hidden

@@ -15,6 +15,7 @@ from billwright.graphql import batches
 from billwright.graphql.enums import BillableMetricAggregationTypeEnum, PlanIntervalEnum
 from billwright.graphql.scalars import BigInt, DecimalText, ISO8601DateTime, JsonObject
 from billwright.graphql.types.common import Inf, f, shown
+from billwright.graphql.types.entitlements import PlanEntitlement, plan_entitlements
 from billwright.graphql.types.taxes import Tax
 from billwright.graphql.types.thresholds import UsageThreshold
 
@@ -189,6 +190,11 @@ class Plan:
         found: Any = list(view.applicable_thresholds) if view else []
         return found
 
+    @strawberry.field(description="Features that it grants, in order of granting; an override's are its parent's.")
+    async def entitlements(self, root: strawberry.Parent[models.Plan], info: Inf) -> list[PlanEntitlement]:
+        view: PlanView | None = await info.context.load(batches.plan_details, root.id)
+        return plan_entitlements(view.entitlements) if view else []
+
     @strawberry.field(description="What a subscription pays at least; null without a commitment.")
     async def minimum_commitment(self, root: strawberry.Parent[models.Plan], info: Inf) -> Commitment | None:
         view: PlanView | None = await info.context.load(batches.plan_details, root.id)
@@ -213,11 +219,11 @@ class Plan:
 
     @strawberry.field(description="Active subscriptions on the plan and on its overrides.")
     async def active_subscriptions_count(self, root: strawberry.Parent[models.Plan], info: Inf) -> int:
-        return await info.context.load(batches.active_subscriptions_by_plan, root.id, 0)
+        return (await info.context.load(batches.subscribed_by_plan, root.id, (0, 0)))[0]
 
     @strawberry.field(description="Customers with an active subscription on the plan or an override of it.")
     async def customers_count(self, root: strawberry.Parent[models.Plan], info: Inf) -> int:
-        return await info.context.load(batches.customers_by_plan, root.id, 0)
+        return (await info.context.load(batches.subscribed_by_plan, root.id, (0, 0)))[1]
 
     @strawberry.field(description="Draft invoices that bill the plan or an override of it.")
     async def draft_invoices_count(self, root: strawberry.Parent[models.Plan], info: Inf) -> int:
