@@ -145,6 +145,14 @@ class MembershipRoleEnum(Enum):
     finance = "finance"
 
 
+@strawberry.enum(description="Type of a privilege's values.")
+class PrivilegeValueTypeEnum(Enum):
+    string = "string"
+    integer = "integer"
+    boolean = "boolean"
+    select = "select"
+
+
 @strawberry.enum(description="State of a coupon.")
 class CouponStatusEnum(Enum):
     active = "active"

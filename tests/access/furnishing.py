@@ -23,6 +23,7 @@ ROWS = {
     "metric": "billable_metrics",
     "tax": "taxes",
     "add_on": "add_ons",
+    "feature": "features",
     "coupon": "coupons",
     "applied": "applied_coupons",
     "invoice": "invoices",
@@ -118,6 +119,10 @@ async def _catalogue(rest: Rest, home: Home) -> None:
                  metadata={f"{home.word}-key": "1"})  # fmt: skip
     home.codes["key"] = f"{home.word}-key"
     await rest.make("/plans", "plan", plan)
+    home.codes["privilege"] = f"{home.word}-privilege"
+    await rest.make("/features", "feature", named("feature", privileges=[{"code": home.codes["privilege"]}]))
+    granted = {home.codes["feature"]: {home.codes["privilege"]: home.word}}
+    await rest.make(f"/plans/{home.codes['plan']}/entitlements", "entitlements", granted)
     await rest.make("/add_ons", "add_on", named("add_on", amount_cents=50000, amount_currency="EUR"))
     coupon = named("coupon", coupon_type="percentage", percentage_rate="10", frequency="forever", reusable=True,
                    expiration="no_expiration")  # fmt: skip

@@ -147,8 +147,14 @@ billable_metrics:update: updateBillableMetric
 billable_metrics:delete: destroyBillableMetric
 plans:view: plans plan
 plans:create: createPlan
-plans:update: updatePlan
+plans:update: updatePlan replacePlanEntitlements
 plans:delete: destroyPlan
+features:view|subscriptions:update: features
+features:view: feature
+features:create: createFeature
+features:update: updateFeature destroyPrivilege
+features:delete: destroyFeature
+subscriptions:update: overrideSubscriptionEntitlements removeSubscriptionEntitlement
 addons:view: addOns addOn
 addons:create: createAddOn
 addons:update: updateAddOn

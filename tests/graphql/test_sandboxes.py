@@ -34,6 +34,9 @@ from billwright.billing.catalog.queries import PlanFilters, list_plans
 from billwright.billing.coupons.applying import apply_coupon
 from billwright.billing.coupons.schemas import ApplyCoupon, CouponInput
 from billwright.billing.coupons.service import create_coupon
+from billwright.billing.entitlements.plans import replace_plan_entitlements
+from billwright.billing.entitlements.schemas import FeatureCreate
+from billwright.billing.entitlements.service import create_feature
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.kernel.pagination import PageRequest
@@ -104,6 +107,9 @@ async def furnished(world: World) -> Plan:
         minimum = Commitment(id=new_id(), plan_id=plan.id, amount_cents=500, **here)
         session.add_all([tax, own, minimum])
         await session.flush()
+        privileges = [{"code": "level", "value_type": "select", "config": {"select_options": ["a", "b"]}}]
+        await create_feature(ctx, FeatureCreate.parse({"code": "support", "privileges": privileges}))
+        await replace_plan_entitlements(ctx, plan.code, {"support": {"level": "b"}})
         add_on = {"name": "Kit", "code": "kit", "amount_cents": 5, "amount_currency": "EUR", "tax_codes": ["vat"]}
         await create_add_on(ctx, AddOnCreate.parse(add_on))
         session.add_all([

@@ -66,16 +66,23 @@ async def list_features(ctx: Context, page: PageRequest, *, search: str | None =
 
 async def feature_views(ctx: Context, features: Sequence[Feature]) -> list[FeatureView]:
     """``features`` with their privileges, in one query."""
+    grouped = await privileges_by_feature(ctx, [feature.id for feature in features])
+    return [FeatureView(feature, tuple(grouped.get(feature.id, ()))) for feature in features]
+
+
+async def privileges_by_feature(ctx: Context, feature_ids: Sequence[UUID]) -> dict[UUID, list[Privilege]]:
+    """Privileges by feature, oldest first."""
     grouped: dict[UUID, list[Privilege]] = {}
-    if features:
+    if feature_ids:
         rows = await ctx.session.scalars(
             select(Privilege)
-            .where(col(Privilege.feature_id).in_([feature.id for feature in features]))
+            .join(Feature, col(Feature.id) == col(Privilege.feature_id))
+            .where(col(Feature.organization_id) == ctx.organization_id, col(Privilege.feature_id).in_(feature_ids))
             .order_by(col(Privilege.created_at), col(Privilege.id))
         )
         for row in rows:
             grouped.setdefault(row.feature_id, []).append(row)
-    return [FeatureView(feature, tuple(grouped.get(feature.id, ()))) for feature in features]
+    return grouped
 
 
 async def features_by_codes(ctx: Context, codes: Iterable[str]) -> dict[str, FeatureView]:
@@ -206,26 +213,37 @@ class SubscriptionSets:
 
 async def sets_of(ctx: Context, subscription: Subscription) -> SubscriptionSets:
     """A subscription's sets. Prices of its own change nothing: an overridden plan reads its parent's grants."""
+    return (await sets_of_subscriptions(ctx, [subscription]))[subscription.id]
+
+
+async def sets_of_subscriptions(ctx: Context, subscriptions: Sequence[Subscription]) -> dict[UUID, SubscriptionSets]:
+    """The same for several, in four queries."""
     session = ctx.session
-    holder = await session.scalar(
-        select(func.coalesce(col(Plan.parent_id), col(Plan.id))).where(
-            col(Plan.id) == subscription.plan_id, col(Plan.organization_id) == ctx.organization_id
-        )
-    )
-    assert holder is not None
-    read = await read_grants(session, Entitlement.plan_id, [holder])
-    await read_grants(session, Entitlement.subscription_id, [subscription.id], read)
-    features: set[UUID] = set()
-    privileges: set[UUID] = set()
+    wanted = [subscription.id for subscription in subscriptions]
     rows = await session.execute(
-        select(col(EntitlementRemoval.feature_id), col(EntitlementRemoval.privilege_id)).where(
-            col(EntitlementRemoval.subscription_id) == subscription.id
+        select(col(Plan.id), func.coalesce(col(Plan.parent_id), col(Plan.id))).where(
+            col(Plan.id).in_({subscription.plan_id for subscription in subscriptions}),
+            col(Plan.organization_id) == ctx.organization_id,
         )
     )
-    for feature_id, privilege_id in rows:
-        if privilege_id is None:
-            features.add(feature_id)
+    holders: dict[UUID, UUID] = {row[0]: row[1] for row in rows}
+    read = await read_grants(session, Entitlement.plan_id, set(holders.values()))
+    await read_grants(session, Entitlement.subscription_id, wanted, read)
+    features: dict[UUID, set[UUID]] = {}
+    privileges: dict[UUID, set[UUID]] = {}
+    removals = await session.scalars(
+        select(EntitlementRemoval).where(col(EntitlementRemoval.subscription_id).in_(wanted))
+    )
+    for row in removals:
+        if row.privilege_id is None:
+            features.setdefault(row.subscription_id, set()).add(row.feature_id)
         else:
-            privileges.add(privilege_id)
-    own = Own(read.of(subscription.id), Removals(features, privileges))
-    return SubscriptionSets(read.of(holder), own, read)
+            privileges.setdefault(row.subscription_id, set()).add(row.privilege_id)
+    return {
+        item.id: SubscriptionSets(
+            read.of(holders[item.plan_id]),
+            Own(read.of(item.id), Removals(features.get(item.id, set()), privileges.get(item.id, set()))),
+            read,
+        )
+        for item in subscriptions
+    }

@@ -112,8 +112,8 @@ Changed = Annotated[UpdatePlanInput, strawberry.argument(description="Attributes
 Gone = Annotated[DestroyPlanInput, strawberry.argument(description="Which plan.")]
 
 
-async def _code(ctx: Context, id: str) -> str:
-    """Raises ``NotFound("plan")``."""
+async def plan_code(ctx: Context, id: str) -> str:
+    """The code of a live plan. Raises ``NotFound("plan")``."""
     try:
         return (await codes_by_id(ctx, "plans", [parse_id(id)]))[0]
     except NotFound:
@@ -139,7 +139,7 @@ class PlanMutations:
     async def update_plan(self, info: Inf, input: Changed) -> Plan | None:
         async with info.context.writing() as ctx:
             inp = PlanInput.parse(sent(input, "id"))
-            found: Any = (await update_plan(ctx, await _code(ctx, input.id), inp)).plan
+            found: Any = (await update_plan(ctx, await plan_code(ctx, input.id), inp)).plan
         return found
 
     @strawberry.mutation(
@@ -148,5 +148,5 @@ class PlanMutations:
     )
     async def destroy_plan(self, info: Inf, input: Gone) -> Plan | None:
         async with info.context.writing() as ctx:
-            found: Any = (await delete_plan(ctx, await _code(ctx, input.id))).plan
+            found: Any = (await delete_plan(ctx, await plan_code(ctx, input.id))).plan
         return found

@@ -7,16 +7,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 from billwright.billing.customers.settings import applicable_timezone
+from billwright.billing.entitlements.queries import SubscriptionSets
 from billwright.billing.kernel.errors import BillingError
 from billwright.billing.metering.usage import usage_of
 from billwright.billing.progressive.queries import lifetime_usage_of
 from billwright.billing.progressive.service import view_of
 from billwright.billing.subscriptions import models
-from billwright.graphql import batches, subscription_batches
+from billwright.graphql import alert_batches, batches, entitlement_batches, subscription_batches
 from billwright.graphql.enums import SubscriptionBillingTimeEnum, SubscriptionStatusEnum
 from billwright.graphql.scalars import ISO8601Date, ISO8601DateTime
+from billwright.graphql.types.alerts import Alert
 from billwright.graphql.types.catalog import Plan
 from billwright.graphql.types.common import Collection, Inf, Limit, PageNumber, collection, f, page_request, shown
+from billwright.graphql.types.entitlements import (
+    PlanEntitlement,
+    SubscriptionEntitlement,
+    plan_entitlements,
+    subscription_entitlements,
+)
 from billwright.graphql.types.thresholds import LifetimeUsage, UsageThreshold
 from billwright.graphql.types.usage import CustomerUsage, PastUsage, customer_usage, past_usage_of
 
@@ -123,6 +131,20 @@ class Subscription:
     @strawberry.field(description="Usage thresholds that apply: its own, else its plan's; none when turned off.")
     async def applicable_usage_thresholds(self, root: Row, info: Inf) -> list[UsageThreshold]:
         return await info.context.load(batches.thresholds_of_subscription, root.id, [])
+
+    @strawberry.field(description="Alerts on its usage, oldest first; they stay with its external id.")
+    async def alerts(self, root: Row, info: Inf) -> list[Alert]:
+        return await info.context.load(alert_batches.of_subscription, root.external_id, [])
+
+    @strawberry.field(description="What it is entitled to: its plan's features with its own, less what was removed.")
+    async def entitlements(self, root: Row, info: Inf) -> list[SubscriptionEntitlement]:
+        sets: SubscriptionSets | None = await info.context.load(entitlement_batches.sets_of_subscription, root.id)
+        return subscription_entitlements(sets) if sets else []
+
+    @strawberry.field(description="What its plan grants and it goes without: features, and single values of others.")
+    async def removed_entitlements(self, root: Row, info: Inf) -> list[PlanEntitlement]:
+        sets: SubscriptionSets | None = await info.context.load(entitlement_batches.sets_of_subscription, root.id)
+        return plan_entitlements(sets.removed) if sets else []
 
     @strawberry.field(description="Usage since its beginning, live; null before the start or if not permitted.")
     async def lifetime_usage(self, root: Row, info: Inf) -> LifetimeUsage | None:
