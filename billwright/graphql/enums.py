@@ -275,3 +275,10 @@ class HttpMethodEnum(Enum):
     post = "post"
     put = "put"
     delete = "delete"
+
+
+@strawberry.enum(description="Who changed something: an API key, a member, or a job, the portal or a provider.")
+class ActivitySourceEnum(Enum):
+    api = "api"
+    front = "front"
+    system = "system"

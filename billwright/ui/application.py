@@ -18,6 +18,7 @@ from billwright.ui.portal.routes import portal_routes
 from billwright.ui.rendering import STATIC
 from billwright.ui.views import (
     access,
+    activity_logs,
     add_ons,
     analytics,
     api_logs,
@@ -296,6 +297,7 @@ PAGES = (
     ("POST", "/developers/webhooks/{endpoint}/log/{delivery}/retry", webhooks.retry, ("developers:manage",)),
     ("GET", "/developers/events", events.event_list, ("developers:manage",)),
     ("GET", "/developers/api-logs", api_logs.log_list, ("developers:manage",)),
+    ("GET", "/developers/activity-logs", activity_logs.log_list, ("audit_logs:view",)),
     ("GET", "/developers/emails", emails.outbox, ("developers:manage",)),
     ("GET", "/developers/jobs", developers.job_list, ("developers:manage",)),
     ("POST", "/developers/jobs/{job}/retry", developers.retry, ("developers:manage",)),

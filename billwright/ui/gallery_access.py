@@ -9,6 +9,8 @@ from billwright.billing.access.permissions import API_RESOURCES, all_api_permiss
 from billwright.ui import formatting
 from billwright.ui.filters import read_filters
 from billwright.ui.gallery_samples import API, BASE, DEVELOPER_TABS, calls, frame, page, revenue, uid
+from billwright.ui.views.activity_changes import change_lines
+from billwright.ui.views.activity_logs import FILTERS as ACTIVITY_FILTERS
 from billwright.ui.views.api_logs import FILTERS as API_LOG_FILTERS
 from billwright.ui.views.api_logs import tone
 from billwright.ui.views.metric_forms import EXAMPLES
@@ -220,6 +222,35 @@ def api_log() -> Data:
     }  # fmt: skip
 
 
+def activity_logs(url: str, *, empty: bool = False) -> Data:
+    rows = [("Plan updated", "Scale with a long name that somebody gave it", "anna@acme.example"),
+            ("Invoice created", "ACM-2041-001-007", "Billwright"), ("API key created", "Backend", "API key ••••••••3f1")]  # fmt: skip
+    return {
+        "title": "Activity logs", "frame": frame("developers"), "tabs": DEVELOPER_TABS, "search": "",
+        "path": f"{BASE}/developers/activity-logs", "filters": read_filters(url, ACTIVITY_FILTERS).bar,
+        "filtered": False, "page": page(3, url), "sample": formatting.curl("GET", f"{API}/activity_logs"),
+        "logs": [] if empty else [
+            {"href": f"{BASE}/developers/activity-log", "what": what, "object": name, "by": by, "at": AT}
+            for what, name, by in rows],
+        "api": calls("GET", "/activity_logs", "query ActivityLogs {\n  activityLogs { collection { activityId } }\n}"),
+    }  # fmt: skip
+
+
+def activity_log() -> Data:
+    charge = {"code": "calls", "charge_model": "standard", "properties": {"amount": "0.05"}}
+    changes = {"amount_cents": [4900, 5900], "description": [None, "For growing teams"],
+               "charges": [[charge], [{**charge, "properties": {"amount": "0.04"}}, {"code": "seats", "prorated": True}]]}  # fmt: skip
+    return {
+        "title": "Plan updated", "frame": frame("developers"), "back": f"{BASE}/developers/activity-logs",
+        "log": {"id": uid(7), "type": "plan.updated", "what": "Plan updated", "name": "Scale", "by": "anna@acme.example",
+                "source": "Back office", "api_key_id": None, "kind": "Plan", "resource_id": uid(8),
+                "href": f"{BASE}/plan/1", "more": f"{BASE}/developers/activity-logs", "customer": None,
+                "subscription": None, "at": AT, "before": False, "changes": change_lines(changes),
+                "object": formatting.json_text({"code": "scale", "amount_cents": 5900})},
+        "api": calls("GET", "/activity_logs/1", "query ActivityLog {\n  activityLog { activityId }\n}"),
+    }  # fmt: skip
+
+
 def emails(url: str) -> Data:
     return {
         "title": "E-mails", "frame": frame("developers"), "tabs": DEVELOPER_TABS, "kept": True, "page": page(1, url),
@@ -355,6 +386,13 @@ ACCESS_PAGES: dict[str, tuple[str, str, Callable[[str], Data]]] = {
         lambda url: api_logs(url, empty=True),
     ),
     "/acme/developers/api-log": ("API log", "developers/api_log.html", lambda url: api_log()),
+    "/acme/developers/activity-logs": ("Activity logs", "developers/activity_logs.html", activity_logs),
+    "/acme/developers/activity-logs/empty": (
+        "Activity logs, none",
+        "developers/activity_logs.html",
+        lambda url: activity_logs(url, empty=True),
+    ),
+    "/acme/developers/activity-log": ("Activity log", "developers/activity_log.html", lambda url: activity_log()),
     "/acme/developers/emails": ("E-mails", "developers/emails.html", emails),
 }
 """Address -> (label, template, context of an address), as in ``gallery.PAGES``."""

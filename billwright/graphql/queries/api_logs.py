@@ -9,13 +9,14 @@ import strawberry
 from billwright.billing.api_logs.queries import ApiLogFilters, find_api_log, list_api_logs
 from billwright.graphql.enums import HttpMethodEnum
 from billwright.graphql.permissions import HasPermission
-from billwright.graphql.scalars import ISO8601Date
 from billwright.graphql.types.api_logs import ApiLog
 from billwright.graphql.types.common import (
     Collection,
+    FromDay,
     Inf,
     Limit,
     PageNumber,
+    ToDay,
     collection,
     id_of,
     page_request,
@@ -24,8 +25,6 @@ from billwright.graphql.types.common import (
 
 MANAGE = HasPermission("developers:manage")
 RequestIdSearch = Annotated[str | None, strawberry.argument(description="With this X-Request-Id, whole.")]
-From = Annotated[ISO8601Date | None, strawberry.argument(description="On this day (UTC) or later.")]
-To = Annotated[ISO8601Date | None, strawberry.argument(description="On this day (UTC) or earlier.")]
 Methods = Annotated[list[HttpMethodEnum] | None, strawberry.argument(description="With any of these methods.")]
 Statuses = Annotated[
     list[str] | None,
@@ -51,8 +50,8 @@ class ApiLogQueries:
         page: PageNumber = None,
         limit: Limit = None,
         search_term: RequestIdSearch = None,
-        from_date: From = None,
-        to_date: To = None,
+        from_date: FromDay = None,
+        to_date: ToDay = None,
         http_methods: Methods = None,
         http_statuses: Statuses = None,
         api_version: Version = None,

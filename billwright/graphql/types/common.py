@@ -54,6 +54,8 @@ AmountFrom = Annotated[BigInt | None, strawberry.argument(description="Total of 
 AmountTo = Annotated[BigInt | None, strawberry.argument(description="Total of at most this, in minor units.")]
 IssuedFrom = Annotated[ISO8601Date | None, strawberry.argument(description="Issued on this day or later.")]
 IssuedTo = Annotated[ISO8601Date | None, strawberry.argument(description="Issued on this day or earlier.")]
+FromDay = Annotated[ISO8601Date | None, strawberry.argument(description="On this day (UTC) or later.")]
+ToDay = Annotated[ISO8601Date | None, strawberry.argument(description="On this day (UTC) or earlier.")]
 CustomerFilter = Annotated[strawberry.ID | None, strawberry.argument(description="Of this customer.")]
 ExternalCustomerFilter = Annotated[
     str | None, strawberry.argument(description="Of the customer with this external id.")

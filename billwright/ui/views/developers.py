@@ -35,6 +35,7 @@ TABS = (
     ("webhooks", "Webhooks", "developers:manage"),
     ("events", "Events", "developers:manage"),
     ("api-logs", "API logs", "developers:manage"),
+    ("activity-logs", "Activity logs", "audit_logs:view"),
     ("jobs", "Jobs", "developers:manage"),
     ("emails", "E-mails", "developers:manage"),
     ("audit", "Audit", "developers:manage"),
