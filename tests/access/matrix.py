@@ -394,6 +394,7 @@ GET /developers/api: developers:manage
 GET /developers/graphql: developers:manage
 GET POST /settings/general: organization:view organization:update
 GET POST /settings/invoices: organization:invoices:view organization:invoices:update
+GET /developers/activity-logs: audit_logs:view
 GET POST /settings/emails: organization:emails:view organization:emails:update
 GET /settings/emails/preview: organization:emails:view
 GET POST /settings/authentication: authentication_methods:view authentication_methods:update
