@@ -16,7 +16,6 @@ DUNNING = "payment requests and providers are not there yet (docs/concepts/not-y
 NOT_SERVED: dict[str, str] = {
     r"/fixed_charges": "beyond the scope: not served (spec 00, point 29)",
     r"/payment_requests|^\w+ /payment_receipts|/payment_methods|/checkout_url": DUNNING,
-    r"^GET /analytics/usage$": "usage by day is not there yet (spec 07 §8.8)",
 }
 
 

@@ -68,7 +68,6 @@ NOT_THERE: dict[str, str] = {
     r"_fixed_charges\.": "beyond the scope (spec 00, point 29)",
     r"\.create_alerts$|\.delete_alerts$|\.alerts\.": "alerts are not there yet (docs/concepts/not-yet.md)",
     r"payment_(requests|receipts|methods)\.|\.checkout_url$": "providers and requests for payment are not there yet",
-    r"^usages\.": "usage by day is not there yet (spec 07 §8.8)",
 }
 REFUSED: dict[str, str] = {
     "billing_entities.create": "one entity per organization (spec 07 §9.6)",
@@ -357,6 +356,11 @@ class Tour:
 
     def figures(self) -> None:
         assert self.lago.gross_revenues.find_all()["gross_revenues"]
+        [used] = self.lago.usages.find_all({"time_granularity": "monthly", "from_date": "2024-01-01"})["usages"][:1]
+        assert (used.billable_metric_code, used.amount_currency) == ("calls", "EUR")
+        logged = self.lago.api_logs.find_all({"http_methods[]": "post", "request_paths": "/api/v1/taxes"})["api_logs"]
+        assert [log.request_body["tax"]["code"] for log in logged] == ["other", "vat"]
+        assert self.lago.api_logs.find(logged[0].request_id).request_path == "/api/v1/taxes"
         assert self.lago.invoice_collections.find_all()["invoice_collections"]
         assert isinstance(self.lago.invoiced_usages.find_all()["invoiced_usages"], list)
         assert isinstance(self.lago.mrrs.find_all()["mrrs"], list)

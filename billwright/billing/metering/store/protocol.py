@@ -339,6 +339,15 @@ class FaultyEvent(NamedTuple):
     invalid_filter_values: bool
 
 
+class UsedSpan(NamedTuple):
+    """A question: has the subscription an event of one of ``codes`` with a timestamp in ``[lower, upper)``?"""
+
+    external_subscription_id: str
+    codes: frozenset[str]
+    lower: datetime
+    upper: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One quarter of one key whose rollups differ from a recount of its events."""
@@ -406,6 +415,10 @@ class EventStore(Protocol):
 
     async def subscriptions_received(self, organization_id: uuid.UUID, since: datetime) -> Sequence[str]:
         """External ids of the subscriptions for which events were received at or after ``since``."""
+        ...
+
+    async def used(self, organization_id: uuid.UUID, spans: Sequence[UsedSpan]) -> Sequence[bool]:
+        """Which of the spans hold a live event, in their order; the cost does not grow with the number of events."""
         ...
 
     async def aggregate(self, query: Query) -> dict[ResultKey, Result]:

@@ -18,6 +18,7 @@ from billwright.billing.analytics.invoiced import (
     overdue_balances,
 )
 from billwright.billing.analytics.mrr import MrrOut, monthly_recurring_revenue
+from billwright.billing.analytics.usage_activity import GRANULARITIES, UsageFilters, UsageOut, usage_activity
 from billwright.billing.kernel.errors import NotFound
 from billwright.server.rest.envelope import listing
 from billwright.server.rest.operations import Call, Parameter, operation
@@ -59,6 +60,27 @@ async def find_all_mrrs(call: Call) -> list[MrrOut]:
     return await monthly_recurring_revenue(call.context, _month_filters(call))
 
 
+async def find_all_usages(call: Call) -> list[UsageOut]:
+    query = call.query
+    filters = UsageFilters(
+        from_date=query.date("from_date"),
+        to_date=query.date("to_date"),
+        is_billable_metric_recurring=query.boolean("is_billable_metric_recurring"),
+        **{name: query.text(name) for name in _USAGE_TEXTS},
+    )
+    return await usage_activity(call.context, filters)
+
+
+_USAGE_TEXTS = (
+    "time_granularity",
+    "currency",
+    "external_customer_id",
+    "external_subscription_id",
+    "plan_code",
+    "billable_metric_code",
+    "customer_type",
+    "customer_country",
+)
 _PARAMETERS = (
     Parameter("currency", "ISO 4217 code."),
     Parameter("external_customer_id", "One customer's figures; an unknown one has none."),
@@ -116,4 +138,27 @@ OPERATIONS = [
         description="Subscription fees of issued invoices, taxes included, spread over the months that they pay.",
         parameters=_MONTHS,
     )(find_all_mrrs),
+    operation(
+        "GET",
+        "/analytics/usage",
+        permission="analytic:read",
+        answer=listing("usages", UsageOut),
+        summary="Usage by day, week or month and billable metric",
+        description="What each day added to the usage of its billing period: units, and their price without taxes. A "
+        "day is the customer's, and appears a quarter of an hour after it has ended. Weeks are Monday to Sunday; a "
+        "period is named whole even where the range cuts it.",
+        parameters=(
+            Parameter("time_granularity", "`daily` unless told.", enum=GRANULARITIES),
+            Parameter("from_date", "First day: 30 days before the last one unless told.", "date"),
+            Parameter("to_date", "Last day: today unless told.", "date"),
+            Parameter("currency", "ISO 4217 code."),
+            Parameter("external_customer_id"),
+            Parameter("external_subscription_id"),
+            Parameter("plan_code"),
+            Parameter("billable_metric_code"),
+            Parameter("customer_type", enum=("company", "individual")),
+            Parameter("customer_country", "ISO 3166 code."),
+            Parameter("is_billable_metric_recurring", kind="boolean"),
+        ),
+    )(find_all_usages),
 ]

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from billwright.billing.metering.store.encoding import json_text
 from billwright.billing.metering.store.postgres.connections import Pool, snapshot
-from billwright.billing.metering.store.protocol import EventRule, FaultyEvent
+from billwright.billing.metering.store.protocol import EventRule, FaultyEvent, UsedSpan
 
 _PREFETCH = 2_000
 _FAULTS = """
@@ -33,6 +33,18 @@ _RECEIVED = """
 SELECT DISTINCT external_subscription_id FROM events
 WHERE organization_id = $1 AND created_at >= $2 AND external_subscription_id IS NOT NULL
 """
+_USED = """
+SELECT DISTINCT a.place
+FROM unnest($2::int[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::int[])
+  AS a(place, subscription, low, high, family)
+JOIN unnest($7::int[], $8::text[]) AS c(family, code) ON c.family = a.family
+CROSS JOIN LATERAL (
+  SELECT FROM events e
+  WHERE e.organization_id = $1 AND e.external_subscription_id = a.subscription AND e.code = c.code
+    AND e.ts >= a.low AND e.ts < a.high AND e.deleted_at IS NULL LIMIT 1
+) found
+"""
+"""``family``: one of the sets of codes."""
 
 
 async def faulty_events(
@@ -76,3 +88,25 @@ async def subscriptions_received(pool: Pool, organization_id: uuid.UUID, since: 
     """External ids of the subscriptions for which events were received at or after ``since``, deleted ones included."""
     async with snapshot(pool) as connection:
         return [row[0] for row in await connection.fetch(_RECEIVED, organization_id, since)]
+
+
+async def used(pool: Pool, organization_id: uuid.UUID, spans: Sequence[UsedSpan]) -> list[bool]:
+    """Which spans hold a live event: one step into an index for each span and code."""
+    families: dict[frozenset[str], int] = {}
+    for span in spans:
+        families.setdefault(span.codes, len(families))
+    codes = [(family, code) for known, family in families.items() for code in sorted(known)]
+    async with snapshot(pool) as connection:
+        rows = await connection.fetch(
+            _USED,
+            organization_id,
+            list(range(len(spans))),
+            [span.external_subscription_id for span in spans],
+            [span.lower for span in spans],
+            [span.upper for span in spans],
+            [families[span.codes] for span in spans],
+            [family for family, _ in codes],
+            [code for _, code in codes],
+        )
+    hits = {row["place"] for row in rows}
+    return [place in hits for place in range(len(spans))]

@@ -37,6 +37,7 @@ from billwright.billing.metering.store.protocol import (
     Result,
     ResultKey,
     TransactionHook,
+    UsedSpan,
 )
 from billwright.billing.metering.store.quarters import from_us
 
@@ -121,6 +122,10 @@ class PostgresEventStore:
     async def subscriptions_received(self, organization_id: uuid.UUID, since: datetime) -> Sequence[str]:
         """External ids of the subscriptions for which events were received at or after ``since``."""
         return await checking.subscriptions_received(self._pool, organization_id, since)
+
+    async def used(self, organization_id: uuid.UUID, spans: Sequence[UsedSpan]) -> list[bool]:
+        """Which of the spans hold a live event."""
+        return await checking.used(self._pool, organization_id, spans)
 
     async def aggregate(self, query: Query) -> dict[ResultKey, Result]:
         """Exact results of every bucket and group that has counted events."""
