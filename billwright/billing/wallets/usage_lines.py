@@ -1,8 +1,9 @@
 """What a customer owes and no invoice has settled yet, line by line (spec 05 D8). Reads only.
 
-  current usage of the active subscriptions, taxes included
+  current usage of the active subscriptions, taxes included; of charges in arrears, as the others' fees of events and of
+  renewals bill it at once
 + fees of drafts
-- what progressive invoices and fees in advance have billed of that usage already
+- what progressive invoices have billed of that usage already
 """
 
 from __future__ import annotations
@@ -37,14 +38,12 @@ group by 1, 2, 3
 """
 _BILLED = f"""
 select f.currency, f.item->>'id' as item_id,
-  sum(f.amount_cents + f.taxes_amount_cents
-    - case when f.pay_in_advance then 0 else f.precise_coupons_amount_cents end) as amount
+  sum(f.amount_cents + f.taxes_amount_cents - f.precise_coupons_amount_cents) as amount
 from unnest($2::uuid[], $3::timestamptz[]) as period(subscription_id, since)
 join fees f on f.subscription_id = period.subscription_id and f.charges_from_datetime >= period.since
-left join invoices i on i.id = f.invoice_id
+join invoices i on i.id = f.invoice_id
 where f.organization_id = $1 and f.fee_type = 'charge' and f.deleted_at is null
-  and (f.pay_in_advance
-    or (i.invoice_type = 'progressive_billing' and i.status not in {_TAKEN_BACK}))
+  and i.invoice_type = 'progressive_billing' and i.status not in {_TAKEN_BACK}
 group by 1, 2
 """  # noqa: S608 - made of constants of this module; every value is a parameter
 
@@ -80,7 +79,7 @@ def _line(fee_type: str, item_id: str | None, amount: Decimal) -> Line:
 
 async def _lines_of(ctx: Context, customer: Customer, usage: CurrentUsage) -> list[Line]:
     """A subscription's usage with the taxes of each fee, as an invoice would show them."""
-    buckets = [(charge, bucket) for charge, priced in usage.charges for bucket in priced]
+    buckets = [(charge, bucket) for charge, priced in usage.charges if not charge.pay_in_advance for bucket in priced]
     own = await taxes_of_customer(ctx, customer) if buckets else ()
     lines: list[Line] = []
     for charge, bucket in buckets:

@@ -110,6 +110,19 @@ async def test_05_D8_standalone_fees_are_billed_already(sandbox: Sandbox) -> Non
     assert await figures(sandbox, made) == (10_000, 0, 10_000, "0.0", "100.0")
 
 
+async def test_05_D8_renewals_in_advance_are_billed_already(sandbox: Sandbox) -> None:
+    """The seats of the new period stand on the periodic invoice; none of them is spoken for a second time."""
+    await subscribed(sandbox, "seats", "calls", tax="20", pay_in_advance=True, recurring=True)
+    made = await wallet(sandbox, granted_credits="100")
+    await use(sandbox, 10, "seats")
+    await sandbox.advance("2024-02-02T00:00:00Z")
+    assert await sandbox.amounts() == [("2024-01-15", 1000), ("2024-02-01", 1000)]
+    assert await figures(sandbox, made) == (7600, 0, 7600, "0.0", "76.0")
+    await use(sandbox, 5, "seats")
+    await sandbox.advance("2024-02-03T00:00:00Z")
+    assert await figures(sandbox, made) == (7000, 0, 7000, "0.0", "70.0")
+
+
 async def test_05_D8_only_its_currency(sandbox: Sandbox) -> None:
     await subscribed(sandbox)
     dollars = await wallet(sandbox, code="usd", currency="USD", granted_credits="10")
