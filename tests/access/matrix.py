@@ -224,6 +224,10 @@ plans:view: priceTrials
 plans:create: planTemplates
 invoices:export|credit_notes:export: dataExports dataExport
 subscriptions:create: previewSubscription
+subscriptions:view|customers:view: alert
+subscriptions:update: createSubscriptionAlert
+wallets:update: createCustomerWalletAlert
+subscriptions:update|wallets:update: updateAlert destroyAlert
 subscriptions:update: previewSubscriptionUpdate previewSubscriptionTermination
 invoices:view: invoiceCounts
 invoices:delete: destroyInvoice
@@ -232,7 +236,8 @@ organization:integrations:delete authentication_methods:update: destroyOktaInteg
 """
 """Beyond §6.2: the outbox, its jobs and the e-mails are developers' as webhooks are (§7.9), counts are what their lists
 are, usage is explained to who sees usage, the search bar is on every member's page (§7.3), previews need what the
-change itself needs, prices are tried out on a plan's page."""
+change itself needs, prices are tried out on a plan's page; alerts need what their
+subscription or wallet does."""
 
 
 def _operations(text: str) -> dict[str, tuple[frozenset[str], ...]]:
