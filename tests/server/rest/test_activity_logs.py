@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import text
 
-from billwright.billing.activity_logs.queries import discard_old_activities
+from billwright.billing.access.context import Context
+from billwright.billing.access.service import create_organization, rename
+from billwright.billing.activity_logs.queries import ActivityFilters, discard_old_activities, list_activities
 from billwright.billing.activity_logs.service import record
 from billwright.billing.coupons.schemas import CouponInput
 from billwright.billing.coupons.service import create_coupon
 from billwright.billing.kernel.errors import ValidationFailed
+from billwright.billing.kernel.pagination import PageRequest
 from tests.server.rest.client import RestClient
 from tests.server.rest.contract import problems, unknown_keys
 from tests.support.sandbox import Sandbox
@@ -292,6 +296,20 @@ async def test_the_key_that_acted_is_kept(rest: RestClient) -> None:
             )
         ).one()
     assert row == ("api", rest.api_key[-3:])
+
+
+async def test_an_organization_may_be_changed_while_it_is_made(rest: RestClient) -> None:
+    async with rest.database.transaction() as session:
+        made = (await create_organization(session, "Pied Piper")).organization
+        await rename(Context(session, made), "Piper")
+    other = replace(rest, organization=made)
+    async with other.context() as ctx:
+        found = await list_activities(ctx, ActivityFilters(resource_types=["BillingEntity"]), PageRequest())
+    assert [(row.activity_type, row.activity_object["name"]) for row in found.items] == [
+        ("billing_entities.updated", "Piper"),
+        ("billing_entities.created", "Piper"),
+    ]
+    assert found.items[0].activity_object_changes == {}, "nobody has seen the other name"
 
 
 async def test_the_same_change_twice_is_one_and_unknown_objects_are_none(rest: RestClient) -> None:
