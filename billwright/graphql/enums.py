@@ -282,3 +282,10 @@ class ActivitySourceEnum(Enum):
     api = "api"
     front = "front"
     system = "system"
+
+
+@strawberry.enum(description="Length of the periods of usage activity; a week is Monday to Sunday.")
+class TimeGranularityEnum(Enum):
+    daily = "daily"
+    weekly = "weekly"
+    monthly = "monthly"

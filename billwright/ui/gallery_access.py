@@ -341,6 +341,7 @@ def dashboard() -> Data:
         "currencies": [{"label": "USD", "href": "#", "current": True, "default": True}],
         "periods": [{"label": "12 months", "href": "#", "current": True}, {"label": "3 months", "href": "#", "current": False}],
         "revenue": figure(7_340_000), "overdue": {**figure(0), "empty": True}, "recurring": figure(941_055),
+        "daily": figure(12_345),
         "usage": {"total_cents": 900, "empty": False, "parts": [
             {"label": "search_requests", "amount_cents": 600, "percent": 66.7, "shown": "search_requests: $6.00"},
             {"label": "Others", "amount_cents": 300, "percent": 33.3, "shown": "Others: $3.00"}]},

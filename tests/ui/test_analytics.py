@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
 from sqlalchemy import text
 
-from tests.graphql.support import World
+from billwright.billing.analytics.daily_usage import note_days
+from tests.graphql.support import CLOCK, World, make_customers, make_plan, send_usage
 from tests.ui.support import BASE, company, visitor, words
 
 FIGURES = """{ grossRevenues{ month amountCents currency invoicesCount } overdueBalances{ amountCents lagoInvoiceIds }
@@ -38,10 +40,42 @@ async def test_the_figures_of_the_month(world: World) -> None:
     assert revenue["series"][0]["values"] == [0, 0, total]
 
 
+USAGES = """query ($granularity: TimeGranularityEnum, $from: ISO8601Date, $type: CustomerCustomerTypeEnum) {
+  usages(timeGranularity: $granularity, fromDate: $from, customerType: $type, currency: "EUR",
+    isBillableMetricRecurring: false) {
+    startOfPeriodDt endOfPeriodDt amountCurrency amountCents billableMetricCode units isBillableMetricDeleted } }"""
+
+
+async def test_usage_by_day(world: World) -> None:
+    await make_customers(world, await make_plan(world), 2)
+    await send_usage(world, "sub_c0", 3)
+    await send_usage(world, "sub_c1", 2)
+    tomorrow = CLOCK + timedelta(days=1)
+    assert await note_days(world.runtime, world.organization.id, tomorrow) == 2
+    day = f"{CLOCK:%Y-%m-%d}"
+    [daily] = (await world.data(USAGES))["usages"]
+    assert daily == {
+        "startOfPeriodDt": day, "endOfPeriodDt": day, "amountCurrency": "EUR", "amountCents": "25",
+        "billableMetricCode": "calls_scale", "units": "5.0", "isBillableMetricDeleted": False,
+    }  # fmt: skip
+    [month] = (await world.data(USAGES, granularity="monthly"))["usages"]
+    assert (month["startOfPeriodDt"], month["endOfPeriodDt"]) == (f"{CLOCK:%Y-%m}-01", f"{CLOCK:%Y-%m}-31")
+    assert (await world.data(USAGES, type="company"))["usages"] == []
+    [error] = (await world.ask(USAGES, "manager"))["errors"]
+    assert error["extensions"]["requiredPermissions"] == ["analytics:view"]
+    async with visitor(world) as admin:
+        page = await admin.page(f"{BASE}/analytics?currency=EUR")
+    charts: list[Any] = [json.loads(unescape(each)) for each in re.findall(r'data-chart="([^"]*)"', page)]
+    chart = next(chart for chart in charts if chart["label"] == "Usage by day")
+    assert len(chart["x"]) == 31
+    assert chart["x_labels"][-1] == f"{CLOCK:%d %b %Y}"
+    assert chart["series"][0]["values"] == [*[0] * 30, 25]
+
+
 async def test_an_empty_dashboard_and_who_sees_it(world: World) -> None:
     async with visitor(world) as admin:
         page = words(await admin.page(f"{BASE}/analytics"))
-        assert page.count("Nothing in this period") == 5
+        assert page.count("Nothing in this period") == 6
         assert await admin.page(f"{BASE}/analytics?currency=jpy&period=1")
         assert await admin.page(f"{BASE}/analytics?currency=nonsense&period=x")
     async with visitor(world, "finance") as finance:

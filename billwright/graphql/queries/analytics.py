@@ -9,8 +9,10 @@ import strawberry
 from billwright.billing.analytics import collections, mrr
 from billwright.billing.analytics import invoiced as sums
 from billwright.billing.analytics.collections import MonthFilters
+from billwright.billing.analytics.usage_activity import UsageFilters, usage_activity
+from billwright.graphql.enums import CustomerCustomerTypeEnum, TimeGranularityEnum
 from billwright.graphql.permissions import HasPermission
-from billwright.graphql.scalars import BigInt
+from billwright.graphql.scalars import BigInt, ISO8601Date
 from billwright.graphql.types.common import Inf, f
 
 VIEW = HasPermission("analytics:view")
@@ -64,6 +66,34 @@ class Mrr:
     month: str = f("First instant of the month (UTC).")
     amount_cents: BigInt | None = f("In minor units of the currency.")
     currency: str | None = f("Currency (ISO 4217).")
+
+
+@strawberry.type(description="What a period added to usage, by billable metric and currency.")
+class Usage:
+    start_of_period_dt: ISO8601Date = f("First day of the period.")
+    end_of_period_dt: ISO8601Date = f("Its last day, even where the range asked for ends before.")
+    amount_currency: str = f("Currency (ISO 4217).")
+    amount_cents: BigInt = f("Price without taxes, in minor units of the currency.")
+    billable_metric_code: str = f("Code of the billable metric.")
+    units: str = f("Units, as a decimal.")
+    is_billable_metric_deleted: bool = f("Whether the metric is deleted.")
+
+
+Granularity = Annotated[
+    TimeGranularityEnum | None, strawberry.argument(description="Length of a period; a day unless told.")
+]
+FromDate = Annotated[
+    ISO8601Date | None, strawberry.argument(description="First day: 30 days before the last one unless told.")
+]
+ToDate = Annotated[ISO8601Date | None, strawberry.argument(description="Last day: today unless told.")]
+ExternalSubscription = Annotated[str | None, strawberry.argument(description="Of this subscription, by external id.")]
+PlanCode = Annotated[str | None, strawberry.argument(description="Of subscriptions to the plan with this code.")]
+MetricCode = Annotated[str | None, strawberry.argument(description="Of the billable metric with this code.")]
+OfType = Annotated[CustomerCustomerTypeEnum | None, strawberry.argument(description="Of customers of this kind.")]
+OfCountry = Annotated[str | None, strawberry.argument(description="Of customers in this country (ISO 3166).")]
+Recurring = Annotated[
+    bool | None, strawberry.argument(description="Of metrics that carry their units into the next period, or do not.")
+]
 
 
 def _made(kind: Any, rows: Any) -> list[Any]:
@@ -121,6 +151,53 @@ class AnalyticsQueries:
     async def mrrs(self, info: Inf, currency: CurrencyArgument = None) -> list[Mrr]:
         async with info.context.reading() as ctx:
             return _made(Mrr, await mrr.monthly_recurring_revenue(ctx, MonthFilters(YEAR, currency)))
+
+    @strawberry.field(
+        description="What each day, week or month added to usage. A day is the customer's and appears when it is over.",
+        permission_classes=[VIEW],
+    )
+    async def usages(
+        self,
+        info: Inf,
+        time_granularity: Granularity = None,
+        from_date: FromDate = None,
+        to_date: ToDate = None,
+        currency: CurrencyArgument = None,
+        external_customer_id: ExternalCustomer = None,
+        external_subscription_id: ExternalSubscription = None,
+        plan_code: PlanCode = None,
+        billable_metric_code: MetricCode = None,
+        customer_type: OfType = None,
+        customer_country: OfCountry = None,
+        is_billable_metric_recurring: Recurring = None,
+    ) -> list[Usage]:
+        filters = UsageFilters(
+            time_granularity=time_granularity.value if time_granularity else None,
+            from_date=from_date,
+            to_date=to_date,
+            currency=currency,
+            external_customer_id=external_customer_id,
+            external_subscription_id=external_subscription_id,
+            plan_code=plan_code,
+            billable_metric_code=billable_metric_code,
+            customer_type=customer_type.value if customer_type else None,
+            customer_country=customer_country,
+            is_billable_metric_recurring=is_billable_metric_recurring,
+        )
+        async with info.context.reading() as ctx:
+            rows = await usage_activity(ctx, filters)
+        return [
+            Usage(
+                start_of_period_dt=ISO8601Date(row["start_of_period_dt"]),
+                end_of_period_dt=ISO8601Date(row["end_of_period_dt"]),
+                amount_currency=row["amount_currency"],
+                amount_cents=BigInt(row["amount_cents"]),
+                billable_metric_code=row["billable_metric_code"],
+                units=row["units"],
+                is_billable_metric_deleted=row["is_billable_metric_deleted"],
+            )
+            for row in rows
+        ]
 
 
 def _text(months: int | None) -> str | None:

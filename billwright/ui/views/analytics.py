@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from starlette.responses import Response
@@ -16,6 +16,7 @@ from billwright.ui.views.support import View
 
 PERIODS = (("12", "12 months", 12), ("3", "3 months", 3), ("1", "This month", 1))
 LARGEST = 4
+DAYS = 30
 _STATES = (("succeeded", "Paid"), ("pending", "Pending"), ("failed", "Failed"))
 
 
@@ -27,8 +28,9 @@ async def dashboard(view: View) -> Response:
     wanted = view.query("currency").upper()
     currency = wanted if wanted in CURRENCIES else default
     chosen = next((each for each in PERIODS if each[0] == view.query("period")), PERIODS[0])
-    data = await view.ask("Dashboard", currency=currency)
     now = formatting.instant(present(view, await load_frame(view)))
+    days = days_until(now)
+    data = await view.ask("Dashboard", currency=currency, since=days[0].isoformat())
     months = months_until(now, chosen[2])
     content = {
         "title": "Analytics",
@@ -48,6 +50,7 @@ async def dashboard(view: View) -> Response:
         "recurring": _recurring(data["mrrs"], months, months_until(now, 12), currency),
         "usage": _usage(data["invoicedUsages"], months, currency),
         "collections": _collections(view, data["invoiceCollections"], months, currency),
+        "daily": _daily(data["usages"], days, currency),
     }  # fmt: skip
     return await view.page("analytics/dashboard.html", "analytics", content)
 
@@ -57,6 +60,12 @@ def months_until(now: datetime, count: int) -> list[str]:
     present_month = now.astimezone(UTC).date()
     number = present_month.year * 12 + present_month.month - 1
     return [f"{each // 12:04}-{each % 12 + 1:02}" for each in range(number - count + 1, number + 1)]
+
+
+def days_until(now: datetime) -> list[date]:
+    """Today and the thirty days before it, oldest first (UTC, as spec 07 §8.8 has it by default)."""
+    today = now.astimezone(UTC).date()
+    return [today - timedelta(days=back) for back in range(DAYS, -1, -1)]
 
 
 def _sums(rows: Iterable[Mapping[str, Any]], months: list[str]) -> dict[str, int]:
@@ -73,12 +82,24 @@ def _symbol(currency: str) -> str:
 
 
 def _chart(label: str, kind: str, months: list[str], currency: str, series: Mapping[str, Mapping[str, int]]) -> Any:
-    days = [date.fromisoformat(f"{month}-01") for month in months]
+    """A chart of minor units by month (``YYYY-MM``)."""
+    points = [(month, date.fromisoformat(f"{month}-01")) for month in months]
+    return _drawn(label, kind, [(key, day, f"{day:%b %Y}") for key, day in points], currency, series)
+
+
+def _drawn(
+    label: str,
+    kind: str,
+    points: list[tuple[str, date, str]],
+    currency: str,
+    series: Mapping[str, Mapping[str, int]],
+) -> Any:
+    """A chart whose points have a key, a day and a text."""
     return {
         "label": label,
         "kind": kind,
-        "x": [int(datetime(day.year, day.month, 1, tzinfo=UTC).timestamp()) for day in days],
-        "x_labels": [f"{day:%b %Y}" for day in days],
+        "x": [int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) for _, day, _ in points],
+        "x_labels": [text for _, _, text in points],
         "axis": {
             "prefix": formatting.money_with_currency(0, currency).partition("0")[0].strip(),
             "exponent": exponent(currency),
@@ -86,8 +107,8 @@ def _chart(label: str, kind: str, months: list[str], currency: str, series: Mapp
         "series": [
             {
                 "label": name,
-                "values": [values.get(month, 0) for month in months],
-                "display": [formatting.money_with_currency(values.get(month, 0), currency) for month in months],
+                "values": [values.get(key, 0) for key, _, _ in points],
+                "display": [formatting.money_with_currency(values.get(key, 0), currency) for key, _, _ in points],
             }
             for name, values in series.items()
         ],
@@ -179,4 +200,18 @@ def _collections(view: View, rows: list[dict[str, Any]], months: list[str], curr
         ],
         "chart": _chart("Issued invoices by payment", "bars", months, currency, series),
         "empty": not any(counts.values()),
+    }
+
+
+def _daily(rows: list[dict[str, Any]], days: list[date], currency: str) -> dict[str, Any]:
+    """What each of the last days added to usage, invoiced or not."""
+    sums: dict[str, int] = defaultdict(int)
+    for row in rows:
+        sums[row["startOfPeriodDt"]] += int(row["amountCents"])
+    points = [(day.isoformat(), day, f"{day:%d %b %Y}") for day in days]
+    return {
+        "total_cents": sum(sums.values()),
+        "note": f"in the last {DAYS} days",
+        "chart": _drawn("Usage by day", "bars", points, currency, {"Usage": sums}),
+        "empty": not sums,
     }
