@@ -14,6 +14,7 @@ from strawberry.types import ExecutionContext
 from billwright.graphql.limits import MAX_TOKENS, WithinLimits
 from billwright.graphql.mutations.access import AccessMutations
 from billwright.graphql.mutations.adjusted_fees import AdjustedFeeMutations
+from billwright.graphql.mutations.alerts import AlertMutations
 from billwright.graphql.mutations.catalog import CatalogMutations
 from billwright.graphql.mutations.collection import CollectionMutations
 from billwright.graphql.mutations.coupons import CouponMutations
@@ -39,6 +40,7 @@ from billwright.graphql.mutations.wallets import WalletMutations
 from billwright.graphql.mutations.webhooks import WebhookMutations
 from billwright.graphql.queries.access import AccessQueries
 from billwright.graphql.queries.activity_logs import ActivityLogQueries
+from billwright.graphql.queries.alerts import AlertQueries
 from billwright.graphql.queries.analytics import AnalyticsQueries
 from billwright.graphql.queries.api_logs import ApiLogQueries
 from billwright.graphql.queries.catalog import CatalogQueries
@@ -69,6 +71,7 @@ Query = merge_types(
     (
         AccessQueries,
         ActivityLogQueries,
+        AlertQueries,
         AnalyticsQueries,
         ApiLogQueries,
         CatalogQueries,
@@ -98,6 +101,7 @@ Mutation = merge_types(
     (
         AccessMutations,
         AdjustedFeeMutations,
+        AlertMutations,
         CatalogMutations,
         CollectionMutations,
         CouponMutations,

@@ -15,40 +15,45 @@ from billwright.billing.alerts.kinds import AlertOwner
 from billwright.billing.alerts.models import Alert, TriggeredAlert
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
-from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.subscriptions.queries import find_subscription
 from billwright.billing.wallets.models import Wallet
-from billwright.billing.wallets.queries import find_wallet_by_code
+from billwright.billing.wallets.queries import find_wallet, find_wallet_by_code
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
     """What an alert stands on: a subscription, by its external id, or a wallet."""
 
-    subscription: Subscription | None = None
+    external_subscription_id: str | None = None
     wallet: Wallet | None = None
 
     @property
     def kind(self) -> AlertOwner:
-        return "subscription" if self.subscription is not None else "wallet"
+        return "subscription" if self.wallet is None else "wallet"
 
     @property
     def columns(self) -> dict[str, Any]:
         """The columns that name it in ``alerts``."""
         return {
-            "external_subscription_id": self.subscription.external_id if self.subscription is not None else None,
+            "external_subscription_id": self.external_subscription_id,
             "wallet_id": self.wallet.id if self.wallet is not None else None,
         }
 
 
 async def watched_subscription(ctx: Context, external_id: str, status: str = "active") -> Watched:
     """Raises ``NotFound("subscription")``."""
-    return Watched(subscription=await find_subscription(ctx, external_id, status))
+    return Watched((await find_subscription(ctx, external_id, status)).external_id)
 
 
 async def watched_wallet(ctx: Context, external_customer_id: str, code: str) -> Watched:
     """Raises ``NotFound`` (``customer``, ``wallet``)."""
     return Watched(wallet=await find_wallet_by_code(ctx, external_customer_id, code))
+
+
+async def watched_by(ctx: Context, alert: Alert) -> Watched:
+    """What a stored alert stands on."""
+    wallet = None if alert.wallet_id is None else await find_wallet(ctx, alert.wallet_id)
+    return Watched(alert.external_subscription_id, wallet)
 
 
 def _live(ctx: Context) -> Any:
@@ -93,6 +98,26 @@ async def alert_by_id(ctx: Context, alert_id: UUID) -> Alert:
     found: Alert | None = await ctx.session.scalar(_live(ctx).where(col(Alert.id) == alert_id))
     if found is None:
         raise NotFound("alert")
+    return found
+
+
+async def alerts_of_subscriptions(ctx: Context, external_ids: Sequence[str]) -> dict[str, list[Alert]]:
+    """Alerts by external id of the subscription, oldest first: one query."""
+    return await _grouped(ctx, Alert.external_subscription_id, external_ids)
+
+
+async def alerts_of_wallets(ctx: Context, wallet_ids: Sequence[UUID]) -> dict[UUID, list[Alert]]:
+    """The same by wallet."""
+    return await _grouped(ctx, Alert.wallet_id, wallet_ids)
+
+
+async def _grouped(ctx: Context, owner: Any, owners: Sequence[Any]) -> dict[Any, list[Alert]]:
+    rows = await ctx.session.scalars(
+        _live(ctx).where(owner.in_(list(owners))).order_by(col(Alert.created_at), col(Alert.id))
+    )
+    found: dict[Any, list[Alert]] = {}
+    for row in rows:
+        found.setdefault(getattr(row, owner.key), []).append(row)
     return found
 
 

@@ -142,8 +142,8 @@ async def _store(ctx: Context, watched: Watched, alerts: Sequence[Alert]) -> Non
         if "_code" in str(failure.orig):
             raise ValidationFailed(code=_CODE_TAKEN) from None
         raise ValidationFailed(base=_TYPE_TAKEN) from None
-    if watched.subscription is not None:
-        await mark_subscription(ctx, watched.subscription.external_id)
+    if watched.external_subscription_id is not None:
+        await mark_subscription(ctx, watched.external_subscription_id)
     if watched.wallet is not None:
         await mark_wallets(ctx, watched.wallet.customer_id)
 

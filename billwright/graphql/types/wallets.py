@@ -10,8 +10,9 @@ import strawberry
 from billwright.billing.kernel.money import from_minor_units
 from billwright.billing.wallets import models
 from billwright.billing.wallets.amounts import credits_of
-from billwright.graphql import batches, wallet_batches
+from billwright.graphql import alert_batches, batches, wallet_batches
 from billwright.graphql.scalars import BigInt, DecimalText, ISO8601DateTime
+from billwright.graphql.types.alerts import Alert
 from billwright.graphql.types.common import Inf, f
 
 if TYPE_CHECKING:
@@ -170,6 +171,10 @@ class Wallet:
     async def recurring_transaction_rules(self, root: WalletRow, info: Inf) -> list[RecurringTransactionRule]:
         rule = await info.context.load(wallet_batches.rule_of_wallet, root.id)
         return [] if rule is None else [rule]
+
+    @strawberry.field(description="Alerts on its balances, oldest first.")
+    async def alerts(self, root: WalletRow, info: Inf) -> list[Alert]:
+        return await info.context.load(alert_batches.of_wallet, root.id, [])
 
 
 @strawberry.type(description="A line of a wallet's ledger.")
