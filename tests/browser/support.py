@@ -31,11 +31,11 @@ CLOCK = datetime(2024, 1, 15, 10, tzinfo=UTC)
 
 
 class Ears:
-    """Notes what a page complains about, what fails, and what it asks of other servers."""
+    """Notes what a page complains about, what fails, and what it asks of servers other than ``urls``."""
 
-    def __init__(self, page: Page, url: str) -> None:
+    def __init__(self, page: Page, *urls: str) -> None:
         self.heard: list[str] = []
-        self._url = url
+        self._urls = urls
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.heard.append(f"error: {error}"))
         page.on("requestfailed", self._failed)
@@ -56,7 +56,7 @@ class Ears:
             self.heard.append(f"{response.status}: {response.url}")
 
     def _asked(self, request: Request) -> None:
-        if not request.url.startswith((self._url, "data:", "blob:")):
+        if not request.url.startswith((*self._urls, "data:", "blob:")):
             self.heard.append(f"elsewhere: {request.url}")
 
 
