@@ -66,11 +66,15 @@ async def test_somebody_is_invited_joins_and_sees_what_the_role_permits(
         await guest.goto("/forgot-password")
         await guest.get_by_label("E-mail").fill(GUEST)
         await guest.get_by_role("main").get_by_role("button").click()
-        letter = page.locator("#results tbody tr", has_text=GUEST).filter(has_text="Kept")
-        for _ in range(100):  # it is queued first; each round waits for the whole page
-            await page.goto(f"{company.base}/developers/emails")
-            if await letter.count():
-                break
+        await page.goto(f"{company.base}/developers/emails")
+        letter = page.locator("#results tbody tr", has_text=GUEST)
+        await expect(letter).to_contain_text("Waiting")
+        # What the worker does where no mail server is configured; only the API runs here.
+        await company.change(
+            "update emails set status = 'kept' where organization_id = :organization or user_id is not null"
+        )
+        await page.reload()
+        await expect(letter).to_contain_text("Kept")
         await letter.get_by_role("link").click()
         said = await page.get_by_role("dialog").filter(visible=True).locator("pre").inner_text()
         address = re.search(r"https?://\S+/reset-password/\S+", said)

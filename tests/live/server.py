@@ -69,8 +69,11 @@ def _report(log: Path) -> Path:
 
 
 @contextmanager
-def live_server(database_url: str, redis_url: str, log: Path) -> Iterator[LiveServer]:
-    """Start the process, wait until it serves, and end it by its id. Raises for answers against the contract."""
+def live_server(database_url: str, redis_url: str, log: Path, **settings: str) -> Iterator[LiveServer]:
+    """Start the process, wait until it serves, and end it by its id. Raises for answers against the contract.
+
+    ``settings`` are further variables of its environment (docs/guides/settings.md).
+    """
     report = _report(log)
     environment = {
         **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")},
@@ -82,6 +85,7 @@ def live_server(database_url: str, redis_url: str, log: Path) -> Iterator[LiveSe
         "LOG_FORMAT": "json",
         "LOG_LEVEL": "warning",
         REPORT: str(report),
+        **settings,
     }
     with log.open("wb") as written:
         process = subprocess.Popen(

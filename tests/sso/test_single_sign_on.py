@@ -425,3 +425,11 @@ async def test_no_secret_in_answers_or_logs(
     for secret in (CLIENT_SECRET, code):
         assert secret not in said.out + said.err
         assert secret not in answer.text + answer.headers["location"]
+
+
+async def test_the_form_of_okta_may_lead_to_another_site(world: World) -> None:
+    """Browsers hold the redirect after a form to the page's ``form-action``; every other page keeps its forms here."""
+    async with visitor(world, None) as browser:
+        policy = (await browser.get("/login/okta")).headers["content-security-policy"]
+        assert "form-action 'self' https:;" in policy
+        assert "form-action 'self';" in (await browser.get("/login")).headers["content-security-policy"]

@@ -39,6 +39,9 @@ async def overview(view: View) -> Response:
         "next_href": f"{view.base}/customer/{customer['id']}/next-invoices" if _may_foresee(view, held) else None,
     }
     api = view.api("CustomerOverview", "GET", f"/customers/{customer['externalId']}")
+    if not held:
+        first = {"external_customer_id": customer["externalId"], "plan_code": "team", "external_id": "sub-1"}
+        api = view.api("CustomerOverview", "POST", "/subscriptions", {"subscription": first})
     parts = {"usage": "customers/bars.html"}
     return await tab_page(view, "overview", "customers/tabs/overview.html", content, api=api, parts=parts)
 

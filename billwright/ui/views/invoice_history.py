@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from billwright.ui import formatting
@@ -32,8 +32,16 @@ def events(invoice: Data) -> list[dict[str, Any]]:
         failed = status == "failed"
         title = "Could not be issued" if failed else "Being issued"
         return [*found, _event("triangle-alert" if failed else "clock", title, None, "failed" if failed else "now")]
-    found += sorted(_happened(invoice), key=lambda event: formatting.instant(event["at"]))
-    return [*found, *_now(invoice)]
+    return [*found, *sorted([*_happened(invoice), *_now(invoice)], key=_instant)]
+
+
+def _instant(event: Data) -> datetime:
+    """Its place among the others: a missed due date is over at its end, what has no date or is to come stands last."""
+    if event["at"]:
+        return formatting.instant(event["at"])
+    if event.get("day"):
+        return formatting.instant(f"{event['day']}T23:59:59Z")
+    return datetime.max.replace(tzinfo=UTC)
 
 
 def _happened(invoice: Data) -> list[dict[str, Any]]:
@@ -67,6 +75,7 @@ def _now(invoice: Data) -> list[dict[str, Any]]:
     if int(invoice["totalDueAmountCents"]) > 0:
         late = invoice["paymentOverdue"]
         day = formatting.plain_date(invoice["paymentDueDate"])
-        icon, words = ("triangle-alert", "Was due") if late else ("circle", "Due")
-        return [_event(icon, words, None, "failed" if late else "next", day)]
+        if late:
+            return [{**_event("triangle-alert", "Was due", None, "failed", day), "day": invoice["paymentDueDate"]}]
+        return [_event("circle", "Due", None, "next", day)]
     return []

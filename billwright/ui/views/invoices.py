@@ -71,7 +71,8 @@ def payment_status(invoice: Mapping[str, Any]) -> str:
 
 
 def shown_row(view: View, item: Mapping[str, Any]) -> dict[str, Any]:
-    """What both invoice tables show of an invoice."""
+    """What both invoice tables show of an invoice; nothing is due on one that is marked as paid."""
+    open_ = item["status"] == "finalized" and item["paymentStatus"] != "succeeded"
     return {
         "id": item["id"],
         "href": invoice_href(view, item),
@@ -80,7 +81,7 @@ def shown_row(view: View, item: Mapping[str, Any]) -> dict[str, Any]:
         "payment_status": payment_status(item),
         "overdue": item["paymentOverdue"],
         "total_cents": int(item["totalAmountCents"]),
-        "due_cents": int(item["totalDueAmountCents"]) if item["status"] == "finalized" else 0,
+        "due_cents": int(item["totalDueAmountCents"]) if open_ else 0,
         "currency": item["currency"],
         "issuing_date": item["issuingDate"],
     }

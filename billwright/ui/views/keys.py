@@ -23,6 +23,13 @@ OVERLAPS = (
 )
 """When the old key stops working after a rotation."""
 _ALL = all_api_permissions()
+_RESOURCE_NAMES = {
+    "add_on": "Add-on",
+    "analytic": "Analytics",
+    "api_log": "API log",
+    "webhook_jwt_public_key": "Public key of webhooks",
+}
+"""Resources whose key does not read well."""
 
 
 async def key_list(view: View) -> Response:
@@ -143,7 +150,7 @@ async def _form(
         "name": name,
         "resources": [
             {
-                "name": resource.replace("_", " ").capitalize(),
+                "name": _RESOURCE_NAMES.get(resource, resource.replace("_", " ").capitalize()),
                 "key": resource,
                 "modes": [
                     {"mode": mode, "known": mode in _ALL[resource], "on": mode in permissions.get(resource, ())}

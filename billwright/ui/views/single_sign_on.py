@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from billwright.graphql.execution import Answer, context_of, run
 from billwright.server.settings import Settings
 from billwright.ui import sessions
+from billwright.ui.rendering import CONTENT_SECURITY_POLICY
 from billwright.ui.views.access import safe_next
 from billwright.ui.views.public import EXPIRED_PAGE, form_of, problems, signed_in, visitor_page
 from billwright.ui.views.support import guarded
@@ -78,7 +79,15 @@ async def okta(request: Request) -> Response:
 
 def _okta(request: Request, email: str, token: str, next_path: str, error: str | None, status: int) -> Response:
     content = {"title": "Log in with Okta", "email": email, "token": token, "next": next_path, "error": error}
-    return visitor_page(request, "public/okta.html", content, status)
+    response = visitor_page(request, "public/okta.html", content, status)
+    response.headers["Content-Security-Policy"] = _policy(request.app.state.settings)
+    return response
+
+
+def _policy(settings: Settings) -> str:
+    """Of the page whose form leads to the organization's Okta: browsers hold redirects after a form to it too."""
+    elsewhere = "https: http://127.0.0.1:*" if settings.sso_allow_loopback else "https:"
+    return CONTENT_SECURITY_POLICY.replace("form-action 'self'", f"form-action 'self' {elsewhere}")
 
 
 async def google_callback(request: Request) -> Response:
