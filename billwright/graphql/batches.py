@@ -40,6 +40,7 @@ from billwright.billing.progressive.models import UsageThreshold
 from billwright.billing.progressive.queries import AppliedThreshold, applied_thresholds
 from billwright.billing.progressive.thresholds import thresholds_of_plans, thresholds_of_subscriptions
 from billwright.billing.subscriptions.models import Subscription
+from billwright.billing.subscriptions.plan_counts import subscribed_by_plans
 from billwright.billing.subscriptions.presenting import SubscriptionOut, subscription_objects
 from billwright.billing.taxes.models import Tax
 
@@ -149,19 +150,7 @@ async def invoices_by_customer(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, 
 
 async def subscribed_by_plan(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
     """Active subscriptions of the plan and of its overrides, and their customers."""
-    family = func.coalesce(col(Plan.parent_id), col(Plan.id))
-    rows = await ctx.session.execute(
-        select(family, func.count(), func.count(func.distinct(col(Subscription.customer_id))))
-        .select_from(Subscription)
-        .join(Plan, col(Plan.id) == col(Subscription.plan_id))
-        .where(
-            col(Plan.organization_id) == ctx.organization_id,
-            col(Subscription.status) == "active",
-            one_of(Plan.id, ids) | one_of(Plan.parent_id, ids),
-        )
-        .group_by(family)
-    )
-    return {row[0]: (int(row[1]), int(row[2])) for row in rows}
+    return await subscribed_by_plans(ctx, ids)
 
 
 async def charges_by_plan(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:

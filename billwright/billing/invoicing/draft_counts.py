@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +12,12 @@ from sqlmodel import col
 from billwright.billing.access.context import Context
 from billwright.billing.catalog.models import Charge, Plan
 from billwright.billing.invoicing.models import Invoice, InvoiceSubscription
+from billwright.billing.kernel.keeping import Kept
 from billwright.billing.subscriptions.models import Subscription
 
 MANY = 1_000
 """From so many drafts on their counts are kept for five minutes, per process."""
-_SECONDS, _MOST_KEPT = 300.0, 1024
-_kept: dict[tuple[UUID, str], tuple[Mapping[UUID, int], float]] = {}
+_kept: Kept[Mapping[UUID, int]] = Kept(seconds=300)
 
 
 async def drafts_by_plan(ctx: Context) -> Mapping[UUID, int]:
@@ -39,8 +38,8 @@ async def _counted(
 ) -> Mapping[UUID, int]:
     """The organization's drafts come first, by their index: there are far fewer of them than of other invoices."""
     kept = _kept.get((ctx.organization_id, name))
-    if kept is not None and kept[1] > monotonic():
-        return kept[0]
+    if kept is not None:
+        return kept
     identifier: ColumnElement[UUID] = col(Invoice.id).label("id")
     drafts = (
         select(identifier)
@@ -57,9 +56,6 @@ async def _counted(
         .group_by(group)
     )
     found = {row[0]: int(row[1]) for row in rows}
-    _kept.pop((ctx.organization_id, name), None)
     if sum(found.values()) >= MANY:
-        while len(_kept) >= _MOST_KEPT:
-            del _kept[next(iter(_kept))]
-        _kept[ctx.organization_id, name] = (found, monotonic() + _SECONDS)
+        _kept.keep((ctx.organization_id, name), found)
     return found

@@ -23,6 +23,7 @@ from billwright.billing.credit_notes.models import CreditNote
 from billwright.billing.credit_notes.queries import CreditNoteFilters, credit_notes_statement
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import CustomerFilters, customers_statement, like_pattern
+from billwright.billing.customers.searching import NAMED, one_of
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.queries import InvoiceFilters, invoices_statement
 from billwright.billing.kernel.ids import parse_id
@@ -121,10 +122,11 @@ class _Look:
                 Customer.external_id,
                 Customer.email,
             ]
-            buyers = customers_statement(self._ctx, CustomerFilters()).where(self._contain(columns_of_buyers))
+            everyone = customers_statement(self._ctx, CustomerFilters())
+            buyers = await self._narrowed(everyone, Customer, self._contain(columns_of_buyers))
             found = await self._ctx.session.scalars(buyers.with_only_columns(col(Customer.id)).limit(OWNERS))
             self._owners = list(found)
-        by_owner = [model.customer_id.in_(self._owners)] if self._owners else []
+        by_owner = [one_of(model.customer_id, self._owners)] if self._owners else []
         return await self._hits(statement, model, exact, columns, *by_owner, *more)
 
     def _contain(self, columns: Sequence[Any]) -> Any:
@@ -138,5 +140,14 @@ class _Look:
         first = list(await self._ctx.session.scalars(statement.where(or_(*same)).limit(HITS)))
         if len(first) == HITS:
             return first
-        others = statement.where(or_(self._contain(columns), *more), model.id.not_in([row.id for row in first]))
+        others = await self._narrowed(statement, model, or_(self._contain(columns), *more))
+        others = others.where(model.id.not_in([row.id for row in first])) if first else others
         return [*first, *await self._ctx.session.scalars(others.limit(HITS - len(first)))]
+
+    async def _narrowed(self, statement: Any, model: Any, condition: Any) -> Any:
+        """``statement`` under the condition. When few rows meet it, they are found by its indexes and named: in search of
+        the first ones, the whole list would be walked in its order."""
+        meeting = statement.where(condition)
+        ids = meeting.order_by(None).with_only_columns(model.id, maintain_column_froms=True)
+        few = list(await self._ctx.session.scalars(ids.limit(NAMED + 1)))
+        return statement.where(one_of(model.id, few)) if len(few) <= NAMED else meeting
