@@ -23,7 +23,7 @@ from billwright.billing.credit_notes.models import CreditNote
 from billwright.billing.credit_notes.queries import CreditNoteFilters, credit_notes_statement
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import CustomerFilters, customers_statement, like_pattern
-from billwright.billing.customers.searching import NAMED, one_of
+from billwright.billing.customers.searching import one_of
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.queries import InvoiceFilters, invoices_statement
 from billwright.billing.kernel.ids import parse_id
@@ -34,6 +34,8 @@ HITS = 5
 SHORTEST = 3
 OWNERS = 50
 """Customers, and plans, whose objects are looked for."""
+FEW = 200
+"""Up to this many rows are named; a list in which more match is walked in its order, and soon has enough."""
 
 
 @dataclass(slots=True)
@@ -145,9 +147,9 @@ class _Look:
         return [*first, *await self._ctx.session.scalars(others.limit(HITS - len(first)))]
 
     async def _narrowed(self, statement: Any, model: Any, condition: Any) -> Any:
-        """``statement`` under the condition. When few rows meet it, they are found by its indexes and named: in search of
-        the first ones, the whole list would be walked in its order."""
+        """``statement`` under the condition. When few rows meet it, they are found by its indexes and named: looking for
+        the first ones in the order of the list would walk all of it."""
         meeting = statement.where(condition)
         ids = meeting.order_by(None).with_only_columns(model.id, maintain_column_froms=True)
-        few = list(await self._ctx.session.scalars(ids.limit(NAMED + 1)))
-        return statement.where(one_of(model.id, few)) if len(few) <= NAMED else meeting
+        few = list(await self._ctx.session.scalars(ids.limit(FEW + 1)))
+        return statement.where(one_of(model.id, few)) if len(few) <= FEW else meeting
