@@ -92,7 +92,7 @@ async def purchase(sandbox: Sandbox, *, paid: bool) -> dict[str, Any]:
             amount_cents=1500,
             precise_amount_cents=Decimal(1500),
             units=Decimal(15),
-            item={"type": "credit", "name": "Main"},
+            item={"type": "credit", "item_type": "WalletTransaction", "id": str(new_id()), "name": "Main"},
         )
         ctx.session.add(invoice)
         await ctx.session.flush()
