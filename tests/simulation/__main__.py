@@ -15,7 +15,7 @@ import structlog
 from billwright.billing.kernel.db import Database
 from billwright.migrations.runner import upgrade
 from tests.conftest import TestStack, _Admin, _start
-from tests.simulation.plan import EXTRAS, FEATURES
+from tests.simulation.plan import FEATURES
 from tests.simulation.running import simulate, told_first
 
 
@@ -53,11 +53,9 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=60, help="how many lives")
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first seed")
     parser.add_argument("--only", help="comma-separated features to mix; all if not given")
-    parser.add_argument("--extras", action="store_true", help="also what the tests do not mix in yet")
     parser.add_argument("--history", action="store_true", help="print what was asked for")
     given = parser.parse_args()
     features = frozenset(given.only.split(",")) if given.only is not None else FEATURES
-    features |= EXTRAS if given.extras else frozenset()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with tempfile.TemporaryDirectory() as folder:
         stack = TestStack(_start(Path(folder)), 0)

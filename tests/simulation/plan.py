@@ -18,10 +18,8 @@ CURRENCIES = ["EUR", "EUR", "USD", "JPY", "KWD", "HUF"]
 FEATURES = frozenset(
     "aggregations models filters groups recurring prorated minimums commitments intervals trials advance changes "
     "coupons wallets notes grace late voids one_offs event_fees zero endings rounding future numbering prices "
-    "overrides".split()
+    "overrides regrouped voids_with_notes".split()
 )
-EXTRAS = frozenset(["regrouped", "voids_with_notes"])
-"""Mixed in on demand: ``--extras``."""
 YEARS = timedelta(days=731)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
+from collections.abc import Sequence
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +16,7 @@ from tests.simulation import checker, running
 from tests.simulation.checker.calendar import end_of_day, period, start_of_day
 from tests.simulation.checker.money import half_up, rounded_units
 from tests.simulation.checker.prices import graduated_by_days, price
-from tests.simulation.plan import plan_life
+from tests.simulation.plan import Step, plan_life
 
 
 def test_the_checker_imports_nothing_of_the_product() -> None:
@@ -28,6 +30,47 @@ def test_the_checker_imports_nothing_of_the_product() -> None:
 def test_lives_are_the_same_for_the_same_seed() -> None:
     assert plan_life(7) == plan_life(7)
     assert plan_life(7) != plan_life(8)
+
+
+def test_each_feature_is_in_several_lives_of_the_plain_run() -> None:
+    """Every other seed of each file: what the shares of ``test_lives_*`` leave."""
+    seeds = [seed for first in range(0, 60, 15) for seed in range(first, first + 15)[::2]]
+    found = Counter(mark for seed in seeds for mark in _marks(plan_life(seed).steps))
+    expected = {f"{kind} step" for kind in _KINDS} | {f"{name} charge" for name in _MODELS}
+    expected |= {f"{name} metric" for name in _AGGREGATIONS} | {f"{name} plan" for name in _INTERVALS}
+    expected |= {f"{name} in {kind}" for kind, names in _OPTIONS.items() for name in names}
+    assert {mark: found[mark] for mark in expected if found[mark] < 2} == {}
+
+
+_KINDS = (
+    "organization tax metric add_on plan coupon customer subscribe events one_off pay pay_fees credit_note void "
+    "void_with_note finalize refresh terminate cancel_pending apply_coupon delete_coupon wallet top_up price"
+).split()
+_MODELS = "standard graduated package percentage graduated_percentage volume dynamic".split()
+_AGGREGATIONS = "count_agg sum_agg max_agg latest_agg unique_count_agg weighted_sum_agg".split()
+_INTERVALS = "weekly monthly quarterly semiannual yearly".split()
+_OPTIONS = {
+    "organization": ("document_numbering", "finalize_zero_amount_invoice", "billing_configuration"),
+    "metric": ("rounding_function", "recurring", "filters"),
+    "plan": ("pay_in_advance", "trial_period", "minimum_commitment", "bill_charges_monthly", "tax_codes"),
+    "charge": ("prorated", "pay_in_advance", "min_amount_cents", "filters", "tax_codes", "regroup_paid_fees"),
+    "subscribe": ("plan_overrides", "subscription_at", "ending_at"),
+    "terminate": ("on_termination_credit_note", "on_termination_invoice"),
+    "wallet": ("applies_to", "expiration_at", "paid_credits", "granted_credits"),
+    "coupon": ("applies_to", "frequency_duration", "percentage_rate", "amount_cents"),
+    "customer": ("timezone", "net_payment_term", "finalize_zero_amount_invoice", "billing_configuration", "tax_codes"),
+}
+
+
+def _marks(steps: Sequence[Step]) -> set[str]:
+    """What a life has, in words."""
+    charges = [charge for step in steps if step.kind == "plan" for charge in step.body["charges"]]
+    bodies = [(step.kind, step.body) for step in steps] + [("charge", charge) for charge in charges]
+    found = {f"{step.kind} step" for step in steps} | {f"{charge['charge_model']} charge" for charge in charges}
+    for kind, body in bodies:
+        found |= {f"{name} in {kind}" for name, value in body.items() if value not in (None, [], {})}
+        found |= {f"{body[name]} {kind}" for name in ("aggregation_type", "interval") if name in body}
+    return found
 
 
 async def test_a_wrong_price_is_noticed(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

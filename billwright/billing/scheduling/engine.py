@@ -124,23 +124,22 @@ async def run_due_in(
     """Run everything due in one organization up to ``until``; returns the errors by customer, ``skip`` left out."""
     tried: set[UUID] = set(skip)
     errors: dict[UUID, str] = {}
-    parameters = {"org": organization_id, "now": until}
-    begun = False
     while True:
+        limit = CHUNK + len(tried)
         async with runtime.database.reading() as session:
             [(rates, expirations)] = await fetch(session, _DUE_BESIDE_CUSTOMERS, organization_id, until)
-            found = await session.execute(_DUE_IN_ORGANIZATION, {**parameters, "limit": CHUNK + len(tried)})
+            found = await session.execute(_DUE_IN_ORGANIZATION, {"org": organization_id, "now": until, "limit": limit})
             rows = found.all()
-        if rates and not begun:
+        if rates:
             await refresh_due_rates(runtime, until, organization_id)
-        begun = True
         work = [(row[0], row[1]) for row in rows if row[1] not in tried]
-        if not work:
+        tried.update(customer for _, customer in work)
+        if work:
+            await _run_customers(runtime, _Share(work), until, concurrency, wait=True, errors=errors)
+        if len(rows) < limit:
             if expirations:
                 await expire_in(runtime, organization_id, until)
             return errors
-        tried.update(customer for _, customer in work)
-        await _run_customers(runtime, _Share(work), until, concurrency, wait=True, errors=errors)
 
 
 class _Share:
