@@ -70,7 +70,7 @@ async def test_the_list_is_filtered_and_a_row_shows_what_changed(world: World) -
         ):
             part = (await admin.part(f"{PATH}{query}", "results")).text
             assert [
-                unescape(title) for title in re.findall(r'<a class="clip"[^>]*title="([^"]*)"', part)
+                unescape(title) for title in re.findall(r'<a class="change-name"[^>]*title="([^"]*)"', part)
             ] == expected, query
         assert "Through Back office" in words(await admin.page(f"{PATH}?source=front"))
         assert "No changes match" in words(await admin.page(f"{PATH}?search=nonsense"))

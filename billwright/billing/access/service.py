@@ -148,11 +148,12 @@ async def rename(ctx: Context, name: Any) -> Organization:
     inp = NewOrganization.parse({"name": name})
     organization = await _locked(ctx)
     organization.entity_code = billing_entity_code(organization)
+    if organization.name != inp.name.strip():
+        record(ctx, "billing_entities.updated", "billing_entity", organization.id)
     organization.name = inp.name.strip()
     organization.updated_at = ctx.now()
     await ctx.session.flush()
     await announce_access_change(ctx)
-    record(ctx, "billing_entities.updated", "billing_entity", organization.id)
     return organization
 
 
