@@ -37,6 +37,7 @@ class Subscription(Record, table=True):
         ),
         Index("ix_subscriptions_customer_id", "customer_id"),
         Index("ix_subscriptions_plan_id", "plan_id"),
+        Index("ix_subscriptions_plan_customers", "plan_id", "customer_id", postgresql_where=text("status = 'active'")),
         Index(
             "ix_subscriptions_list",
             "organization_id",
