@@ -147,8 +147,8 @@ class _Look:
         return [*first, *await self._ctx.session.scalars(others.limit(HITS - len(first)))]
 
     async def _narrowed(self, statement: Any, model: Any, condition: Any) -> Any:
-        """``statement`` under the condition. When few rows meet it, they are found by its indexes and named: looking for
-        the first ones in the order of the list would walk all of it."""
+        """``statement`` under the condition. When few rows meet it, they are found by its indexes and named: looking
+        for the first ones in the order of the list would walk all of it."""
         meeting = statement.where(condition)
         ids = meeting.order_by(None).with_only_columns(model.id, maintain_column_froms=True)
         few = list(await self._ctx.session.scalars(ids.limit(FEW + 1)))
