@@ -209,6 +209,7 @@ NAVIGATION: tuple[tuple[str, tuple[NavItem, ...]], ...] = (
         (
             NavItem("metrics", "Billable metrics", "billable-metrics", "ruler", ("billable_metrics:view",)),
             NavItem("plans", "Plans", "plans", "layers", ("plans:view",)),
+            NavItem("features", "Features", "features", "list-checks", ("features:view",)),
             NavItem("add_ons", "Add-ons", "add-ons", "package", ("addons:view",)),
             NavItem("coupons", "Coupons", "coupons", "ticket-percent", ("coupons:view",)),
         ),

@@ -25,6 +25,7 @@ from billwright.ui import gallery_samples as samples
 from billwright.ui.gallery_access import ACCESS_PAGES
 from billwright.ui.gallery_customers import CUSTOMER_PAGES, next_invoices
 from billwright.ui.gallery_documents import DOCUMENT_PAGES
+from billwright.ui.gallery_entitlements import ENTITLEMENT_PAGES
 from billwright.ui.gallery_invoices import INVOICE_PAGES
 from billwright.ui.gallery_plans import PLAN_PAGES
 from billwright.ui.gallery_portal import PORTAL_PAGES
@@ -92,6 +93,7 @@ PAGES: dict[str, tuple[str, str, Callable[[str], Context]]] = {
     "/acme/error/500": ("Error 500", "errors/500.html", lambda url: error(500, "internal_error")),
     **ACCESS_PAGES,
     **PLAN_PAGES,
+    **ENTITLEMENT_PAGES,
     **INVOICE_PAGES,
     **PORTAL_PAGES,
     **CUSTOMER_PAGES,

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from billwright.billing.pricing.trial import try_price
+from billwright.ui.gallery_entitlements import GRANTS
 from billwright.ui.gallery_samples import BASE, CLOCK, calls, frame, page, uid
 from billwright.ui.views import plan_charges, plan_examples, plan_prices, plan_values
 from billwright.ui.views.plan_charges import ChargeDraft
@@ -111,6 +112,7 @@ def plan_page(url: str, tab: str = "overview") -> Data:
             {"id": uid(2), "name": "Seats", "code": "seats", "metric": {"name": "Seats", "href": f"{BASE}/billable-metric/1"},
              "notes": "Package, in arrears, prorated", "prices": [{"name": None, "rows": [{"label": "Each package of 5", "value": "$49.00"}]}]}],
         "commitment": [{"label": "At least", "value": "$1,500.00 per interval"}],
+        "entitlements": GRANTS,
         "thresholds": [{"label": "First thousand", "value": "$1,000.00"}, {"label": "Then each time", "value": "every $2,500.00"}],
         "subscriptions": [{"id": uid(at), "href": f"{BASE}/subscription/{at}", "customer": name, "customer_href": f"{BASE}/customer/{at}", "name": name.lower(),
                            "status": status, "overridden": at == 2, "start": "2024-01-15T23:30:00Z", "end": None}

@@ -76,7 +76,8 @@ def _plan(amount: str, price: str, parent: Data | None = None) -> Data:
 def _head(tab: str, pending: bool) -> Data:
     return {
         "title": "Production search", "frame": frame("subscriptions", CLOCK), "tab": tab,
-        "tabs": [{"label": "Overview", "href": HREF, "current": tab == "overview"}, {"label": "Usage", "href": f"{HREF}/usage", "current": tab == "usage"}],
+        "tabs": [{"label": "Overview", "href": HREF, "current": tab == "overview"}, {"label": "Usage", "href": f"{HREF}/usage", "current": tab == "usage"},
+                 {"label": "Entitlements", "href": f"{HREF}/entitlements", "current": tab == "entitlements"}],
         "banner": None if pending else {"text": "Changes to Team ($49.00) on Apr 1, 2024, when its period has ended.", "action": {"label": "See it", "href": HREF}},
         "subscription": {
             "id": uid(3), "href": HREF, "name": "Production search", "external_id": "sub_acme", "status": "pending" if pending else "active",
@@ -87,6 +88,11 @@ def _head(tab: str, pending: bool) -> Data:
         "customer": CUSTOMER, "can": {"edit": True, "change": True, "terminate": True},
         "api": calls("GET", "/subscriptions/sub_acme", OPERATION),
     }  # fmt: skip
+
+
+def entitled_head() -> Data:
+    """The page around the tab of entitlements."""
+    return _head("entitlements", False)
 
 
 def overview(pending: bool = False) -> Data:

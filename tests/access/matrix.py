@@ -359,6 +359,17 @@ GET /plan/{}: plans:view
 GET /plan/{}/subscriptions: subscriptions:view
 GET POST /create/plan: plans:create
 GET POST /plan/{}/edit: plans:update
+GET POST /plan/{}/entitlements: plans:update
+GET /features: features:view
+GET /feature/{}: features:view
+GET POST /create/feature: features:create
+GET POST /feature/{}/edit: features:update
+POST /feature/{}/privilege/remove: features:update
+POST /feature/{}/delete: features:delete
+GET /subscription/{}/entitlements: subscriptions:view
+GET POST /subscription/{}/entitlements/edit: subscriptions:update
+POST /subscription/{}/entitlements/remove: subscriptions:update
+POST /subscription/{}/entitlements/restore: subscriptions:update
 POST /plan/{}/delete: plans:delete
 GET /billable-metrics: billable_metrics:view
 GET /billable-metric/{}: billable_metrics:view

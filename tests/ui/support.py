@@ -16,6 +16,8 @@ from billwright.billing.coupons.schemas import CouponInput
 from billwright.billing.coupons.service import create_coupon
 from billwright.billing.credit_notes.schemas import CreditNoteCreate
 from billwright.billing.credit_notes.service import create_credit_note
+from billwright.billing.entitlements.schemas import FeatureCreate
+from billwright.billing.entitlements.service import create_feature
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.notifications.endpoints import create_endpoint
 from billwright.billing.notifications.models import Webhook
@@ -103,6 +105,7 @@ async def ids(world: World) -> dict[str, str]:
                 ("coupon", "coupons"),
                 ("applied", "applied_coupons"),
                 ("add_on", "add_ons"),
+                ("feature", "features"),
                 ("tax", "taxes"),
                 ("wallet", "wallets"),
                 ("credit_note", "credit_notes"),
@@ -144,7 +147,7 @@ async def make_delivery(world: World) -> None:
 
 
 async def make_discounts(world: World) -> None:
-    """A coupon, an add-on and a tax."""
+    """A coupon, an add-on, a tax and a feature."""
     async with world.runtime.database.transaction() as session:
         ctx = await world.fresh(session)
         coupon = {"name": "Fair", "code": "fair-2024", "coupon_type": "percentage", "percentage_rate": "10"}
@@ -152,6 +155,7 @@ async def make_discounts(world: World) -> None:
         add_on = {"name": "Kit", "code": "kit-2024", "amount_cents": 50000, "amount_currency": "EUR"}
         await create_add_on(ctx, AddOnCreate.parse(add_on))
         await create_tax(ctx, TaxCreate.parse({"name": "Reduced", "code": "reduced-2024", "rate": "5"}))
+        await create_feature(ctx, FeatureCreate.parse({"code": "seats", "privileges": [{"code": "max"}]}))
 
 
 async def make_wallet(world: World, customer: str = "c0", **more: object) -> str:

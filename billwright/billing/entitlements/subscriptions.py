@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -24,16 +25,25 @@ from billwright.billing.subscriptions.models import Subscription
 OwnSet = Own[UUID, UUID, str]
 
 
-async def override_entitlements(ctx: Context, subscription: Subscription, raw: Any) -> tuple[OwnGrant, ...]:
+async def override_entitlements(
+    ctx: Context, subscription: Subscription, raw: Any, *, removed: Sequence[tuple[str, str | None]] = ()
+) -> tuple[OwnGrant, ...]:
     """Give the subscription the features and values of ``raw``; the effective set afterwards.
 
-    A value equal to the plan's drops the override; what was removed is restored. Raises ``NotFound`` (``feature``,
-    ``privilege``) and ``ValidationFailed`` (see ``read_sent``).
+    A value equal to the plan's drops the override; what was removed is restored. ``removed``: features, and single
+    privileges of features, that it goes without; taken away first. Raises ``NotFound`` (``feature``, ``privilege``,
+    ``entitlement``) and ``ValidationFailed`` (see ``read_sent``).
     """
     await _lock(ctx, subscription)
     sent = await read_sent(ctx, raw)
     sets = await sets_of(ctx, subscription)
     own = sets.own
+    for feature_code, privilege_code in removed:
+        grant = _named(sets, feature_code)
+        if privilege_code is None:
+            own = without_feature(sets.plan, own, grant.feature.id, await _privileges(ctx, grant))
+        else:
+            own = without_privilege(sets.plan, own, grant.feature.id, _privilege(grant, privilege_code))
     for feature, values in sent.items():
         own = with_feature(sets.plan, own, feature, values)
     return (await _store(ctx, subscription, sets, own)).shown
@@ -44,8 +54,8 @@ async def remove_entitlement(ctx: Context, subscription: Subscription, feature_c
     await _lock(ctx, subscription)
     sets = await sets_of(ctx, subscription)
     grant = _named(sets, feature_code)
-    rows = await ctx.session.scalars(select(col(Privilege.id)).where(col(Privilege.feature_id) == grant.feature.id))
-    await _store(ctx, subscription, sets, without_feature(sets.plan, sets.own, grant.feature.id, set(rows)))
+    own = without_feature(sets.plan, sets.own, grant.feature.id, await _privileges(ctx, grant))
+    await _store(ctx, subscription, sets, own)
     return grant
 
 
@@ -59,10 +69,7 @@ async def remove_privilege(
     await _lock(ctx, subscription)
     sets = await sets_of(ctx, subscription)
     grant = _named(sets, feature_code)
-    gone = next((item.id for item, _ in grant.values if item.code == privilege_code), None)
-    if gone is None:
-        raise NotFound("privilege")
-    own = without_privilege(sets.plan, sets.own, grant.feature.id, gone)
+    own = without_privilege(sets.plan, sets.own, grant.feature.id, _privilege(grant, privilege_code))
     return _named(await _store(ctx, subscription, sets, own), feature_code)
 
 
@@ -79,6 +86,19 @@ def _named(sets: SubscriptionSets, feature_code: str) -> OwnGrant:
         if grant.feature.code == feature_code:
             return grant
     raise NotFound("entitlement")
+
+
+def _privilege(grant: OwnGrant, code: str) -> UUID:
+    for item, _ in grant.values:
+        if item.code == code:
+            return item.id
+    raise NotFound("privilege")
+
+
+async def _privileges(ctx: Context, grant: OwnGrant) -> set[UUID]:
+    """All of the feature's, with a value or not."""
+    rows = await ctx.session.scalars(select(col(Privilege.id)).where(col(Privilege.feature_id) == grant.feature.id))
+    return set(rows)
 
 
 async def _lock(ctx: Context, subscription: Subscription) -> None:

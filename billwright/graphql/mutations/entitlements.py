@@ -82,12 +82,19 @@ class ReplacePlanEntitlementsInput:
     client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
 
 
+@strawberry.input(description="A feature, or one value of it, that goes.")
+class RemovedEntitlementInput:
+    feature_code: str = m("Code of the feature.")
+    privilege_code: str | None = i("Only the value of this privilege.")
+
+
 @strawberry.input(description="Features and values of a subscription's own.")
 class OverrideSubscriptionEntitlementsInput:
     subscription_id: strawberry.ID = m("Internal id of the subscription.")
     entitlements: list[EntitlementInput] = m(
         "What it gets; a value equal to the plan's drops the override, a removed feature is restored."
     )
+    removed: list[RemovedEntitlementInput] | None = i("What it goes without; taken away first.")
     client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
 
 
@@ -176,7 +183,8 @@ class EntitlementMutations:
     async def override_subscription_entitlements(self, info: Inf, input: Overridden) -> Subscription | None:
         async with info.context.writing() as ctx:
             found = await subscription_by_id(ctx, id_of("subscription", input.subscription_id))
-            await subscriptions.override_entitlements(ctx, found, _by_code(input.entitlements))
+            removed = [(item.feature_code, item.privilege_code or None) for item in input.removed or ()]
+            await subscriptions.override_entitlements(ctx, found, _by_code(input.entitlements), removed=removed)
             return shown(found)
 
     @strawberry.mutation(

@@ -11,6 +11,7 @@ from billwright.billing.pricing.vocabulary import ALL_FILTER_VALUES
 from billwright.ui import formatting
 from billwright.ui.views.customers import shown_name
 from billwright.ui.views.prices import shown_price
+from billwright.ui.views.entitlements import shown_grants
 from billwright.ui.views.support import View
 from billwright.ui.views.thresholds import shown_thresholds
 from billwright.ui.views.usage import INTERVALS, MODELS
@@ -145,6 +146,7 @@ def _plan(view: View, plan: Mapping[str, Any], tab: str) -> dict[str, Any]:
         "charges": [_charge(view, charge, currency) for charge in plan["charges"]],
         "thresholds": shown_thresholds(plan["applicableUsageThresholds"], currency),
         "commitment": _commitment(plan, currency),
+        "entitlements": shown_grants(view, plan["entitlements"]),
         "tabs": [
             {"label": "Overview", "href": base, "current": tab == "overview"},
             *(

@@ -11,6 +11,7 @@ from billwright.ui import formatting
 from billwright.ui.components import status_of
 from billwright.ui.filters import YES_OR_NO, Filter, read_filters
 from billwright.ui.views.customers import customer_href, load_frame, present, shown_name
+from billwright.ui.views.entitlements import shown_grants
 from billwright.ui.views.subscription_outlook import shown_outlook
 from billwright.ui.views.subscription_terms import effective_charges, effective_terms
 from billwright.ui.views.support import Refused, View
@@ -147,6 +148,22 @@ async def usage_page(view: View) -> Response:
     return await _page(view, item, "usage", content, view.api("SubscriptionUsage", "GET", path))
 
 
+async def entitlements_page(view: View) -> Response:
+    """``GET /{slug}/subscription/{id}/entitlements``: what it is entitled to, and what it goes without."""
+    item = (await view.ask("SubscriptionEntitlements", id=view.path("subscription")))["subscription"]
+    grants = shown_grants(view, item["entitlements"])
+    kept = {grant["code"] for grant in grants}
+    content = {
+        "grants": grants,
+        "removed": [
+            {**grant, "whole": grant["code"] not in kept} for grant in shown_grants(view, item["removedEntitlements"])
+        ],
+        "entitled": {"change": view.may("subscriptions:update")},
+    }
+    api = view.api("SubscriptionEntitlements", "GET", f"/subscriptions/{item['externalId']}/entitlements")
+    return await _page(view, item, "entitlements", content, api)
+
+
 async def _page(view: View, item: Data, tab: str, content: Data, api: list[dict[str, str]]) -> Response:
     plan, href = item["plan"], subscription_href(view, item)
     running = item["status"] in ("active", "pending")
@@ -158,6 +175,7 @@ async def _page(view: View, item: Data, tab: str, content: Data, api: list[dict[
         "tabs": [
             {"label": "Overview", "href": href, "current": tab == "overview"},
             {"label": "Usage", "href": f"{href}/usage", "current": tab == "usage"},
+            {"label": "Entitlements", "href": f"{href}/entitlements", "current": tab == "entitlements"},
         ],
         "subscription": {
             "id": item["id"],

@@ -38,6 +38,8 @@ _WORDS: Mapping[str, str] = {
     "value_is_mandatory": "This cannot be empty.",
     "value_already_exist": "This is taken already.",
     "value_is_duplicated": "Something is written twice.",
+    "value_not_in_select_options": "This is none of its options.",
+    "invalid_format": "A list needs at least one option, separated by commas.",
     "value_is_invalid": "This is not a valid value.",
     "value_is_too_long": "This is too long.",
     "value_is_too_short": "This is too short.",
