@@ -10,8 +10,8 @@ from starlette.responses import Response
 from billwright.billing.pricing.vocabulary import ALL_FILTER_VALUES
 from billwright.ui import formatting
 from billwright.ui.views.customers import shown_name
-from billwright.ui.views.prices import shown_price
 from billwright.ui.views.entitlements import shown_grants
+from billwright.ui.views.prices import shown_price
 from billwright.ui.views.support import View
 from billwright.ui.views.thresholds import shown_thresholds
 from billwright.ui.views.usage import INTERVALS, MODELS
