@@ -19,6 +19,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from billwright.billing.activity_logs.queries import discard_old_activities
 from billwright.billing.analytics.daily_usage import note_all_days
+from billwright.billing.analytics.keeping import renew_figures
 from billwright.billing.api_logs.queries import discard_old_api_logs
 from billwright.billing.auditing.nightly import audit_nightly
 from billwright.billing.background.jobs import discard_finished
@@ -120,6 +121,10 @@ async def _webhook_log(resources: Resources) -> int:
     return await discard_old_deliveries(resources.runtime.database)
 
 
+async def _figures(resources: Resources) -> int:
+    return await renew_figures(resources.runtime)
+
+
 async def _daily_usage(resources: Resources) -> int:
     return await note_all_days(resources.runtime)
 
@@ -208,6 +213,7 @@ TIMETABLE: Sequence[Pass] = (
     Pass("instant_events", _instant_events, at={"second": 40}, single=True),
     Pass("events", _events, at={"minute": 5}, single=True, at_start=False),
     Pass("webhook_log", _webhook_log, at={"hour": 1, "minute": 0}, single=True, at_start=False),
+    Pass("figures", _figures, at={"minute": {5, 20, 35, 50}, "second": 25}, single=True),
     Pass("daily_usage", _daily_usage, at={"minute": 15}, single=True),
     Pass("api_logs", _api_logs, at={"hour": 1, "minute": 20}, single=True, at_start=False),
     Pass("activity_logs", _activity_logs, at={"hour": 1, "minute": 40}, single=True, at_start=False),

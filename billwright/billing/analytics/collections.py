@@ -14,7 +14,7 @@ from sqlalchemy import text
 from typing_extensions import TypedDict
 
 from billwright.billing.access.context import Context
-from billwright.billing.analytics.keeping import kept
+from billwright.billing.analytics.keeping import Figure, chosen
 from billwright.billing.analytics.months import Months, month_text, months_until_now, of_window
 from billwright.billing.kernel.money import round_half_up
 
@@ -72,16 +72,30 @@ _USAGE = text("""
 """)
 
 
-@kept
-async def invoice_collections(ctx: Context, filters: MonthFilters) -> list[InvoiceCollectionOut]:
+async def invoice_collections(
+    ctx: Context, filters: MonthFilters, *, expire: bool = False
+) -> list[InvoiceCollectionOut]:
     """Finalized, undisputed invoices by issuing month, payment state and currency.
 
-    Without a currency a month without invoices is a row of zeros, with one it is left out.
+    Without a currency a month without invoices is a row of zeros, with one it is left out. ``expire``: read anew what
+    is kept of large organizations.
     """
     months = months_until_now(ctx, filters.months)
+    rows = await INVOICE_COLLECTIONS.rows(ctx, expire=expire) if filters.customer_id is None else None
+    if rows is None:
+        found = await _invoice_collections(ctx, months, filters)
+    else:
+        found = chosen(rows, months, filters.code)
+    if filters.code is None:
+        known = {row["month"] for row in found}
+        found += [_empty(month) for month in of_window(months) if month_text(month) not in known]
+        found.sort(key=lambda row: (row["month"], row["payment_status"] or "", row["currency"] or ""))
+    return found
+
+
+async def _invoice_collections(ctx: Context, months: Months, filters: MonthFilters) -> list[InvoiceCollectionOut]:
     parameters = {**_parameters(ctx, months, filters.code), "customer": filters.customer_id}
-    rows = (await ctx.session.execute(_COLLECTIONS, parameters)).all()
-    found: list[InvoiceCollectionOut] = [
+    return [
         {
             "month": month_text(month),
             "payment_status": status,
@@ -89,15 +103,8 @@ async def invoice_collections(ctx: Context, filters: MonthFilters) -> list[Invoi
             "amount_cents": amount,
             "currency": currency,
         }
-        for month, status, currency, count, amount in rows
+        for month, status, currency, count, amount in await ctx.session.execute(_COLLECTIONS, parameters)
     ]
-    if filters.code is None:
-        known = {row[0] for row in rows}
-        for month in of_window(months):
-            if month not in known:
-                found.append(_empty(month))
-        found.sort(key=lambda row: (row["month"], row["payment_status"] or "", row["currency"] or ""))
-    return found
 
 
 def _empty(month: date) -> InvoiceCollectionOut:
@@ -110,13 +117,17 @@ def _empty(month: date) -> InvoiceCollectionOut:
     }
 
 
-@kept
-async def invoiced_usages(ctx: Context, filters: MonthFilters) -> list[InvoicedUsageOut]:
+async def invoiced_usages(ctx: Context, filters: MonthFilters, *, expire: bool = False) -> list[InvoicedUsageOut]:
     """Charge fees of finalized invoices less their coupons, by month of creation (UTC) and metric; newest month and
-    largest amount first. Deleted metrics keep their code.
+    largest amount first. Deleted metrics keep their code. ``expire`` as above.
     """
     months = months_until_now(ctx, filters.months)
-    rows = (await ctx.session.execute(_USAGE, _parameters(ctx, months, filters.code))).all()
+    rows = await INVOICED_USAGES.rows(ctx, expire=expire)
+    return await _invoiced_usages(ctx, months, filters.code) if rows is None else chosen(rows, months, filters.code)
+
+
+async def _invoiced_usages(ctx: Context, months: Months, code: str | None) -> list[InvoicedUsageOut]:
+    rows = (await ctx.session.execute(_USAGE, _parameters(ctx, months, code))).all()
     found: list[tuple[date, str, str, int]] = [
         (month, code, currency, int(round_half_up(Decimal(amount)))) for month, code, currency, amount in rows
     ]
@@ -125,6 +136,12 @@ async def invoiced_usages(ctx: Context, filters: MonthFilters) -> list[InvoicedU
         {"month": month_text(month), "code": code, "amount_cents": amount, "currency": currency}
         for month, code, currency, amount in found
     ]
+
+
+INVOICE_COLLECTIONS = Figure[InvoiceCollectionOut](
+    "invoice_collections", lambda ctx, months: _invoice_collections(ctx, months, MonthFilters())
+)
+INVOICED_USAGES = Figure[InvoicedUsageOut]("invoiced_usages", lambda ctx, months: _invoiced_usages(ctx, months, None))
 
 
 def _parameters(ctx: Context, months: Months, currency: str | None) -> dict[str, object]:

@@ -15,7 +15,7 @@ from sqlalchemy import TextClause, text
 from typing_extensions import TypedDict
 
 from billwright.billing.access.context import Context
-from billwright.billing.analytics.keeping import kept
+from billwright.billing.analytics.keeping import Figure, chosen
 from billwright.billing.analytics.months import Months, month_text, months_until_now
 from billwright.billing.kernel.outputs import Id
 
@@ -29,6 +29,14 @@ class InvoicedFilters:
     currency: str | None = None
     external_customer_id: str | None = None
     customer_id: UUID | None = None
+
+    @property
+    def names_customer(self) -> bool:
+        return self.external_customer_id is not None or self.customer_id is not None
+
+    @property
+    def code(self) -> str | None:
+        return self.currency.upper() if self.currency else None
 
 
 class GrossRevenueOut(TypedDict):
@@ -114,12 +122,18 @@ _REVENUE_BY_CUSTOMER = _by_customer_of(_revenue(of_customers=True), "sum(invoice
 _OVERDUE_BY_CUSTOMER = _by_customer_of(_overdue(of_customers=True), "count(*)")
 
 
-@kept
-async def gross_revenues(ctx: Context, filters: InvoicedFilters) -> list[GrossRevenueOut]:
+async def gross_revenues(ctx: Context, filters: InvoicedFilters, *, expire: bool = False) -> list[GrossRevenueOut]:
     """Totals of finalized, undisputed invoices by issuing month, less refunds of their credit notes, plus fees in
     advance that belong to no invoice (without tax, by creation). Months without a row are left out.
+
+    ``expire``: read anew what is kept of large organizations.
     """
-    parameters = await _parameters(ctx, filters)
+    if not filters.names_customer and (rows := await GROSS_REVENUES.rows(ctx, expire=expire)) is not None:
+        return chosen(rows, months_until_now(ctx, filters.months), filters.code)
+    return await _gross_revenues(ctx, await _parameters(ctx, filters))
+
+
+async def _gross_revenues(ctx: Context, parameters: dict[str, object]) -> list[GrossRevenueOut]:
     rows = await ctx.session.execute(_REVENUE_BY_MONTH["customers" in parameters], parameters)
     return [
         {"month": month_text(month), "amount_cents": amount, "currency": currency, "invoices_count": count}
@@ -127,15 +141,27 @@ async def gross_revenues(ctx: Context, filters: InvoicedFilters) -> list[GrossRe
     ]
 
 
-@kept
-async def overdue_balances(ctx: Context, filters: InvoicedFilters) -> list[OverdueBalanceOut]:
-    """What overdue invoices still ask for, by the month in which they were due, with their ids."""
-    parameters = await _parameters(ctx, filters)
+async def overdue_balances(ctx: Context, filters: InvoicedFilters, *, expire: bool = False) -> list[OverdueBalanceOut]:
+    """What overdue invoices still ask for, by the month in which they were due, with their ids; ``expire`` as above."""
+    if not filters.names_customer and (rows := await OVERDUE_BALANCES.rows(ctx, expire=expire)) is not None:
+        return chosen(rows, months_until_now(ctx, filters.months), filters.code)
+    return await _overdue_balances(ctx, await _parameters(ctx, filters))
+
+
+async def _overdue_balances(ctx: Context, parameters: dict[str, object]) -> list[OverdueBalanceOut]:
     rows = await ctx.session.execute(_OVERDUE_BY_MONTH["customers" in parameters], parameters)
     return [
         {"month": month_text(month), "amount_cents": amount, "currency": currency, "lago_invoice_ids": list(ids)}
         for month, currency, amount, ids in rows
     ]
+
+
+GROSS_REVENUES = Figure[GrossRevenueOut](
+    "gross_revenues", lambda ctx, months: _gross_revenues(ctx, {**_window(ctx, months, None), "currency": None})
+)
+OVERDUE_BALANCES = Figure[OverdueBalanceOut](
+    "overdue_balances", lambda ctx, months: _overdue_balances(ctx, {**_window(ctx, months, None), "currency": None})
+)
 
 
 async def revenue_by_customer(ctx: Context, customer_ids: Sequence[UUID]) -> dict[UUID, list[Balance]]:
@@ -165,8 +191,7 @@ async def _parameters(ctx: Context, filters: InvoicedFilters) -> dict[str, objec
             {"org": ctx.organization_id, "external_id": filters.external_customer_id},
         )
         customers = list(rows.scalars())
-    currency = filters.currency.upper() if filters.currency else None
-    return {**_window(ctx, months_until_now(ctx, filters.months), customers), "currency": currency}
+    return {**_window(ctx, months_until_now(ctx, filters.months), customers), "currency": filters.code}
 
 
 def _window(ctx: Context, months: Months, customers: list[UUID] | None) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Usage by day, and until when it is noted (spec 07 §8.8)."""
+"""Usage by day, until when it is noted (spec 07 §8.8), and figures that are kept (§8.1)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Index
+from sqlmodel import Field
 
-from billwright.billing.kernel.records import Table, instant, jsonb, key
+from billwright.billing.kernel.records import Table, instant, jsonb, key, ordered_json
 
 
 class DailyUsage(Table, table=True):
@@ -47,3 +48,16 @@ class DailyUsageMark(Table, table=True):
 
     organization_id: uuid.UUID = key("organizations.id", primary=True)
     noted_until: datetime = instant()
+
+
+class AnalyticsFigure(Table, table=True):
+    """A figure of an organization with very many invoices, whole: ``content`` is ``{"rows": [...]}``, rows as they go
+    over the wire. ``computed_at`` is system time, ``clock`` the organization's at that moment."""
+
+    __tablename__ = "analytics_figures"
+
+    organization_id: uuid.UUID = key("organizations.id", primary=True)
+    figure: str = Field(primary_key=True)
+    content: dict[str, Any] = ordered_json()
+    computed_at: datetime = instant()
+    clock: datetime = instant()

@@ -13,8 +13,8 @@ from typing_extensions import TypedDict
 
 from billwright.billing.access.context import Context
 from billwright.billing.analytics.collections import MonthFilters
-from billwright.billing.analytics.keeping import kept
-from billwright.billing.analytics.months import month_text, months_until_now, of_window, shifted
+from billwright.billing.analytics.keeping import Figure, chosen
+from billwright.billing.analytics.months import Months, month_text, months_until_now, of_window, shifted
 from billwright.billing.kernel.money import round_half_up
 
 DAYS_OF_A_MONTH = Decimal("30.44")
@@ -50,15 +50,26 @@ _LONG = text(f"""
 """)
 
 
-@kept
-async def monthly_recurring_revenue(ctx: Context, filters: MonthFilters) -> list[MrrOut]:
+async def monthly_recurring_revenue(ctx: Context, filters: MonthFilters, *, expire: bool = False) -> list[MrrOut]:
     """By month and currency, rounded half up once per row.
 
     Without a currency every month of the window appears, null where it is empty; with one empty months are left out.
+    ``expire``: read anew what is kept of large organizations.
     """
     months = months_until_now(ctx, filters.months)
+    rows = await MRRS.rows(ctx, expire=expire)
+    found = await _revenue(ctx, months, filters.code) if rows is None else chosen(rows, months, filters.code)
+    if filters.code is None:
+        known = {row["month"] for row in found}
+        for month in of_window(months):
+            if month_text(month) not in known:
+                found.append({"month": month_text(month), "amount_cents": None, "currency": None})
+    return sorted(found, key=lambda row: (row["month"], row["currency"] or ""))
+
+
+async def _revenue(ctx: Context, months: Months, currency_code: str | None) -> list[MrrOut]:
     sums: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
-    window = {"org": ctx.organization_id, "start": months.start, "end": months.end, "currency": filters.code}
+    window = {"org": ctx.organization_id, "start": months.start, "end": months.end, "currency": currency_code}
     for month, currency, interval, amount, count in await ctx.session.execute(_SHORT, window):
         weekly = interval == "weekly"
         sums[month, currency] += Decimal(amount) / count * WEEKS_OF_A_MONTH if weekly else Decimal(amount)
@@ -68,16 +79,13 @@ async def monthly_recurring_revenue(ctx: Context, filters: MonthFilters) -> list
         for month, share in spread(issued, Decimal(amount), begin, end):
             if months.start <= month < months.end:
                 sums[month, currency] += share
-    found: list[MrrOut] = [
+    return [
         {"month": month_text(month), "amount_cents": int(round_half_up(amount)), "currency": currency}
         for (month, currency), amount in sums.items()
     ]
-    if filters.code is None:
-        known = {month for month, _ in sums}
-        for month in of_window(months):
-            if month not in known:
-                found.append({"month": month_text(month), "amount_cents": None, "currency": None})
-    return sorted(found, key=lambda row: (row["month"], row["currency"] or ""))
+
+
+MRRS = Figure[MrrOut]("mrrs", lambda ctx, months: _revenue(ctx, months, None))
 
 
 def billed_months(begin: datetime, end: datetime) -> Decimal:

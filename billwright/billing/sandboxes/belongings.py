@@ -29,8 +29,8 @@ KEPT = CATALOGUE | frozenset(
 a subscription's own prices and thresholds."""
 DELETED = frozenset(
     """jobs instant_events lifetime_usage_marks wallet_marks wallet_watches event_checks audit_findings data_exports
-    stored_files webhooks emails custom_aggregation_states unit_marks api_logs daily_usage_marks alerts
-    activity_logs""".split()
+    stored_files webhooks emails custom_aggregation_states unit_marks api_logs daily_usage_marks analytics_figures
+    alerts activity_logs""".split()
 )
 """What a reset deletes although no foreign key leads to a customer: usage, work to do, files, and what was sent."""
 
