@@ -23,6 +23,7 @@ from billwright.ui import components
 from billwright.ui import gallery_objects as objects
 from billwright.ui import gallery_samples as samples
 from billwright.ui.gallery_access import ACCESS_PAGES
+from billwright.ui.gallery_alerts import ALERT_PAGES
 from billwright.ui.gallery_customers import CUSTOMER_PAGES, next_invoices
 from billwright.ui.gallery_documents import DOCUMENT_PAGES
 from billwright.ui.gallery_entitlements import ENTITLEMENT_PAGES
@@ -100,6 +101,7 @@ PAGES: dict[str, tuple[str, str, Callable[[str], Context]]] = {
     **DOCUMENT_PAGES,
     **SUBSCRIPTION_PAGES,
     **SANDBOX_PAGES,
+    **ALERT_PAGES,
     **WALLET_PAGES,
 }  # fmt: skip
 """Address -> (label, template, context of an address)."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from billwright.ui import formatting
 from billwright.ui.filters import read_filters
+from billwright.ui.gallery_alerts import section
 from billwright.ui.gallery_samples import BASE, CLOCK, calls, frame, page, uid, usage
 from billwright.ui.views import plan_cards, plan_charges, plan_values
 from billwright.ui.views.subscription_outlook import shown_outlook
@@ -119,7 +120,7 @@ def usage_tab(pending: bool = False) -> Data:
     }
     return {
         **_head("usage", pending), "usage": [] if pending else usage(), "past": [] if pending else [{**past, "charges": [charge]}, {**past, "charges": []}],
-        "past_page": None,
+        "past_page": None, "alerts": section(is_wallet=False, empty=pending),
         "lifetime": None if pending else {
             "total_cents": 648218, "currency": "USD", "last": "$6,000.00", "next": "$8,500.00", "remaining": "$2,017.82", "percent": 19.3,
             "label": "19% of the way", "parts": [{"label": "Invoiced", "value": "$3,000.00"}, {"label": "This period", "value": "$3,482.18"}]},

@@ -307,6 +307,10 @@ GET /subscription/{}: subscriptions:view
 GET /subscription/{}/charge/{}/explain: customers:view
 GET POST /subscription/{}/terminate: subscriptions:update
 GET /subscription/{}/usage: subscriptions:view
+GET POST /subscription/{}/alerts/create: subscriptions:update
+GET POST /wallet/{}/alerts/create: wallets:update
+GET POST /alert/{}/edit: subscriptions:update|wallets:update
+POST /alert/{}/delete: subscriptions:update|wallets:update
 GET POST /subscription/{}/edit: subscriptions:update
 POST /subscription/{}/edit/preview: subscriptions:update
 GET POST /subscription/{}/change-plan: subscriptions:create
@@ -405,12 +409,12 @@ GET /developers/events: developers:manage
 GET /developers/emails: developers:manage
 GET /developers/jobs: developers:manage
 POST /developers/jobs/{}/retry: developers:manage
+GET /developers/activity-logs: audit_logs:view
 GET /developers/audit: developers:manage
 GET /developers/api: developers:manage
 GET /developers/graphql: developers:manage
 GET POST /settings/general: organization:view organization:update
 GET POST /settings/invoices: organization:invoices:view organization:invoices:update
-GET /developers/activity-logs: audit_logs:view
 GET POST /settings/emails: organization:emails:view organization:emails:update
 GET /settings/emails/preview: organization:emails:view
 GET POST /settings/authentication: authentication_methods:view authentication_methods:update

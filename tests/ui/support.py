@@ -12,6 +12,9 @@ from sqlalchemy import text
 from billwright.billing.access.invites import create_invite
 from billwright.billing.add_ons.schemas import AddOnCreate
 from billwright.billing.add_ons.service import create_add_on
+from billwright.billing.alerts.queries import Watched
+from billwright.billing.alerts.schemas import AlertInput
+from billwright.billing.alerts.service import create_alert
 from billwright.billing.coupons.schemas import CouponInput
 from billwright.billing.coupons.service import create_coupon
 from billwright.billing.credit_notes.schemas import CreditNoteCreate
@@ -108,6 +111,7 @@ async def ids(world: World) -> dict[str, str]:
                 ("feature", "features"),
                 ("tax", "taxes"),
                 ("wallet", "wallets"),
+                ("alert", "alerts"),
                 ("credit_note", "credit_notes"),
             )
         }
@@ -176,6 +180,13 @@ async def make_credit_note(world: World, **parts: int) -> str:
         return str((await create_credit_note(await world.fresh(session), CreditNoteCreate.parse(asked))).id)
 
 
+async def make_alert(world: World) -> None:
+    """An alert on the usage of the first subscription."""
+    async with world.runtime.database.transaction() as session:
+        values = {"alert_type": "current_usage_amount", "code": "spend", "thresholds": [{"value": 5000}]}
+        await create_alert(await world.fresh(session), Watched("sub_c0"), AlertInput.parse(values))
+
+
 async def company(world: World, customers: int = 2, *, grace_days: int = 0) -> dict[str, str]:
     """Customers on a plan in advance, the first with usage; their ids, see ``ids``."""
     if grace_days:
@@ -190,4 +201,5 @@ async def company(world: World, customers: int = 2, *, grace_days: int = 0) -> d
     await make_customers(world, await make_plan(world), customers)
     await send_usage(world, "sub_c0", 12)
     await make_wallet(world)
+    await make_alert(world)
     return await ids(world)

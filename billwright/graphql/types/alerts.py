@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
 from billwright.billing.alerts import models
 from billwright.billing.alerts.kinds import direction_of
-from billwright.graphql import alert_batches, batches
+from billwright.graphql import alert_batches, batches, wallet_batches
 from billwright.graphql.scalars import DecimalText, ISO8601DateTime
 from billwright.graphql.types.catalog import BillableMetric
 from billwright.graphql.types.common import Inf, f
 
+if TYPE_CHECKING:
+    from billwright.graphql.types.subscriptions import Subscription
+    from billwright.graphql.types.wallets import Wallet
+
+LazySubscription = Annotated["Subscription", strawberry.lazy("billwright.graphql.types.subscriptions")]
+LazyWallet = Annotated["Wallet", strawberry.lazy("billwright.graphql.types.wallets")]
 Row = strawberry.Parent[models.Alert]
 
 
@@ -83,6 +89,16 @@ class Alert:
         if root.billable_metric_id is None:
             return None
         return await info.context.load(batches.metrics, root.billable_metric_id)
+
+    @strawberry.field(description="The running subscription of its external id, else the newest; null for a wallet.")
+    async def subscription(self, root: Row, info: Inf) -> LazySubscription | None:
+        if root.external_subscription_id is None:
+            return None
+        return await info.context.load(alert_batches.subscriptions, root.external_subscription_id)
+
+    @strawberry.field(description="The wallet; null for a subscription.")
+    async def wallet(self, root: Row, info: Inf) -> LazyWallet | None:
+        return None if root.wallet_id is None else await info.context.load(wallet_batches.wallets, root.wallet_id)
 
     @strawberry.field(description="What it told last; null if it never has.")
     async def last_trigger(self, root: Row, info: Inf) -> TriggeredAlert | None:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from billwright.ui import formatting
 from billwright.ui.components import status_of
 from billwright.ui.filters import YES_OR_NO, Filter, read_filters
+from billwright.ui.views.alerts import shown_alerts
 from billwright.ui.views.customers import customer_href, load_frame, present, shown_name
 from billwright.ui.views.entitlements import shown_grants
 from billwright.ui.views.subscription_outlook import shown_outlook
@@ -142,7 +143,12 @@ async def usage_page(view: View) -> Response:
         "lifetime": shown_lifetime(item),
         "past": [shown_past_usage(each, view.base) for each in past["collection"]] if past else [],
         "past_page": view.pager(past["metadata"]) if past and past["metadata"]["totalPages"] > 1 else None,
-    }
+        "alerts": shown_alerts(
+            view, item["alerts"], item["plan"]["amountCurrency"], href=subscription_href(view, item),
+            rest=f"/subscriptions/{item['externalId']}/alerts",
+            editable=view.may("subscriptions:update") and item["status"] in ("active", "pending"),
+        ),
+    }  # fmt: skip
     customer = item["customer"]["externalId"]
     path = f"/customers/{customer}/current_usage?external_subscription_id={item['externalId']}"
     return await _page(view, item, "usage", content, view.api("SubscriptionUsage", "GET", path))

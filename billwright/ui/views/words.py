@@ -33,6 +33,7 @@ _FIELD_WORDS: Mapping[tuple[str, str], str] = {
     ("confirmName", "value_is_invalid"): "This is not its name.",
     ("permissions", "value_is_mandatory"): "Allow at least one thing.",
     ("values", "value_is_mandatory"): "Choose at least one value.",
+    ("thresholds", "value_is_mandatory"): "Write at least one threshold.",
 }
 _WORDS: Mapping[str, str] = {
     "value_is_mandatory": "This cannot be empty.",
@@ -57,6 +58,10 @@ _WORDS: Mapping[str, str] = {
     "invalid_graduated_percentage_ranges": "Each tier ends above the one before it.",
     "invalid_aggregation_type_or_charge_model": "The metric or the charge model does not allow this.",
     "invalid_billable_metric_or_charge_model": "The metric or the charge model does not allow this.",
+    "alert_already_exists": "Another alert watches this already: give it more thresholds.",
+    "too_many_thresholds": "These are too many thresholds.",
+    "duplicate_threshold_values": "Two thresholds have the same value.",
+    "recurring_value_is_negative": "A step is more than 0.",
     "duplicated_values": "Two steps have the same amount.",
     "missing_amount_cents": "Write an amount.",
     "invalid_charge_model": "This charge is priced event by event: set a unit price too.",
