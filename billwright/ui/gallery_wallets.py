@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from billwright.ui.gallery_access import AT, Errors
+from billwright.ui.gallery_alerts import section
 from billwright.ui.gallery_customers import customer_page
 from billwright.ui.gallery_samples import BASE, CLOCK, calls, frame, page, uid
 from billwright.ui.views.wallet_forms import NAMES
@@ -62,7 +63,7 @@ def wallet_page(url: str, *, ended: bool = False) -> Data:
             line("Voided", "−14.28444", -714), line("Granted", "+100", 5_000, name="Welcome"), line("Purchased", "+40", 2_000, "failed", invoice=invoice)],
         "can": dict.fromkeys(("top_up", "void", "edit", "terminate"), not ended),
         "losses": ["8,589.36 credits worth $4,294.68 are lost. Nothing is paid back.", "1 purchase is not paid yet, $1,000.00: paid later, the wallet still pays no invoice."],
-        "api": calls("GET", "/wallets/1/wallet_transactions", QUERY),
+        "alerts": section(is_wallet=True, empty=ended, ended=ended), "api": calls("GET", "/wallets/1/wallet_transactions", QUERY),
     }  # fmt: skip
 
 

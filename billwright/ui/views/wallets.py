@@ -12,6 +12,7 @@ from starlette.responses import Response
 from billwright.billing.wallets.service import MAX_ACTIVE
 from billwright.ui import formatting
 from billwright.ui.components import status_of
+from billwright.ui.views.alerts import shown_alerts
 from billwright.ui.views.customers import customer_href, present, shown_name, tab_page
 from billwright.ui.views.support import View, load_frame
 from billwright.ui.views.words import toast_words
@@ -146,6 +147,11 @@ async def wallet_page(view: View) -> Response:
             "terminate": active and view.may("wallets:terminate"),
         },
         "losses": _losses(item, data["waiting"]),
+        "alerts": shown_alerts(
+            view, item["alerts"], item["currency"], href=base,
+            rest=f"/customers/{customer['externalId']}/wallets/{item['code']}/alerts",
+            editable=active and view.may("wallets:update"),
+        ),
         "api": view.api("WalletLedger", "GET", f"/wallets/{item['id']}/wallet_transactions"),
     }  # fmt: skip
     return await view.page("wallets/page.html", "customers", content)
