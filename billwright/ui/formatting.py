@@ -212,14 +212,6 @@ def url_with(url: str, **changes: str | int | Sequence[str] | None) -> str:
     return parts.path + (f"?{query}" if query else "")
 
 
-def url_without(url: str, key: str, value: str) -> str:
-    """``url`` without one pair of its query, back on the first page: the address of a removable filter chip."""
-    parts = urlsplit(url)
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
-    query = urlencode([pair for pair in pairs if pair != (key, value) and pair[0] != "page"])
-    return parts.path + (f"?{query}" if query else "")
-
-
 def query_pairs(url: str, *left_out: str) -> list[tuple[str, str]]:
     """The pairs of the address's query, without the keys ``left_out``."""
     pairs = parse_qsl(urlsplit(url).query, keep_blank_values=True)

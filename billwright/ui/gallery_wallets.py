@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from billwright.ui.filters import read_filters
 from billwright.ui.gallery_access import AT, Errors
 from billwright.ui.gallery_alerts import section
 from billwright.ui.gallery_customers import customer_page
 from billwright.ui.gallery_samples import BASE, CLOCK, calls, frame, page, uid
 from billwright.ui.views.wallet_forms import NAMES
 from billwright.ui.views.wallet_rules import rule_values
+from billwright.ui.views.wallets import STATUS
 
 Data = dict[str, Any]
 HREF = f"{BASE}/wallet/1"
@@ -56,8 +58,7 @@ def wallet_page(url: str, *, ended: bool = False) -> Data:
                                   {"label": "Does", "value": "Buys 2,000 credits and grants 100 credits"}],
         "facts": [{"label": "Worth", "value": "1 credit = $0.50"}, {"label": "Pays", "value": "Usage"}, {"label": "Priority", "value": "50 of 50"}],
         "quick": [{"label": label, "href": "#", "current": not at, "count": None} for at, label in enumerate(("All", "Purchased", "Granted", "Used", "Voided"))],
-        "filters": [{"key": "status", "label": "Status", "type": "text", "options": [{"value": "pending", "label": "Pending"}]}],
-        "active_filters": [], "filtered": False, "page": page(5, url),
+        "filters": read_filters(url, (STATUS,)).bar, "filtered": False, "page": page(5, url),
         "lines": [] if ended else [
             line("Purchased", "+2,000", 100_000, "pending", source="Threshold rule", hidden_invoice=True), line("Used", "−5,462.4", -273_120, source=None, invoice=invoice),
             line("Voided", "−14.28444", -714), line("Granted", "+100", 5_000, name="Welcome"), line("Purchased", "+40", 2_000, "failed", invoice=invoice)],

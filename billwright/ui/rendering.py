@@ -73,7 +73,6 @@ def environment() -> Environment:
         share=formatting.share,
         change=formatting.change,
         url_with=formatting.url_with,
-        url_without=formatting.url_without,
         query_pairs=formatting.query_pairs,
         curl=formatting.curl,
         status_of=components.status_of,

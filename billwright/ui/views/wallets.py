@@ -12,6 +12,7 @@ from starlette.responses import Response
 from billwright.billing.wallets.service import MAX_ACTIVE
 from billwright.ui import formatting
 from billwright.ui.components import status_of
+from billwright.ui.filters import Filter, read_filters
 from billwright.ui.views.alerts import shown_alerts
 from billwright.ui.views.customers import customer_href, present, shown_name, tab_page
 from billwright.ui.views.support import View, load_frame
@@ -20,7 +21,13 @@ from billwright.ui.views.words import toast_words
 Data = Mapping[str, Any]
 KINDS = {"purchased": "Purchased", "granted": "Granted", "invoiced": "Used", "voided": "Voided"}
 SOURCES = {"manual": "By hand", "interval": "Interval rule", "threshold": "Threshold rule"}
-STATUSES = ("pending", "settled", "failed")
+STATUS = Filter(
+    "status",
+    "Status",
+    "choice",
+    tuple((each, status_of("wallet_transaction", each).word) for each in ("pending", "settled", "failed")),
+    quick=True,
+)
 FEE_TYPES = {"charge": "Usage", "subscription": "Subscription fees", "commitment": "Commitments"}
 EVERY = {"weekly": "week", "monthly": "month", "quarterly": "quarter", "semiannual": "half-year", "yearly": "year"}
 _PACE_DAYS = 30
@@ -107,7 +114,8 @@ async def overview_wallet(view: View) -> dict[str, Any] | None:
 async def wallet_page(view: View) -> Response:
     """``GET /{slug}/wallet/{id}``."""
     kind = view.query("kind") if view.query("kind") in KINDS else None
-    status = view.query("status") if view.query("status") in STATUSES else None
+    filters = read_filters(view.url, (STATUS,))
+    status = filters.one("status")
     item = (await view.ask("WalletOne", id=view.path("wallet")))["wallet"]
     data = await view.ask("WalletLedger", id=item["id"], **view.paging(), status=status, kind=kind)
     listed = data["walletTransactions"]
@@ -132,12 +140,8 @@ async def wallet_page(view: View) -> Response:
              "count": None}
             for key, label in ((None, "All"), *KINDS.items())
         ],
-        "filters": [{"key": "status", "label": "Status", "type": "text", "options": [
-            {"value": each, "label": status_of("wallet_transaction", each).word} for each in STATUSES]}],
-        "active_filters": [] if status is None else [
-            {"key": "status", "label": "Status", "value": status,
-             "shown": status_of("wallet_transaction", status).word}],
-        "filtered": bool(kind or status),
+        "filters": filters.bar,
+        "filtered": bool(kind or filters),
         "lines": [_line(view, line, item["currency"]) for line in listed["collection"]],
         "page": view.pager(listed["metadata"]),
         "can": {
