@@ -32,6 +32,7 @@ from billwright.billing.subscriptions.calendar.termination import (
     used_days,
 )
 from billwright.billing.subscriptions.calendar.terms import Terms
+from billwright.billing.subscriptions.calendar.windows import TIMEZONE_SLACK
 from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.subscriptions.terms import PlanTerms, terms_of, trial_of
 
@@ -126,7 +127,9 @@ async def _last_fee(ctx: Context, subscription: Subscription) -> tuple[Fee, Invo
 
 
 async def _is_billed(ctx: Context, subscription: Subscription, terms: Terms, t: datetime) -> bool:
-    """Always in the first period, else when an invoice row has exactly the running period's fee window."""
+    """Always in the first period, else when an invoice row has the running period's fee window, in the time zone that
+    the customer had then (spec 03 §3.7, §6.7): who has moved since has paid all the same.
+    """
     if is_first_period(terms, t):
         return True
     opened, closed = current_fee_window(terms, t)
@@ -134,8 +137,8 @@ async def _is_billed(ctx: Context, subscription: Subscription, terms: Terms, t: 
         select(col(InvoiceSubscription.id))
         .where(
             col(InvoiceSubscription.subscription_id) == subscription.id,
-            col(InvoiceSubscription.from_datetime) == opened,
-            col(InvoiceSubscription.to_datetime) == closed,
+            col(InvoiceSubscription.from_datetime).between(opened - TIMEZONE_SLACK, opened + TIMEZONE_SLACK),
+            col(InvoiceSubscription.to_datetime).between(closed - TIMEZONE_SLACK, closed + TIMEZONE_SLACK),
             col(InvoiceSubscription.replaced_at).is_(None),
         )
         .limit(1)

@@ -75,6 +75,19 @@ async def test_03_6_8_two_upgrades_on_a_day(database: Database, billing_time: st
         assert await credited(sandbox) == credits
 
 
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Asia/Tokyo"])
+async def test_03_6_7_who_moved_since_the_fee_was_billed_is_credited(database: Database, zone: str) -> None:
+    """The row of February has the midnights of another zone; the fee was billed, so its unused days are given back."""
+    async with life(database, "2024-01-10T00:00Z") as sandbox:
+        await sandbox.plan("p", 2900, pay_in_advance=True)
+        await sandbox.subscribe()
+        await sandbox.advance("2024-02-05T00:00:00Z")
+        await sandbox.customer("c1", timezone=zone)
+        await sandbox.advance("2024-02-12T12:00:00Z")
+        await sandbox.terminate()
+        assert await credited(sandbox) == [1700]
+
+
 async def test_03_6_8_monthly_to_yearly(database: Database) -> None:
     async with life(database, "2023-06-29T00:00Z") as sandbox:
         await sandbox.plan("monthly", 1000, pay_in_advance=True)
