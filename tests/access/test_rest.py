@@ -19,6 +19,7 @@ from tests.graphql.support import CLOCK
 
 UNKNOWN = "018e4b1c-7a2f-7c77-9d1e-3f5a6b7c8d90"
 KINDS = (
+    (r"^/activity_logs/{}", "activity"),
     (r"^/add_ons/{}", "add_on"),
     (r"^/billable_metrics/{}", "metric"),
     (r"^/billing_entities/{}", "billing_entity"),
@@ -33,6 +34,9 @@ KINDS = (
     (r"^/plans/{}", "plan"),
     (r"/charges/{}", "charge"),
     (r"/filters/{}", "filter"),
+    (r"^/features/{}", "feature"),
+    (r"/entitlements/{}", "feature"),
+    (r"/privileges/{}", "privilege"),
     (r"^/subscriptions/{}", "subscription"),
     (r"^/taxes/{}", "tax"),
     (r"/wallets/{}", "wallet"),

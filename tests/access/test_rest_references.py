@@ -31,6 +31,10 @@ def references(mine: Home, theirs: Home) -> Iterator[tuple[str, str, Any, int | 
     yield "POST", f"{own}/charges", {"charge": {**foreign_metric, "code": "c"}}, "billable_metric_not_found"
     yield "POST", f"{own}/charges", {"charge": {**charge, "code": "c", "tax_codes": tax_codes}}, "tax_not_found"
 
+    granted = {"entitlements": {theirs.codes["feature"]: {}}}
+    for kind in ("plan", "subscription"):
+        yield "PATCH", f"/{kind}s/{mine.codes[kind]}/entitlements", granted, "feature_not_found"
+
     coupon = {"name": "C", "code": "c", "coupon_type": "percentage", "percentage_rate": "1", "frequency": "once",
               "expiration": "no_expiration"}  # fmt: skip
     to_plan, to_metric = {"plan_codes": [theirs.codes["plan"]]}, {"billable_metric_codes": [theirs.codes["metric"]]}
