@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
@@ -19,6 +19,7 @@ from billwright.billing.catalog.snapshot import PlanSnapshot
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.settings import applicable_timezone
 from billwright.billing.invoicing.billing import bill
+from billwright.billing.invoicing.dates import finalization_instant
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.rows import Row, new_row
 from billwright.billing.kernel.clock import parse_instant
@@ -27,7 +28,7 @@ from billwright.billing.kernel.ids import new_id
 from billwright.billing.previewing.schemas import PreviewInput, PreviewSubscriptions
 from billwright.billing.subscriptions.calendar.due import billing_days, switch_day
 from billwright.billing.subscriptions.calendar.starts import StartDay, activation_at, start_day
-from billwright.billing.subscriptions.calendar.timezones import start_of_day
+from billwright.billing.subscriptions.calendar.timezones import local_date, start_of_day
 from billwright.billing.subscriptions.calendar.windows import Case
 from billwright.billing.subscriptions.life_cycle import start, terminate
 from billwright.billing.subscriptions.models import Subscription
@@ -35,6 +36,7 @@ from billwright.billing.subscriptions.periodic_billing import bill_periodic, cat
 from billwright.billing.subscriptions.plan_changes import schedule_downgrade, upgrade, yearly_price
 from billwright.billing.subscriptions.successors import Succession, cancel_successor
 from billwright.billing.subscriptions.terms import plan_of, refresh_due, terms_of, trial_of
+from billwright.billing.wallets.models import Wallet
 
 BILLING_TIMES = ("calendar", "anniversary")
 MAX_BILLINGS_AHEAD = 60
@@ -42,8 +44,10 @@ MAX_BILLINGS_AHEAD = 60
 _YEARS = range(1970, 9000)
 
 
-async def proposal(ctx: Context, customer: Customer, inp: PreviewInput) -> Invoice:
+async def proposal(ctx: Context, customer: Customer, inp: PreviewInput, grace_period: int) -> Invoice:
     """The first invoice of a new subscription to a plan: its subscription fee, without usage.
+
+    ``grace_period``: the days that its draft will wait.
 
     Raises ``NotFound("plan")``; ``ValidationFailed``: ``billing_time: value_is_invalid``, ``subscription_at:
     invalid_date``.
@@ -62,6 +66,7 @@ async def proposal(ctx: Context, customer: Customer, inp: PreviewInput) -> Invoi
     await ctx.session.flush()
     snapshot, tz = await plan_of(ctx, subscription), applicable_timezone(customer, ctx.organization)
     row = await _first_row(ctx, subscription, snapshot, tz)
+    await _let_time_pass(ctx, customer, row.windows.timestamp, grace_period)
     feeless = replace(row, plan=replace(row.plan, charges=()), windows=replace(row.windows, bills_charges=False))
     return await bill(ctx, customer, [feeless], row.windows.timestamp, tz)
 
@@ -101,8 +106,11 @@ async def _first_row(ctx: Context, subscription: Subscription, plan: PlanSnapsho
     return await new_row(ctx, subscription, plan, Case.periodic, following, tz)
 
 
-async def projection(ctx: Context, customer: Customer, chosen: PreviewSubscriptions) -> Invoice | None:
+async def projection(
+    ctx: Context, customer: Customer, chosen: PreviewSubscriptions, grace_period: int
+) -> Invoice | None:
     """The next invoice of running subscriptions, of one that ends or changes its plan, or of a pending one that starts.
+    ``grace_period``: the days that its draft will wait.
 
     ``None`` when nothing would be billed. Raises ``NotFound`` (``subscription``, ``plan``) and ``ValidationFailed``
     with the codes of spec 04 §15.
@@ -111,14 +119,34 @@ async def projection(ctx: Context, customer: Customer, chosen: PreviewSubscripti
     if not subscriptions:
         pending = await _pending(ctx, customer, chosen)
         subscriptions = [pending]
-        started = await _start(ctx, customer, pending, chosen)
+        started = await _start(ctx, customer, pending, chosen, grace_period)
         if started is not None:
             return started
     elif chosen.terminated_at is not None:
-        return await _termination(ctx, customer, subscriptions, chosen.terminated_at)
+        return await _termination(ctx, customer, subscriptions, chosen.terminated_at, grace_period)
     elif chosen.plan_code is not None:
-        return await _plan_change(ctx, customer, subscriptions, chosen.plan_code)
-    return await _next_periodic(ctx, customer, subscriptions)
+        return await _plan_change(ctx, customer, subscriptions, chosen.plan_code, grace_period)
+    return await _next_periodic(ctx, customer, subscriptions, grace_period)
+
+
+async def _let_time_pass(ctx: Context, customer: Customer, t: datetime, grace_period: int) -> None:
+    """End the wallets that will have expired when an invoice of billing instant ``t`` takes its credits: then, or when
+    its draft is finalized."""
+    until = t
+    if grace_period > 0:
+        billed_on = local_date(t, applicable_timezone(customer, ctx.organization))
+        until = finalization_instant(billed_on + timedelta(days=grace_period))
+    await ctx.session.flush()
+    await ctx.session.execute(
+        update(Wallet)
+        .where(
+            col(Wallet.organization_id) == ctx.organization_id,
+            col(Wallet.customer_id) == customer.id,
+            col(Wallet.status) == "active",
+            col(Wallet.expiration_due_at) < until,
+        )
+        .values(status="terminated")
+    )
 
 
 async def _running(ctx: Context, customer: Customer, external_ids: Sequence[str]) -> list[Subscription]:
@@ -156,7 +184,7 @@ async def _pending(ctx: Context, customer: Customer, chosen: PreviewSubscription
 
 
 async def _start(
-    ctx: Context, customer: Customer, pending: Subscription, chosen: PreviewSubscriptions
+    ctx: Context, customer: Customer, pending: Subscription, chosen: PreviewSubscriptions, grace_period: int
 ) -> Invoice | None:
     """Start a scheduled subscription, on another plan if one is named."""
     if chosen.plan_code is not None:
@@ -165,10 +193,14 @@ async def _start(
             raise ValidationFailed(base="new_plan_should_be_different_from_existing_plan")
         pending.plan_id = plan.id
     tz = applicable_timezone(customer, ctx.organization)
-    return await start(ctx, customer, pending, activation_at(pending.subscription_at, tz), StartDay.today)
+    at = activation_at(pending.subscription_at, tz)
+    await _let_time_pass(ctx, customer, at, grace_period)
+    return await start(ctx, customer, pending, at, StartDay.today)
 
 
-async def _next_periodic(ctx: Context, customer: Customer, subscriptions: Sequence[Subscription]) -> Invoice | None:
+async def _next_periodic(
+    ctx: Context, customer: Customer, subscriptions: Sequence[Subscription], grace_period: int
+) -> Invoice | None:
     """One invoice for all, when their running period ends; a scheduled ending that comes first ends it."""
     plans = {item.id: await plan_of(ctx, item) for item in subscriptions}
     if len({plan.amount_currency for plan in plans.values()}) > 1:
@@ -181,6 +213,7 @@ async def _next_periodic(ctx: Context, customer: Customer, subscriptions: Sequen
     t = due.pop()
     if t is None:
         return None
+    await _let_time_pass(ctx, customer, t, grace_period)
     for item in subscriptions:
         item.consolidate_invoice, item.purchase_order_number = True, None
         if len(subscriptions) > 1:
@@ -194,7 +227,7 @@ async def _next_periodic(ctx: Context, customer: Customer, subscriptions: Sequen
 
 
 async def _termination(
-    ctx: Context, customer: Customer, subscriptions: Sequence[Subscription], terminated_at: str
+    ctx: Context, customer: Customer, subscriptions: Sequence[Subscription], terminated_at: str, grace_period: int
 ) -> Invoice | None:
     if len(subscriptions) > 1:
         raise ValidationFailed(subscriptions="only_one_subscription_allowed_for_termination")
@@ -216,11 +249,12 @@ async def _termination(
     if len(list(islice(ahead, MAX_BILLINGS_AHEAD + 1))) > MAX_BILLINGS_AHEAD:
         raise ValidationFailed(terminated_at="invalid_timestamp")
     subscription.ending_at = None
+    await _let_time_pass(ctx, customer, at, grace_period)
     return await terminate(ctx, customer, subscription, at)
 
 
 async def _plan_change(
-    ctx: Context, customer: Customer, subscriptions: Sequence[Subscription], plan_code: str
+    ctx: Context, customer: Customer, subscriptions: Sequence[Subscription], plan_code: str, grace_period: int
 ) -> Invoice | None:
     """An upgrade is billed at once, a downgrade when the running plan period ends."""
     if len(subscriptions) > 1:
@@ -236,11 +270,13 @@ async def _plan_change(
     current = await catch_up(ctx, customer, subscription, now)
     asked = Succession(plan.id, None, current.ending_at, {})
     if yearly_price(plan) >= yearly_price(before):
+        await _let_time_pass(ctx, customer, now, grace_period)
         _, invoice = await upgrade(ctx, customer, current, asked, now)
         return invoice
     await schedule_downgrade(ctx, current, asked)
     terms = terms_of(current, await plan_of(ctx, current), tz)
     switch_at = start_of_day(switch_day(terms, terms.local(now)), tz)
+    await _let_time_pass(ctx, customer, switch_at, grace_period)
     current = await catch_up(ctx, customer, current, switch_at)
     invoices = await bill_periodic(ctx, customer, [current], switch_at)
     return invoices[0] if invoices else None

@@ -56,7 +56,10 @@ async def preview_invoice(ctx: Context, inp: PreviewInput) -> InvoiceOut:
         customer.invoice_grace_period = 0
         await dry.session.flush()
         await _give_coupons(dry, customer, coupons)
-        invoice = await (proposal(dry, customer, inp) if chosen is None else projection(dry, customer, chosen))
+        if chosen is None:
+            invoice = await proposal(dry, customer, inp, grace)
+        else:
+            invoice = await projection(dry, customer, chosen, grace)
         if invoice is None:
             raise NotFound("subscription")
         if invoice.status == "generating":

@@ -64,10 +64,10 @@ def _with_ids(invoice: Any) -> Any:
 
 async def books(sandbox: Sandbox) -> dict[str, Any]:
     """Everything that a preview could have changed."""
-    counted = "customers subscriptions invoices fees credits coupons applied_coupons credit_notes jobs".split()
+    counted = "customers subscriptions invoices fees credits coupons applied_coupons credit_notes wallets jobs".split()
     async with sandbox.context() as ctx:
         found = {name: await ctx.session.scalar(text(f"select count(*) from {name}")) for name in counted}
-        for name in ("customers", "subscriptions", "applied_coupons", "organizations"):
+        for name in ("customers", "subscriptions", "applied_coupons", "wallets", "organizations"):
             rows = await ctx.session.scalars(text(f"select row_to_json(t)::text from {name} t order by id"))
             found[f"rows of {name}"] = list(rows)
     return found
@@ -295,6 +295,31 @@ async def test_04_15_a_projection_is_the_next_invoice(sandbox: Sandbox, pay_in_a
     assert {fee["lago_subscription_id"] for fee in shown["fees"]} == {listed["lago_id"]}
     await sandbox.advance("2024-02-01T00:00:00Z")
     assert compared(await latest(sandbox)) == compared(shown)
+
+
+@pytest.mark.parametrize(
+    ("grace", "expires", "used"),
+    [
+        (0, "2024-01-31T20:00:00Z", False),
+        (0, "2024-02-01T20:00:00Z", True),
+        (3, "2024-02-02T20:00:00Z", False),
+        (3, "2024-02-04T20:00:00Z", True),
+    ],
+)
+async def test_04_15_wallets_that_expire_before_the_invoice_do_not_pay_it(
+    sandbox: Sandbox, grace: int, expires: str, used: bool
+) -> None:
+    """Nor before its draft is finalized."""
+    await running(sandbox)
+    await sandbox.customer("c1", billing_configuration={"invoice_grace_period": grace})
+    wallet = {"external_customer_id": "c1", "rate_amount": "1", "currency": "EUR", "granted_credits": "5"}
+    await sandbox.call("POST", "wallets", {"wallet": {**wallet, "expiration_at": expires}})
+    await sandbox.advance("2024-01-21T00:00:00Z")
+    shown = await preview(sandbox, customer=PERSON, subscriptions=ONE)
+    assert shown["prepaid_credit_amount_cents"] == (500 if used else 0)
+    await sandbox.advance("2024-02-05T00:00:00Z")
+    billed = await latest(sandbox)
+    assert (billed["status"], compared(billed)) == ("finalized", compared(shown))
 
 
 async def test_04_15_custom_aggregations_remember_nothing(sandbox: Sandbox) -> None:
