@@ -165,6 +165,7 @@ async def _sales(rest: Rest, home: Home) -> None:
 
 
 async def _find_ids(world: World, home: Home) -> None:
+    await world.app.state.rest_api_log.flush()
     async with world.runtime.database.reading() as session:
         for kind, table in ROWS.items():
             mine = "organization_id = :org"
@@ -175,6 +176,13 @@ async def _find_ids(world: World, home: Home) -> None:
             found = await session.scalar(statement, {"org": home.organization.id})
             assert found is not None, kind
             home.ids.setdefault(kind, str(found))
+        for kind, column, table in (
+            ("activity", "id", "activity_logs where resource_type = 'Plan' and"),
+            ("api_log", "id", "api_logs where"),
+            ("api_request", "request_id", "api_logs where"),
+        ):
+            logged = text(f"select {column} from {table} organization_id = :org order by id limit 1")
+            home.ids[kind] = str((await session.execute(logged, {"org": home.organization.id})).scalar_one())
         draft = text("select id from invoices where organization_id = :org and status = 'draft'")
         home.ids["draft"] = str(await session.scalar(draft, {"org": home.organization.id}))
 

@@ -20,6 +20,7 @@ from tests.graphql.support import CLOCK
 UNKNOWN = "018e4b1c-7a2f-7c77-9d1e-3f5a6b7c8d90"
 KINDS = (
     (r"^/activity_logs/{}", "activity"),
+    (r"^/api_logs/{}", "api_request"),
     (r"^/add_ons/{}", "add_on"),
     (r"^/billable_metrics/{}", "metric"),
     (r"^/billing_entities/{}", "billing_entity"),
@@ -158,8 +159,8 @@ async def test_no_list_shows_another_organization_s_objects(street: Street) -> N
     theirs = {**street.theirs.codes, **street.theirs.ids}
     asked = 0
     for known in registry():
-        if known.method != "GET" or "{" in known.path:
-            continue
+        if known.method != "GET" or "{" in known.path or known.path == "/api_logs":
+            continue  # the log of requests shows what its own key asked for, which may be anything
         filters: list[dict[str, Any]] = [{}]
         for parameter in known.parameters:
             if parameter.kind in ("string", "uuid", "array"):
