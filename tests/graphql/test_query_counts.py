@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -36,6 +37,7 @@ COPIED = (
 PER_ROW = {
     "Subscription.currentUsage": "the events of each subscription are computed by themselves (spec 08, part C)",
     "Subscription.lifetimeUsage": "as above",
+    "CustomerPortalSubscription.lifetimeUsage": "as above",
     "Subscription.pastUsage": "a page of a list of its own for each subscription",
     "Customer.invoices": "a page of a list of its own for each customer",
 }
@@ -149,13 +151,13 @@ async def _arguments(company: Company, name: str) -> str:
     return f', {argument}: "{value}"'
 
 
-async def test_graphql_lists_cost_the_same_for_any_number_of_rows(company: Company) -> None:
-    headers = {"authorization": f"Bearer {company.token}", "x-lago-organization": company.organization_id}
+async def _costs_by_row(
+    company: Company, lists: list[tuple[str, GraphQLObjectType]], headers: dict[str, str]
+) -> tuple[list[str], int]:
+    """What costs more statements for more rows, and how many requests had a full page of them."""
     wrong: list[str] = []
     full = 0
-    for name, item in _lists():
-        if item.name.startswith("CustomerPortal"):
-            continue  # asked with a portal token, see the portal's own tests
+    for name, item in lists:
         given = await _arguments(company, name)
         for fields in _chunks(item):
             counts: list[int] = []
@@ -170,6 +172,17 @@ async def test_graphql_lists_cost_the_same_for_any_number_of_rows(company: Compa
             full += rows == 100
             if counts[1] > counts[0] + SLACK:
                 wrong.append(f"{name} {{ {fields} }}: {counts[0]} statements for 25 rows, {counts[1]} for {rows}")
+    return wrong, full
+
+
+def _of_portal(item: GraphQLObjectType) -> bool:
+    return item.name.startswith("CustomerPortal")
+
+
+async def test_graphql_lists_cost_the_same_for_any_number_of_rows(company: Company) -> None:
+    headers = {"authorization": f"Bearer {company.token}", "x-lago-organization": company.organization_id}
+    lists = [(name, item) for name, item in _lists() if not _of_portal(item)]
+    wrong, full = await _costs_by_row(company, lists, headers)
     assert not wrong, "\n\n".join(wrong)
     assert full >= 10
 
@@ -208,3 +221,26 @@ async def test_pages_cost_the_same_for_any_number_of_rows(company: Company) -> N
     company.http.cookies.clear()
     assert not wrong, "\n".join(wrong)
     assert full >= 6
+
+
+async def test_portal_lists_cost_the_same_for_any_number_of_rows(company: Company) -> None:
+    """One customer gets all that there is."""
+    connection: Any = await asyncpg.connect(asyncpg_url(str(company.app.state.settings.database_url)))
+    organization = UUID(company.organization_id)
+    customer: UUID = await connection.fetchval(
+        "SELECT customer_id FROM wallets WHERE organization_id = $1 LIMIT 1", organization
+    )
+    await connection.execute("UPDATE invoices SET customer_id = $1, sequential_id = NULL", customer)
+    await connection.execute("UPDATE subscriptions SET customer_id = $1", customer)
+    source = f"(SELECT * FROM wallets WHERE customer_id = '{customer}' LIMIT 1) r, generate_series(1, 110) n"
+    changed = {"id": "gen_random_uuid()", "code": "'copy_' || n"}
+    await Multiplier(connection, organization, SIZE).copy("wallets", source, changed)
+    await connection.close()
+    lists = [(name, item) for name, item in _lists() if _of_portal(item)]
+    token = company.app.state.settings.portal_links.issue(customer)
+    wrong, full = await _costs_by_row(company, lists, {"customer-portal-token": token})
+    assert not wrong, "\n\n".join(wrong)
+    assert {name for name, _ in lists} == {
+        "customerPortalInvoices", "customerPortalSubscriptions", "customerPortalWallets"
+    }  # fmt: skip
+    assert full >= len(lists)
