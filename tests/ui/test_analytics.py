@@ -68,6 +68,8 @@ async def test_usage_by_day(world: World) -> None:
     charts: list[Any] = [json.loads(unescape(each)) for each in re.findall(r'data-chart="([^"]*)"', page)]
     chart = next(chart for chart in charts if chart["label"] == "Usage by day")
     assert len(chart["x"]) == 31
+    assert chart["unit"] == "Day"
+    assert '<th scope="col">Day</th>' in page
     assert chart["x_labels"][-1] == f"{CLOCK:%d %b %Y}"
     assert chart["series"][0]["values"] == [*[0] * 30, 25]
 

@@ -411,7 +411,7 @@
   function colour(name) { return getComputedStyle(document.documentElement).getPropertyValue(name).trim(); }
   function drawChart(box) {
     const chart = JSON.parse(box.dataset.chart);
-    const scale = 10 ** chart.axis.exponent;
+    const scale = 10 ** chart.axis.exponent, unit = chart.unit || "Month";
     const bars = chart.kind === "bars" ? uPlot.paths.bars({ size: [0.55, 36], radius: 0.12 }) : undefined;
     const rule = { stroke: colour("--text-muted"), font: `12px ${colour("--font")}`, ticks: { show: false } };
     const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
@@ -420,11 +420,11 @@
       cursor: { y: false, points: { size: 7 } }, legend: { live: true, markers: { show: false } },
       scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(0, low), Math.max(high * 1.08, 1)] } },
       axes: [
-        { ...rule, grid: { show: false }, values: (_, splits) => splits.map((at) => new Date(at * 1000).toLocaleDateString("en", { month: "short", timeZone: "UTC" })) },
+        { ...rule, grid: { show: false }, values: (_, splits) => splits.map((at) => new Date(at * 1000).toLocaleDateString("en", { month: "short", day: unit === "Day" ? "numeric" : undefined, timeZone: "UTC" })) },
         { ...rule, size: 56, grid: { stroke: colour("--line"), width: 1 }, values: (_, splits) => splits.map((value) => chart.axis.prefix + compact.format(value / scale)) },
       ],
       series: [
-        { label: "Month", value: (_u, _v, _s, index) => (index == null ? "—" : chart.x_labels[index]) },
+        { label: unit, value: (_u, _v, _s, index) => (index == null ? "—" : chart.x_labels[index]) },
         ...chart.series.map((series, at) => ({
           label: series.label, stroke: colour(`--mark-${at + 1}`), width: bars ? 0 : 2, paths: bars,
           fill: bars ? colour(`--mark-${at + 1}`) : `${colour(`--mark-${at + 1}`)}14`, points: { show: false },

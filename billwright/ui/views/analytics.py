@@ -212,6 +212,6 @@ def _daily(rows: list[dict[str, Any]], days: list[date], currency: str) -> dict[
     return {
         "total_cents": sum(sums.values()),
         "note": f"in the last {DAYS} days",
-        "chart": _drawn("Usage by day", "bars", points, currency, {"Usage": sums}),
+        "chart": {**_drawn("Usage by day", "bars", points, currency, {"Usage": sums}), "unit": "Day"},
         "empty": not sums,
     }
