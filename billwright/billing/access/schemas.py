@@ -193,7 +193,12 @@ class OrganizationOut(TypedDict):
     finalize_zero_amount_invoice: bool
     subscription_invoice_issuing_date_anchor: str
     subscription_invoice_issuing_date_adjustment: str
+    events_store: str
     billing_configuration: BillingConfigurationOut
+
+
+EVENTS_STORE = "postgres"
+"""Of the contract's names, where events are kept."""
 
 
 def organization_object(organization: Organization, webhook_urls: Sequence[str] = ()) -> OrganizationOut:
@@ -223,6 +228,7 @@ def organization_object(organization: Organization, webhook_urls: Sequence[str] 
         "finalize_zero_amount_invoice": organization.finalize_zero_amount_invoice,
         "subscription_invoice_issuing_date_anchor": organization.subscription_invoice_issuing_date_anchor,
         "subscription_invoice_issuing_date_adjustment": organization.subscription_invoice_issuing_date_adjustment,
+        "events_store": EVENTS_STORE,
         "billing_configuration": {
             "invoice_footer": organization.invoice_footer,
             "invoice_grace_period": organization.invoice_grace_period,

@@ -37,6 +37,7 @@ async def test_defaults(rest: RestClient) -> None:
         "finalize_zero_amount_invoice": True,
         "subscription_invoice_issuing_date_anchor": "next_period_start",
         "subscription_invoice_issuing_date_adjustment": "align_with_finalization_date",
+        "events_store": "postgres",
         "billing_configuration": {"invoice_footer": None, "invoice_grace_period": 0, "document_locale": "en"},
         "taxes": [],
     }
