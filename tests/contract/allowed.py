@@ -59,6 +59,7 @@ DECIDED: dict[str, str] = {
     r"\.(applicable_)?timezone: '[\w/+-]+' is none of": "any zone of the IANA database (spec 03 §1.1)",
     r"\.minimum_commitment\.invoice_display_name: None": "null = none (spec 02 §12)",
     r"\.alerts?(\[\d+\])?\.billable_metric: None": "null for what is not a metric's (spec 07 §9.4)",
+    r"^POST /\S+/alerts 200\.alerts? is missing$": "one alert or a list of them: two answers (spec 07 §9.4)",
     r"^webhook alert\.triggered\.triggered_alert\.(\w*subscription_id: None|alert_type: 'wallet_)": "of a wallet "
     "(spec 07 §9.4)",
     r"\.entitlements?(\[\d+\])?\.privileges\[\d+\]\.plan_value: None": "the plan grants no value (spec 07 §9.3)",
