@@ -32,6 +32,7 @@ ROWS = {
     "credit_note": "credit_notes",
     "wallet": "wallets",
     "wallet_transaction": "wallet_transactions",
+    "alert": "alerts",
     "endpoint": "webhook_endpoints",
     "delivery": "webhooks",
     "job": "jobs",
@@ -151,6 +152,11 @@ async def _sales(rest: Rest, home: Home) -> None:
               "metadata": {home.codes["key"]: "1"}}  # fmt: skip
     home.codes["wallet"] = wallet["code"]
     await rest.make("/wallets", "wallet", wallet)
+    home.codes["alert"] = f"{home.word}-alert"
+    watching = {"code": home.codes["alert"], "thresholds": [{"value": "1"}]}
+    for owner, watched in ((f"/subscriptions/{subscription}", "current_usage_amount"),
+                           (f"/customers/{customer}/wallets/{wallet['code']}", "wallet_balance_amount")):  # fmt: skip
+        await rest.make(f"{owner}/alerts", "alert", {**watching, "alert_type": watched})
     await rest.make("/test_clock", "test_clock", {"now": PERIOD_END}, "PUT")
     sold = {"external_customer_id": customer, "currency": "EUR", "fees": [{"add_on_code": home.codes["add_on"]}]}
     invoice = await rest.make("/invoices", "invoice", sold)

@@ -29,7 +29,7 @@ KINDS = (
     ("metadata", "metadata"), ("recurringtransactionrule", "rule"), ("invoice", "invoice"), ("customer", "customer"),
     ("dataexport", "export"), ("plan", "plan"), ("tax", "tax"), ("email", "email"), ("job", "job"),
     ("oktaintegration", "okta"), ("feature", "feature"), ("activity", "activity"),
-    ("request", "api_request"), ("apilog", "api_log"),
+    ("request", "api_request"), ("apilog", "api_log"), ("alert", "alert"),
 )  # fmt: skip
 """Part of an argument's or operation's name -> kind of object, first match first."""
 

@@ -41,6 +41,7 @@ KINDS = (
     (r"^/subscriptions/{}", "subscription"),
     (r"^/taxes/{}", "tax"),
     (r"/wallets/{}", "wallet"),
+    (r"/alerts/{}", "alert"),
     (r"^/wallet_transactions/{}", "wallet_transaction"),
     (r"^/webhook_endpoints/{}", "endpoint"),
     (r"/metadata/{}", "key"),
