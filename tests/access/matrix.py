@@ -409,6 +409,7 @@ GET /developers/events: developers:manage
 GET /developers/emails: developers:manage
 GET /developers/jobs: developers:manage
 POST /developers/jobs/{}/retry: developers:manage
+GET /developers/api-logs: developers:manage
 GET /developers/activity-logs: audit_logs:view
 GET /developers/audit: developers:manage
 GET /developers/api: developers:manage
