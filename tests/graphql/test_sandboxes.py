@@ -178,7 +178,13 @@ async def test_anybody_makes_a_sandbox_and_is_its_admin(world: World) -> None:
         "Try out": ["admin"],
         NAME: ["finance"],
     }
-    assert (await counts(world, UUID(made["id"]))).keys() <= {"organizations", "memberships", "api_keys", "jobs"}
+    assert (await counts(world, UUID(made["id"]))).keys() <= {
+        "organizations",
+        "memberships",
+        "api_keys",
+        "jobs",
+        "activity_logs",
+    }
     again = (await world.data(MAKE, role="finance", i={"name": "Try out"}))["createSandboxOrganization"]
     assert again["slug"] != "try-out"
     assert abs(datetime.fromisoformat(again["clockNow"]) - system_now()) < timedelta(minutes=5), "now unless told"
@@ -244,7 +250,7 @@ async def test_a_copied_catalogue_sells_the_same(world: World) -> None:
         assert all(row in there[name] for row in rows), name
     assert here["coupons"][0]["code"] == "fair"
     made_rows = await counts(world, copy.id)
-    assert made_rows.keys() - {"organizations", "memberships", "api_keys", "jobs"} <= CATALOGUE
+    assert made_rows.keys() - {"organizations", "memberships", "api_keys", "jobs", "activity_logs"} <= CATALOGUE
     await run_jobs(world, copy.id)
     assert (await counts(world, copy.id))["rollup_defs"] == 1, "the event store knows the copied metric"
     before = (await world.data("{ invoices { collection { totalAmountCents } } }"))["invoices"]["collection"]
