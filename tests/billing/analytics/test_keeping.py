@@ -90,6 +90,24 @@ async def test_the_worker_computes_before_anybody_waits(sandbox: Sandbox, monkey
     assert len(asked) == 3
 
 
+async def test_a_minute_is_answered_from_memory(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then a process looks whether the worker has stored something newer."""
+    monkeypatch.setattr(keeping, "MANY_INVOICES", 0)
+    monkeypatch.setattr(keeping, "_figures", {})
+    figure, _ = _counting()
+    now = keeping.system_now()
+    async with sandbox.context() as ctx:
+        assert _times(await figure.rows(ctx)) == 1
+        remembered = dict(keeping._known)
+        monkeypatch.setattr(keeping, "RENEWED_AFTER", timedelta(0))
+        assert await renew_figures(sandbox.runtime) == 1
+        keeping._known.clear()
+        keeping._known.update(remembered)
+        assert _times(await figure.rows(ctx)) == 1
+        monkeypatch.setattr(keeping, "system_now", lambda: now + timedelta(minutes=2))
+        assert _times(await figure.rows(ctx)) == 2
+
+
 async def test_many_readers_wait_for_one(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "MANY_INVOICES", 0)
     figure, asked = _counting()
