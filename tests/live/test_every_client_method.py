@@ -47,6 +47,7 @@ from lago_python_client.models import (
     WalletTransaction,
     WebhookEndpoint,
 )
+from lago_python_client.models.alert import Alert, AlertsList, AlertThreshold, AlertThresholdList
 from lago_python_client.models.billable_metric import (
     BillableMetricEvaluateExpression,
     BillableMetricEvaluateExpressionEvent,
@@ -65,7 +66,6 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 NOT_THERE: dict[str, str] = {
     r"^(orders|order_forms|quotes|quote_versions)\.": "quotes and orders are not in the contract",
     r"_fixed_charges\.": "beyond the scope (spec 00, point 29)",
-    r"\.create_alerts$|\.delete_alerts$|\.alerts\.": "alerts are not there yet (docs/concepts/not-yet.md)",
     r"payment_(requests|receipts|methods)\.|\.checkout_url$": "providers and requests for payment are not there yet",
 }
 REFUSED: dict[str, str] = {
@@ -301,8 +301,31 @@ class Tour:
         assert own.metadata.merge("hooli", "second", {"z": None}) == {"x": "y", "z": None}
         assert own.metadata.delete_key("hooli", "second", "x") == {"z": None}
         assert own.metadata.delete_all("hooli", "second") is None
+        self.alerts(own.alerts)
         assert own.destroy("hooli", "second").status == "terminated"
         assert lago.wallets.destroy(made.lago_id).status == "terminated"
+
+    def alerts(self, own: Any) -> None:
+        """Of the subscription ``hooli-1``, and those of the wallet ``second`` by its client ``own``."""
+        high = AlertThresholdList(__root__=[AlertThreshold(value="1e6"), AlertThreshold(value="9", recurring=True)])
+        usage = Alert(alert_type="current_usage_amount", code="high", name="High", thresholds=high)
+        made = self.lago.subscriptions.create_alerts("hooli-1", AlertsList(alerts=[usage]))["alerts"]
+        assert [item.value for item in made[0].thresholds.__root__] == ["1000000.0", "9.0"]
+        assert self.lago.subscriptions.delete_alerts("hooli-1") is None
+        low = Alert(
+            alert_type="wallet_balance_amount",
+            code="low",
+            thresholds=AlertThresholdList(__root__=[AlertThreshold(value="50", code="warn")]),
+        )
+        assert own.create("hooli", "second", low).direction == "decreasing"
+        other = low.copy(update={"alert_type": "wallet_credits_balance", "code": "b"})
+        batch = own.create_batch("hooli", "second", AlertsList(alerts=[other]))
+        assert [item.code for item in batch["alerts"]] == ["b"]
+        assert own.find("hooli", "second", "low").wallet_code == "second"
+        assert own.update("hooli", "second", "low", Alert(name="Low")).name == "Low"
+        assert len(own.find_all("hooli", "second")["alerts"]) == 2
+        assert own.destroy("hooli", "second", "b").code == "b"
+        assert own.destroy_all("hooli", "second") is None
 
     def invoices(self) -> None:
         lago = self.lago
@@ -401,6 +424,12 @@ class Tour:
         wallet = call("GET", "/wallets")["wallets"][-1]["lago_id"]
         moved = call("GET", f"/wallets/{wallet}/wallet_transactions")["wallet_transactions"][0]["lago_id"]
         call("GET", f"/wallet_transactions/{moved}")
+        alert = {"alert_type": "lifetime_usage_amount", "code": "life", "thresholds": [{"value": 10**9}]}
+        call("POST", "/subscriptions/hooli-1/alerts", {"alert": alert})
+        call("GET", "/subscriptions/hooli-1/alerts")
+        call("PUT", "/subscriptions/hooli-1/alerts/life", {"alert": {"name": "Life"}})
+        call("GET", "/subscriptions/hooli-1/alerts/life")
+        call("DELETE", "/subscriptions/hooli-1/alerts/life")
         call("GET", "/test_clock")
 
 
