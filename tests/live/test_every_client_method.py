@@ -387,6 +387,8 @@ class Tour:
         assert isinstance(self.lago.invoiced_usages.find_all()["invoiced_usages"], list)
         assert isinstance(self.lago.mrrs.find_all()["mrrs"], list)
         assert isinstance(self.lago.overdue_balances.find_all()["overdue_balances"], list)
+        latest = self.lago.activity_logs.find_all({"per_page": 1})["activity_logs"][0]
+        assert self.lago.activity_logs.find(latest.activity_id).activity_type == latest.activity_type
 
     def what_the_client_cannot_send(self) -> None:
         """The other operations, so that their answers are held against the contract as well."""
@@ -410,8 +412,6 @@ class Tour:
         fee = call("GET", "/fees?fee_type=charge")["fees"][0]["lago_id"]
         call("PATCH", f"/fees/{fee}", {"fee": {"payment_status": "pending"}})
         call("GET", f"/fees/{fee}/explain")
-        latest = self.lago.activity_logs.find_all({"per_page": 1})["activity_logs"][0]
-        assert self.lago.activity_logs.find(latest.activity_id).activity_type == latest.activity_type
         sold = call("GET", "/invoices?invoice_type=one_off&status=finalized")["invoices"][0]["lago_id"]
         call("POST", f"/invoices/{sold}/download_pdf")
         call("POST", f"/invoices/{sold}/lose_dispute")
