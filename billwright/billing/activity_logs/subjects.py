@@ -28,6 +28,9 @@ from billwright.billing.credit_notes.models import CreditNote
 from billwright.billing.credit_notes.presenting import credit_note_objects
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import customer_objects
+from billwright.billing.entitlements.models import Feature
+from billwright.billing.entitlements.queries import feature_views
+from billwright.billing.entitlements.views import feature_object
 from billwright.billing.invoicing.models import Invoice, InvoiceMetadata
 from billwright.billing.invoicing.presenting import grouped
 from billwright.billing.invoicing.schemas import invoice_metadata_object, invoice_object
@@ -127,6 +130,12 @@ async def _metrics(ctx: Context, ids: Sequence[UUID], fresh: Fresh) -> dict[UUID
 async def _plans(ctx: Context, ids: Sequence[UUID], fresh: Fresh) -> dict[UUID, Subject]:
     views = await plan_views(ctx, await rows_of(ctx, Plan, ids))
     return {view.plan.id: Subject(plan_object(view), "Plan", view.plan.id) for view in views}
+
+
+@subject_of("feature")
+async def _features(ctx: Context, ids: Sequence[UUID], fresh: Fresh) -> dict[UUID, Subject]:
+    views = await feature_views(ctx, await rows_of(ctx, Feature, ids))
+    return {view.feature.id: Subject(feature_object(view), "Feature", view.feature.id) for view in views}
 
 
 @subject_of("subscription")

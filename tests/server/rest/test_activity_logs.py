@@ -209,6 +209,16 @@ async def test_what_did_not_happen_is_not_logged(sandbox: Sandbox) -> None:
     assert await types(sandbox.rest) == before
 
 
+async def test_features(rest: RestClient) -> None:
+    made = (await rest.post("features", {"feature": {"code": "seats", "name": "Seats"}})).json()["feature"]
+    await rest.put("features/seats", {"feature": {"name": "Places"}})
+    await rest.delete("features/seats")
+    created, updated, deleted = await logged(rest, "resource_types[]=Feature")
+    assert created["activity_object"] == made
+    assert updated["activity_object_changes"] == {"name": ["Seats", "Places"]}
+    assert (deleted["activity_type"], deleted["activity_object"]["name"]) == ("feature.deleted", "Places")
+
+
 async def test_filters(sandbox: Sandbox) -> None:
     await sandbox.plan("p", 3100)
     await sandbox.customer("c1")
