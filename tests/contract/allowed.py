@@ -9,6 +9,7 @@ OUR_KEYS: dict[str, str] = {
     r"\.plans?(\[\])?\.(pending_deletion|parent_id|applicable_usage_thresholds)$": "spec 03 §2.1",
     r"\.minimum_commitment\.commitment_type$": "spec 02 §12",
     r"\.charges_usage\[\]\.charge\.code$": "spec 01 §10.2",
+    r"\.charges_usage\[\]\.explanation$": "asked for with explain=true (spec 09 §2)",
     r"\.filters?(\[\])?\.(created_at|lago_id|charge_code)$": "one form of a charge's filter everywhere (spec 02 §2)",
     r"\.subscriptions?(\[\])?\.(progressive_billing_disabled|applicable_usage_thresholds|plan)$": "spec 03 §6.1",
     r"\.organization\.(email_settings|subscription_invoice_issuing_date_(anchor|adjustment))$": "spec 04 §23",
