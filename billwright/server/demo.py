@@ -28,10 +28,12 @@ from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.schemas import InvoiceUpdate
 from billwright.billing.invoicing.settings_changes import change_settings
 from billwright.billing.invoicing.updates import update_invoice
-from billwright.billing.kernel.clock import system_now
+from billwright.billing.kernel.clock import iso, system_now
 from billwright.billing.kernel.db import Database, asyncpg_url
 from billwright.billing.metering.store.postgres.store import PostgresEventStore
 from billwright.billing.metering.store.protocol import EventIn
+from billwright.billing.payments.schemas import PaymentInput
+from billwright.billing.payments.service import create_manual_payment
 from billwright.billing.scheduling.test_clock import advance, begin_advance
 from billwright.billing.subscriptions.schemas import SubscriptionCreate
 from billwright.billing.subscriptions.service import create_subscription
@@ -273,7 +275,7 @@ async def _create(runtime: Runtime) -> dict[str, str]:
 
 
 async def _pay(runtime: Runtime, organization_id: UUID) -> None:
-    """Everything is paid but the newest invoice of the last customer, which is overdue."""
+    """Everything is paid by transfer within its term but the newest invoice of the last customer, which is overdue."""
     async with runtime.database.transaction() as session:
         organization = await session.get_one(Organization, organization_id)
         ctx = Context(session, organization, event_store=runtime.event_store)
@@ -282,8 +284,23 @@ async def _pay(runtime: Runtime, organization_id: UUID) -> None:
             .where(col(Invoice.organization_id) == organization_id, col(Invoice.status) == "finalized")
             .order_by(col(Invoice.issuing_date), col(Invoice.number))
         )
-        for invoice in list(found)[:-1]:
-            await update_invoice(ctx, invoice.id, InvoiceUpdate(payment_status="succeeded"))
+        for number, invoice in enumerate(list(found)[:-1]):
+            due = invoice.total_due_amount_cents
+            if due == 0:
+                await update_invoice(ctx, invoice.id, InvoiceUpdate(payment_status="succeeded"))
+                continue
+            received = min(
+                ctx.now(), (invoice.finalized_at or ctx.now()) + timedelta(days=3 + 2 * (number % 4), hours=9)
+            )
+            await create_manual_payment(
+                ctx,
+                PaymentInput(
+                    invoice_id=invoice.id,
+                    amount_cents=due,
+                    reference=f"Transfer {4100 + 37 * number}",
+                    paid_at=iso(received),
+                ),
+            )
 
 
 async def _settings(ctx: Context) -> None:
