@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -431,6 +431,26 @@ class Tour:
         call("GET", "/subscriptions/hooli-1/alerts/life")
         call("DELETE", "/subscriptions/hooli-1/alerts/life")
         call("GET", "/test_clock")
+        self.entitlements(call)
+
+    def entitlements(self, call: Callable[..., Any]) -> None:
+        privileges = [{"code": "max", "value_type": "integer"}, {"code": "mail"}]
+        for code in ("seats", "gone"):
+            call("POST", "/features", {"feature": {"code": code, "privileges": privileges}})
+        call("PUT", "/features/seats", {"feature": {"name": "Seats"}})
+        assert call("GET", "/features/seats")["feature"]["name"] == "Seats"
+        assert call("GET", "/features")["meta"]["total_count"] == 2
+        call("DELETE", "/features/gone/privileges/mail")
+        call("DELETE", "/features/gone")
+        values = {"entitlements": {"seats": {"max": 5, "mail": "yes"}}}
+        for owner in ("/plans/basic/entitlements", "/subscriptions/hooli-1/entitlements"):
+            if owner.startswith("/plans"):
+                call("POST", owner, values)
+                call("GET", f"{owner}/seats")
+            call("PATCH", owner, values)
+            call("GET", owner)
+            call("DELETE", f"{owner}/seats/privileges/mail")
+            call("DELETE", f"{owner}/seats")
 
 
 @pytest.mark.usefixtures("lists_of_children_send_the_key")

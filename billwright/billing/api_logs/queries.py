@@ -85,12 +85,17 @@ def _path_condition(text: str) -> ColumnElement[bool]:
 
 
 async def find_api_log(ctx: Context, *, request_id: UUID | None = None, api_log_id: UUID | None = None) -> ApiLog:
-    """The request with that ``X-Request-Id``, the latest if a caller sent several with it, or with that internal id.
+    """The request with that ``X-Request-Id`` (the latest if a caller sent several with it), with that internal id, or
+    with both.
 
     Raises ``NotFound("api_log")``.
     """
-    wanted = col(ApiLog.id) == api_log_id if api_log_id is not None else col(ApiLog.request_id) == request_id
-    found = await ctx.session.scalar(_of(ctx).where(wanted).order_by(col(ApiLog.logged_at).desc()).limit(1))
+    statement = _of(ctx)
+    if api_log_id is not None:
+        statement = statement.where(col(ApiLog.id) == api_log_id)
+    if request_id is not None or api_log_id is None:
+        statement = statement.where(col(ApiLog.request_id) == request_id)
+    found = await ctx.session.scalar(statement.order_by(col(ApiLog.logged_at).desc()).limit(1))
     if found is None:
         raise NotFound("api_log")
     return found

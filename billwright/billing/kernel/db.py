@@ -56,9 +56,10 @@ class Database:
         noted on the way (``kernel.closing``) is written last."""
         async with self._sessions() as session:
             session.info[_DATABASE] = self
-            async with session.begin():
+            async with session.begin() as work:
                 yield session
-                await write_notes(session)
+                if work.is_active:  # else rolled back on the way
+                    await write_notes(session)
             queued: list[UUID] = session.info.pop("queued_jobs", [])
             changed: set[UUID] = session.info.pop(ACCESS_CHANGED, set())
         for organization_id in changed:

@@ -294,9 +294,7 @@ async def _events_checked(
     return True
 
 
-async def _days_noted(
-    runtime: Runtime, organization_id: UUID, instant: datetime, failed: list[dict[str, str]]
-) -> None:
+async def _days_noted(runtime: Runtime, organization_id: UUID, instant: datetime, failed: list[dict[str, str]]) -> None:
     """Note what each day that the clock has passed added to usage (spec 07 §8.8)."""
     try:
         await note_days(runtime, organization_id, instant)

@@ -72,6 +72,10 @@ class ApiLogQueries:
     @strawberry.field(description="One request, by one of its ids.", permission_classes=[MANAGE])
     async def api_log(self, info: Inf, id: LogId = None, request_id: RequestId = None) -> ApiLog | None:
         async with info.context.reading() as ctx:
-            if id is not None:
-                return shown(await find_api_log(ctx, api_log_id=id_of("api_log", id)))
-            return shown(await find_api_log(ctx, request_id=id_of("api_log", request_id or "")))
+            return shown(
+                await find_api_log(
+                    ctx,
+                    api_log_id=None if id is None else id_of("api_log", id),
+                    request_id=None if request_id is None else id_of("api_log", request_id),
+                )
+            )

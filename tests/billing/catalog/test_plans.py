@@ -365,7 +365,7 @@ async def test_list_is_newest_first_without_overrides_in_a_constant_number_of_qu
         return len(statements), [view.plan.code for view in page.items]
 
     few, many = await load(1), await load(100)
-    assert few[0] == many[0] == 9
+    assert few[0] == many[0] == 10
     assert sorted(many[1]) == sorted(f"p{number}" for number in range(12) if number != 1)
     async with shop.context() as ctx:
         found = await list_plans(ctx, PlanFilters(search="PLAN 1"), PageRequest())
