@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -28,8 +28,9 @@ from billwright.graphql.errors import ExpiredSession
 from billwright.server.settings import Settings
 from billwright.sso.service import SingleSignOn
 
+K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
-Batch = Callable[[Context, Sequence[UUID]], Awaitable[Mapping[UUID, V]]]
+Batch = Callable[[Context, Sequence[K]], Awaitable[Mapping[K, V]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class RequestContext:
         self._visitor: Visitor | None = None
         self._within: UUID | None = None
         """The organization that is read from; known again with the first object that is loaded."""
-        self._loaders: dict[Any, DataLoader[tuple[UUID, UUID], Any]] = {}
+        self._loaders: dict[Any, DataLoader[tuple[UUID, Any], Any]] = {}
 
     async def close(self) -> None:
         """Give the read session back."""
@@ -227,7 +228,7 @@ class RequestContext:
 
     # --- loading ------------------------------------------------------------------------------------------------------
 
-    async def load(self, batch: Batch[V], key: UUID, default: Any = None) -> Any:
+    async def load(self, batch: Batch[K, V], key: K, default: Any = None) -> Any:
         """The value of ``key``, loaded together with all others that are asked for at the same moment."""
         if self._within is None:
             self._within = (await self._scope())[0].id
@@ -237,7 +238,7 @@ class RequestContext:
         found = await loader.load((self._within, key))
         return default if found is None else found
 
-    async def prime(self, batch: Batch[V], key: UUID, value: V) -> None:
+    async def prime(self, batch: Batch[K, V], key: K, value: V) -> None:
         """Make ``load`` answer with ``value``, for an object that is stored nowhere."""
         await self.load(batch, key)
         organization, _ = await self._scope()
@@ -245,8 +246,8 @@ class RequestContext:
         loader.clear((organization.id, key))
         loader.prime((organization.id, key), value)
 
-    def _loading(self, batch: Batch[Any]) -> Callable[[list[tuple[UUID, UUID]]], Awaitable[list[Any]]]:
-        async def load(keys: list[tuple[UUID, UUID]]) -> list[Any]:
+    def _loading(self, batch: Batch[K, Any]) -> Callable[[list[tuple[UUID, K]]], Awaitable[list[Any]]]:
+        async def load(keys: list[tuple[UUID, K]]) -> list[Any]:
             async with self.reading() as ctx:
                 mine = [key for organization_id, key in keys if organization_id == ctx.organization_id]
                 found = await batch(ctx, mine)
