@@ -29,7 +29,7 @@ OUR_KEYS: dict[str, str] = {
 DECIDED: dict[str, str] = {
     r"\.expression: None is not string$": "null without one (spec 01 §1.1)",
     r"/events.* 200\.events?(\[\d+\])?\.external_subscription_id: None": "not enforced (spec 01 §2.2)",
-    r"/events.* 200\.events?(\[\d+\])?\.properties\.\w+: .* is not string": "values: any JSON (spec 01 §2.2)",
+    r"/events.* 200\.events?(\[\d+\])?\.properties\.\w+: .* is (not string|none of)": "values: any JSON (spec 01 §2.2)",
     r"/events/\w*estimate\w* 200\.fees\[\d+\]\.\w*precise\w*: .* is not number$": "wire strings (spec 01 §11.2)",
     r"\.amount_details\.(paid|free)_events: '\d+\.\d+' is not integer$": "decimal text in advance (spec 02 §10, row 6)",
     r"^POST /invoices/preview 200\.invoice\.[\w.\[\]]*\.lago_\w*id: None": "nothing is stored (spec 04 §15)",

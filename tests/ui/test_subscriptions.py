@@ -288,8 +288,8 @@ async def test_prices_of_its_own(world: World) -> None:
         page = await admin.page(done.headers["location"])
         shown = words(page)
         assert "Prices Own prices beside the plan's" in shown
-        assert "Fee €62.00 Own plan: €31.00" in shown
-        assert "Free trial 3 days Own plan: none" in shown
+        assert "Fee Own plan: €31.00 €62.00" in shown
+        assert "Free trial Own plan: none 3 days" in shown
         assert (
             "at least €9.00 Own Each unit €0.04 What the plan asks of others Standard · in arrears Each unit €0.05"
             in shown
@@ -328,7 +328,7 @@ async def test_prices_of_its_own(world: World) -> None:
         await admin.submit(f"{href}/edit", **{**same, "amount": "31", "commitment": "50", "whole": "yes"})
         shown = words(await admin.page(href))
         assert "Fee €31.00" in shown
-        assert "Minimum commitment €50.00 Own plan: none" in shown
+        assert "Minimum commitment Own plan: none €50.00" in shown
         assert "Thresholds Turned off" in shown
 
 
@@ -345,4 +345,4 @@ async def test_an_upgrade_with_a_price_of_its_own(world: World) -> None:
         done = await admin.submit(f"{href}/change-plan", **{**cheaper, "amount": "62"})
         shown = words(await admin.page(done.headers["location"]))
         assert "Now on Large" in shown
-        assert "Fee €62.00 Own plan: €310.00" in shown
+        assert "Fee Own plan: €310.00 €62.00" in shown

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from billwright.billing.background.runtime import Runtime
@@ -24,6 +25,11 @@ from tests.support.webhook_receiver import HANG, Receiver
 from tests.support.webhook_receiver import receiver as listening
 
 ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def contract_is_kept() -> None:
+    """What is delivered here stands for any payload; ``test_payloads.py`` holds the real ones against the contract."""
 
 
 def patient(desk: Desk, **options: Any) -> Runtime:
