@@ -30,6 +30,9 @@ EMAIL, PASSWORD = "jana@hooli.example", "Correct-horse-9"
 CLOCK = datetime(2024, 1, 15, 10, tzinfo=UTC)
 
 
+LEFT_BEHIND = ("htmx:afterRequest", "htmx:sendAbort", "htmx:sendError")
+
+
 class Ears:
     """Notes what a page complains about, what fails, and what it asks of servers other than ``urls``."""
 
@@ -43,7 +46,8 @@ class Ears:
         page.on("request", self._asked)
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        # htmx tells of each request that a page left behind; those that fail otherwise are heard below
+        if message.type in ("error", "warning") and not message.text.startswith(LEFT_BEHIND):
             self.heard.append(f"console: {message.text}")
 
     def _failed(self, request: Request) -> None:
