@@ -333,7 +333,8 @@ async def test_pages_are_quiet_and_fit(page: Page, path: str) -> None:
     assert await page.evaluate("document.fonts.ready.then(() => document.fonts.check('14px \"Inter Variable\"'))")
     for width, scheme in ((1440, "light"), (900, "dark"), (390, "dark")):
         await page.set_viewport_size({"width": width, "height": 900})
-        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        # without transitions: the colours are looked at, not a moment of their change
+        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
         assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, width
         if width == 1440 and path in share(PATHS, 3):
             assert await obstacles(page) == []
