@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 PYTHON ?= python3.11
 BIN := .venv/bin
+# what is compiled once is not compiled again by each process of a test
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: up test bench lint fmt
 

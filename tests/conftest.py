@@ -30,10 +30,14 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from billwright.billing.credit_notes import documents as credit_note_documents
+from billwright.billing.invoicing import documents as invoice_documents
 from billwright.billing.kernel import db
 from billwright.billing.kernel.db import Database
 from billwright.migrations.runner import upgrade
+from billwright.server.collector import spare_the_loaded
 from billwright.server.stack import DataFolder, StackInfo
+from tests.support.extent import DEEP
 
 # How long an example takes says how busy the machine is, not whether the rule holds. A failure prints how to repeat it.
 settings.register_profile("billwright", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
@@ -79,6 +83,43 @@ _LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The files that take longest come first, so that no process is left alone with one at the end."""
     items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was loaded out of garbage collections, as a server does."""
+    spare_the_loaded()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def blank_papers() -> None:
+    """Documents are not laid out, which takes a fifth of the time of a test that bills, but where a test asks for
+    ``papers``. What stands on them is computed all the same."""
+    if DEEP:
+        return
+    for module in (invoice_documents, credit_note_documents):
+        for name in ("render_invoice", "render_credit_note"):
+            if hasattr(module, name):
+                setattr(module, name, _blank_unless_wanted(getattr(module, name)))
+
+
+_papers_wanted = False
+BLANK = b"a document that is not laid out"
+
+
+def _blank_unless_wanted(render: Any) -> Any:
+    def rendered(document: Any) -> bytes:
+        return render(document) if _papers_wanted else BLANK
+
+    return rendered
+
+
+@pytest.fixture(scope="module")
+def papers() -> Iterator[None]:
+    """The module's documents are real PDFs: ``pytestmark = pytest.mark.usefixtures("papers")``."""
+    global _papers_wanted
+    _papers_wanted = True
+    yield
+    _papers_wanted = False
 
 
 @dataclass(frozen=True)

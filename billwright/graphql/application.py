@@ -19,6 +19,7 @@ from billwright.billing.kernel.errors import Unauthorized
 from billwright.graphql.context import RequestContext
 from billwright.graphql.execution import context_of, execute, services_of
 from billwright.graphql.persisted import operations_by_id
+from billwright.graphql.schema import schema
 from billwright.server.rest.envelope import json_response
 from billwright.server.settings import Settings
 from billwright.ui import csrf, sessions
@@ -32,7 +33,8 @@ EXPLORER = "/docs/graphql"
 
 
 def routes() -> list[BaseRoute]:
-    """The routes of this door; every operation of the pages is checked against the schema here, at start-up."""
+    """The routes of this door. The schema and the operations of the pages are made here, at start-up."""
+    schema()
     operations_by_id()
     return [Route("/graphql", _post, methods=["POST"]), Route("/graphql", _explorer, methods=["GET"])]
 

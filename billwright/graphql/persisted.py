@@ -41,7 +41,8 @@ class _Spreads(Visitor):
 def load_operations(folder: Path = FOLDER) -> Mapping[str, Operation]:
     """Every operation of the folder's files by name, fragments shared between files.
 
-    Raises ``ValueError`` for one that the schema or its limits refuse, for a name used twice and for one without name.
+    Raises ``ValueError`` for a name used twice, an operation without name and a fragment that is nowhere. Whether the
+    schema takes them is asked by ``problems_of``, in the tests, and with each one's first use.
     """
     operations: dict[str, OperationDefinitionNode] = {}
     fragments: dict[str, FragmentDefinitionNode] = {}
@@ -56,10 +57,10 @@ def load_operations(folder: Path = FOLDER) -> Mapping[str, Operation]:
                 operations[name] = node
             else:
                 fragments[name] = node
-    return {name: _checked(name, node, fragments) for name, node in operations.items()}
+    return {name: _complete(name, node, fragments) for name, node in operations.items()}
 
 
-def _checked(name: str, node: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]) -> Operation:
+def _complete(name: str, node: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]) -> Operation:
     needed: list[str] = []
     pending: list[OperationDefinitionNode | FragmentDefinitionNode] = [node]
     while pending:
@@ -72,14 +73,15 @@ def _checked(name: str, node: OperationDefinitionNode, fragments: Mapping[str, F
                 needed.append(spread)
                 pending.append(fragments[spread])
     text = "\n\n".join(print_ast(part) for part in (node, *(fragments[item] for item in sorted(needed))))
-    document = parse(text)
+    return Operation(name, text)
+
+
+def problems_of(operation: Operation) -> list[str]:
+    """Why the schema or its limits refuse an operation; nothing for one that they take."""
+    document = parse(operation.text)
     problems = [error.message for error in validate(schema()._schema, document)]
     too_much = refusal(document)
-    if too_much:
-        problems.append(too_much)
-    if problems:
-        raise ValueError(f"{name}: {'; '.join(problems)}")
-    return Operation(name, text)
+    return [*problems, too_much] if too_much else problems
 
 
 @cache

@@ -22,6 +22,7 @@ from billwright.jobs.cron import keep_running, timetable
 from billwright.jobs.dispatch import FUNCTION, QUEUE, decode, encode, open_queue
 from billwright.jobs.registration import register_handlers
 from billwright.jobs.resources import Resources, open_resources
+from billwright.server.collector import spare_the_loaded
 from billwright.server.settings import Settings
 
 MAX_JOBS = 8
@@ -69,6 +70,7 @@ async def work(settings: Settings) -> None:
     handlers = register_handlers()
     stop = _stop_on_signals()
     async with open_resources(settings) as resources:
+        spare_the_loaded()
         log.info("worker_started", jobs=sorted(handlers))
         passes = [asyncio.create_task(keep_running(item, resources), name=item.name) for item in timetable(settings)]
         queue = asyncio.create_task(consume(resources, stop), name="queue")

@@ -20,6 +20,7 @@ from billwright import __version__
 from billwright.billing.kernel.clock import parse_instant
 from billwright.billing.kernel.errors import NotFound, ValidationFailed
 from billwright.billing.kernel.ids import parse_id
+from billwright.server.collector import leave_the_loading_alone
 from billwright.server.settings import Settings, SettingsError, stack_environment
 from billwright.server.stack import DataFolder, StackError
 from billwright.server.supervisor import default_data_folder
@@ -89,6 +90,7 @@ def serve(
     environment = _environment(data_dir)
     settings = Settings.from_environment(environment)
     if fd is not None:
+        leave_the_loading_alone()
         from billwright.server.web import serve_on
 
         serve_on(socket.socket(fileno=fd), settings)
@@ -105,6 +107,7 @@ def worker(data_dir: DataDir = None) -> None:
     from billwright.server.logging import configure_logging
 
     configure_logging(settings)
+    leave_the_loading_alone()
     importlib.import_module("billwright.jobs.worker").run(settings)
 
 

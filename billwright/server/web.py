@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import socket
 from types import FrameType
 from typing import Any, cast
@@ -11,13 +10,13 @@ from typing import Any, cast
 import uvicorn
 
 from billwright.server.app import create_app
+from billwright.server.collector import spare_the_loaded
 from billwright.server.listening import FairListener
 from billwright.server.logging import configure_logging
 from billwright.server.protocol import BoundedHead
 from billwright.server.settings import Settings
 
 DRAIN_SECONDS = 20
-_YOUNG_OBJECTS = 20_000
 
 
 class _Server(uvicorn.Server):
@@ -38,7 +37,7 @@ class _Server(uvicorn.Server):
         def make_protocol() -> asyncio.Protocol:
             return cast("Any", config.http_protocol_class)(config=config, server_state=state, app_state=shared)
 
-        spare_the_collector()
+        spare_the_loaded()
         self.servers: list[Any] = [
             FairListener(opened, make_protocol, state.connections, alone=self._processes == 1)
             for opened in sockets or []
@@ -75,13 +74,3 @@ def serve_on(opened: socket.socket, settings: Settings) -> None:
         lifespan="on",
     )
     _Server(config, settings.shutdown_delay_seconds, settings.web_workers).run(sockets=[opened])
-
-
-def spare_the_collector() -> None:
-    """Keep what the process has loaded out of garbage collections: walking it takes a tenth of a second each time.
-
-    Requests make short-lived objects, nearly all of which end by their reference counts.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS, 20, 20)

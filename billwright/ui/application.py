@@ -123,7 +123,14 @@ def routes() -> list[BaseRoute]:
         Route("/logout", access.log_out, methods=["POST"]),
         *portal_routes(),
         Route(below, page(access.organization_home, MEMBER), methods=["GET"]),
-        *(Route(below + path, page(handler, *needs), methods=[method]) for method, path, handler, needs in PAGES),
+        *(
+            Route(
+                below + path,
+                page(handler, *needs, part_of=PARTS.get(path) if method == "GET" else None),
+                methods=[method],
+            )
+            for method, path, handler, needs in PAGES
+        ),
         Route(below + "/{rest:path}", page(_missing, MEMBER), methods=["GET"]),
         Route("/{rest:path}", _outside, methods=["GET"]),
     ]
@@ -368,3 +375,20 @@ PAGES = (
     ("GET", "/search", search.search, (MEMBER,)),
 )  # fmt: skip
 """Method, path below the organization, handler, and the permissions of which one opens it (spec 07 §3.3)."""
+
+PARTS = {
+    "/clock": "",
+    "/search": "",
+    "/wallet-price": "/customers",
+    "/wallet/{wallet}/price": "/wallet/{wallet}/top-up",
+    "/customer/{customer}/next-invoices": "/customer/{customer}",
+    "/fee/{fee}/explain": "/invoices",
+    "/subscription/{subscription}/charge/{charge}/explain": "/subscription/{subscription}/usage",
+    "/invoice/{invoice}/fees/{fee}": "/invoice/{invoice}",
+    "/invoice/{invoice}/metadata": "/invoice/{invoice}#metadata",
+    "/invoice/{invoice}/payments/create": "/invoice/{invoice}#record-payment",
+    "/invoice/{invoice}/send": "/invoice/{invoice}#send",
+    "/credit-note/{credit_note}/metadata": "/credit-note/{credit_note}#metadata",
+    "/credit-note/{credit_note}/send": "/credit-note/{credit_note}#send",
+}
+"""Of ``PAGES``: addresses that answer with a part of a page, and that page with the dialog in which the part stands."""

@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from billwright.billing.access.models import UserSession
 from billwright.billing.kernel.clock import system_now
-from billwright.graphql.persisted import operations
+from billwright.graphql.persisted import Operation, operations, problems_of
 from billwright.ui import csrf, sessions
 from tests.graphql.support import PASSWORD, World, make_customers, make_plan
 
@@ -239,6 +239,12 @@ async def test_the_whole_introspection_query_is_within_the_limits(world: World) 
     from graphql import get_introspection_query
 
     assert (await world.data(get_introspection_query()))["__schema"]["types"]
+
+
+def test_the_schema_takes_every_operation_of_the_pages() -> None:
+    assert {name: problems for name, each in operations().items() if (problems := problems_of(each))} == {}
+    assert problems_of(Operation("Wrong", "query Wrong { organization { nothing } }"))
+    assert problems_of(Operation("Deep", "query Deep " + "{ invoices { collection " * 30 + "{ id }" + "} }" * 30))
 
 
 async def test_operations_can_be_called_by_their_digest(world: World) -> None:

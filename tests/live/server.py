@@ -20,6 +20,9 @@ from tests.contract.recorder import REPORT, assert_kept
 
 _PROGRAM = """
 import os, socket
+from billwright.server.collector import leave_the_loading_alone
+
+leave_the_loading_alone()
 import tests.contract.recorder
 from billwright.server.settings import Settings
 from billwright.server.web import serve_on

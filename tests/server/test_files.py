@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import httpx
+import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
@@ -14,6 +15,8 @@ from billwright.server import files
 from billwright.server.app import DOORS
 from billwright.server.middleware import RequestFrame
 from tests.support.sandbox import Sandbox, sandbox
+
+pytestmark = pytest.mark.usefixtures("papers")
 
 __all__ = ["sandbox"]
 

@@ -30,6 +30,7 @@ from billwright.billing.taxes.service import create_tax
 from billwright.billing.wallets.schemas import WalletInput
 from billwright.billing.wallets.service import create_wallet
 from billwright.ui import csrf, sessions
+from billwright.ui.application import PARTS
 from tests.graphql.support import CLOCK, World, make_customers, make_plan, send_usage
 
 BASE = "/acme-search"
@@ -49,11 +50,34 @@ class Visitor(httpx.AsyncClient):
         """Get the part of a page that htmx asks for."""
         return await self.get(path, headers={"hx-request": "true", "hx-target": target, **headers})
 
+    async def ask(self, method: str, address: str, **fields: str) -> httpx.Response:
+        """Open an address of ``PAGES`` as the browser does, or send its form."""
+        if method == "GET":
+            return await self.get(address, headers=headers_of(address))
+        return await self.submit(address, **fields)
+
+    async def fragment(self, path: str, status: int = 200) -> str:
+        """The text of what htmx puts into a page (``PARTS``), whose answer must have ``status``."""
+        answer = await self.get(path, headers=HTMX)
+        assert answer.status_code == status, f"{path}: {answer.status_code}"
+        return answer.text
+
     async def page(self, path: str, status: int = 200) -> str:
         """The text of a page, whose answer must have ``status``."""
         answer = await self.get(path)
         assert answer.status_code == status, f"{path}: {answer.status_code} {answer.headers.get('location')}"
         return answer.text
+
+
+HTMX = {"hx-request": "true"}
+
+
+_PARTS = re.compile("|".join(re.sub(r"\{\w+\}", "[^/]+", f"/[^/]+{path}") for path in PARTS))
+
+
+def headers_of(address: str) -> dict[str, str]:
+    """What the browser says when it opens the address: parts of pages are asked for by htmx."""
+    return HTMX if _PARTS.fullmatch(address.partition("?")[0]) else {}
 
 
 def visitor(world: World, role: str | None = "admin") -> Visitor:

@@ -8,11 +8,11 @@ from starlette.routing import Route
 
 from billwright.billing.access.permissions import permissions_of
 from billwright.ui import csrf, sessions
-from billwright.ui.application import PAGES, routes
+from billwright.ui.application import PAGES, PARTS, routes
 from billwright.ui.views.access import safe_next
 from billwright.ui.views.support import MEMBER
 from tests.graphql.support import PASSWORD, World
-from tests.ui.support import BASE, company, field, make_credit_note, visitor, words
+from tests.ui.support import BASE, HTMX, company, field, make_credit_note, visitor, words
 
 UNKNOWN = "018e4b1c-7a2f-7c77-9d1e-3f5a6b7c8d90"
 
@@ -138,8 +138,9 @@ async def test_roles_open_what_they_may(world: World, role: str) -> None:
             if method != "GET":
                 continue
             allowed = MEMBER in needs or bool(held.intersection(needs))
-            answer = await member.get(_filled(path, known))
-            expected = {200, 303} if allowed else {403}
+            target = _filled(path, known)
+            answer = await member.ask("GET", target)
+            expected = {200, 204, 303} if allowed else {403}
             assert answer.status_code in expected, (path, answer.status_code)
             if not allowed:
                 assert "You may not open this page" in words(answer.text)
@@ -169,21 +170,35 @@ async def test_another_organization_finds_nothing(world: World) -> None:
     async with visitor(world, "stranger") as stranger:
         for method, path, _, _ in PAGES:
             target = _filled(path, known)
-            answer = await (stranger.get(target) if method == "GET" else stranger.submit(target, to="day", name="x"))
+            answer = await stranger.ask(method, target, to="day", name="x")
             assert answer.status_code == 404, path
             assert "Customer c0" not in answer.text
             if "{" not in path:
                 continue
             target = target.replace(BASE, "/other", 1)
-            answer = await (stranger.get(target) if method == "GET" else stranger.submit(target, name="x"))
+            answer = await stranger.ask(method, target, name="x")
             if path in ("/invoices/{invoice}", "/customer/{customer}/subscriptions"):  # old addresses
                 answer = await stranger.get(answer.headers["location"])
             assert answer.status_code == 404, (path, answer.status_code)
             assert "Nothing lives at this address" in words(answer.text)
         empty = await stranger.page("/other/customers")
         assert "No customers yet" in empty
-        found = await stranger.get("/other/search?term=customer")
+        found = await stranger.get("/other/search?term=customer", headers=HTMX)
         assert "Customer c0" not in found.text
+
+
+async def test_parts_of_pages_lead_to_their_page(world: World) -> None:
+    """Whoever opens what a dialog loads by its own address comes to the page, where the dialog opens."""
+    known = await company(world)
+    known["credit_note"] = await make_credit_note(world)
+    async with visitor(world) as admin:
+        for path, page in PARTS.items():
+            answer = await admin.get(_filled(path, known))
+            assert (answer.status_code, answer.headers["location"]) == (303, _filled(page, known)), path
+            followed = await admin.get(answer.headers["location"], follow_redirects=True)
+            assert followed.status_code == 200, path
+            dialog = page.partition("#")[2]
+            assert dialog in ("", "send") or f'<dialog class="dialog" id="{dialog}"' in followed.text, path
 
 
 async def test_addresses_of_nobody(world: World) -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.graphql.support import World, make_plan
 from tests.graphql.test_wallets import run_jobs
 from tests.ui.support import BASE, Visitor, company, ids, make_wallet, visitor, words
+
+pytestmark = pytest.mark.usefixtures("papers")
 
 
 async def paid(admin: Visitor, href: str, amount: str) -> None:

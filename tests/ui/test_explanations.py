@@ -41,12 +41,12 @@ async def test_a_fee_and_a_charge(world: World) -> None:
     async with visitor(world) as admin:
         page = await admin.page(f"{BASE}/invoice/{known['invoice']}")
         assert f'hx-get="{BASE}/fee/' in page
-        said = await admin.page(f"{BASE}/fee/{fee}/explain")
+        said = await admin.fragment(f"{BASE}/fee/{fee}/explain")
         assert "Rounded to minor units" in words(said)
         assert "<script" not in said
-        assert "Events so far" in words(await admin.page(usage))
-        await admin.page(f"{BASE}/fee/{uuid4()}/explain", 404)
-        await admin.page(f"{BASE}/subscription/{known['subscription']}/charge/{uuid4()}/explain", 404)
-        await admin.page(f"{BASE}/subscription/{uuid4()}/charge/{charge}/explain", 404)
+        assert "Events so far" in words(await admin.fragment(usage))
+        await admin.fragment(f"{BASE}/fee/{uuid4()}/explain", 404)
+        await admin.fragment(f"{BASE}/subscription/{known['subscription']}/charge/{uuid4()}/explain", 404)
+        await admin.fragment(f"{BASE}/subscription/{uuid4()}/charge/{charge}/explain", 404)
     async with visitor(world, None) as nobody:
         assert (await nobody.get(f"{BASE}/fee/{fee}/explain")).status_code == 303

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import uvicorn
@@ -331,10 +332,11 @@ async def test_pages_are_quiet_and_fit(page: Page, path: str) -> None:
     heard = listen(page)
     await page.goto(path, wait_until="load")
     assert await page.evaluate("document.fonts.ready.then(() => document.fonts.check('14px \"Inter Variable\"'))")
-    for width, scheme in ((1440, "light"), (900, "dark"), (390, "dark")):
+    looks: list[tuple[int, Literal["light", "dark"]]] = [(1440, "light"), (900, "dark"), (390, "dark")]
+    for width, scheme in looks:
         await page.set_viewport_size({"width": width, "height": 900})
         # without transitions: the colours are looked at, not a moment of their change
-        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, width
         if width == 1440 and path in share(PATHS, 3):
             assert await obstacles(page) == []

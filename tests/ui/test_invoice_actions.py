@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from sqlalchemy import text
 
 from tests.graphql.support import World
 from tests.graphql.test_wallets import run_jobs
 from tests.ui.support import BASE, Visitor, company, make_credit_note, visitor, words
 from tests.ui.test_pages import advance
+
+pytestmark = pytest.mark.usefixtures("papers")
 
 ACTIONS = ('href="#payment-status"', '/void"', 'href="#dispute"', 'href="#metadata"', "/credit-notes/create")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from sqlalchemy import text
 
 from billwright.billing.add_ons.schemas import AddOnCreate
@@ -17,6 +18,8 @@ from billwright.billing.invoicing.one_off import create_one_off_invoice
 from billwright.billing.invoicing.one_off_schemas import OneOffInvoiceCreate
 from tests.graphql.support import World, make_customers, make_plan
 from tests.ui.support import BASE, company, ids, visitor, words
+
+pytestmark = pytest.mark.usefixtures("papers")
 
 
 async def advance(world: World, to: str) -> None:
@@ -189,15 +192,15 @@ async def test_catalogue(world: World) -> None:
 async def test_search(world: World) -> None:
     await company(world)
     async with visitor(world) as admin:
-        found = await admin.page(f"{BASE}/search?term=Customer%20c1")
+        found = await admin.fragment(f"{BASE}/search?term=Customer%20c1")
         assert f'href="{BASE}/customers?search=Customer+c1"' in found
         groups = re.findall(r'aria-label="([^"]+)"', found)
         assert groups == ["Customers", "Invoices", "Subscriptions"]
-        assert "calls_scale" in await admin.page(f"{BASE}/search?term=calls")
-        assert (await admin.page(f"{BASE}/search?term=cu")).strip() == ""
-        assert (await admin.page(f"{BASE}/search?term=%25%25%25")).strip() == ""
+        assert "calls_scale" in await admin.fragment(f"{BASE}/search?term=calls")
+        assert (await admin.fragment(f"{BASE}/search?term=cu")).strip() == ""
+        assert (await admin.fragment(f"{BASE}/search?term=%25%25%25")).strip() == ""
     async with visitor(world, "finance") as finance:
-        assert "calls_scale" not in await finance.page(f"{BASE}/search?term=calls"), "finance sees no metrics"
+        assert "calls_scale" not in await finance.fragment(f"{BASE}/search?term=calls"), "finance sees no metrics"
 
 
 async def test_invoice_page_names_what_reduced_it(world: World) -> None:

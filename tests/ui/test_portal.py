@@ -25,6 +25,8 @@ from billwright.ui.portal.words import preferred, read_texts, words_of
 from tests.graphql.support import CLOCK, World, make_customers, make_plan, send_usage
 from tests.ui.support import BASE, field, visitor, words
 
+pytestmark = pytest.mark.usefixtures("papers")
+
 
 class Browser(httpx.AsyncClient):
     """A customer's browser at its portal."""

@@ -15,6 +15,7 @@ from billwright.billing.add_ons.schemas import AddOnOut, add_on_object
 from billwright.billing.customers.queries import like_pattern
 from billwright.billing.invoicing.models import VISIBLE_STATUSES, Fee, Invoice
 from billwright.billing.kernel.errors import NotFound
+from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
 from billwright.billing.taxes.models import Tax
 
@@ -25,21 +26,12 @@ def _live(ctx: Context) -> Any:
 
 async def find_add_on(ctx: Context, code: str, *, lock: bool = False) -> AddOn:
     """The add-on with ``code``; raises ``NotFound("add_on")``. ``lock`` reloads it under its row's lock."""
-    statement = _live(ctx).where(col(AddOn.code) == code)
-    if lock:
-        statement = statement.with_for_update().execution_options(populate_existing=True)
-    add_on: AddOn | None = await ctx.session.scalar(statement)
-    if add_on is None:
-        raise NotFound("add_on")
-    return add_on
+    return await find(ctx.session, _live(ctx).where(col(AddOn.code) == code), "add_on", lock=lock)
 
 
 async def add_on_by_id(ctx: Context, add_on_id: UUID | None) -> AddOn:
     """An add-on that is not deleted; raises ``NotFound("add_on")``."""
-    add_on: AddOn | None = await ctx.session.scalar(_live(ctx).where(col(AddOn.id) == add_on_id))
-    if add_on is None:
-        raise NotFound("add_on")
-    return add_on
+    return await find(ctx.session, _live(ctx).where(col(AddOn.id) == add_on_id), "add_on")
 
 
 async def list_add_ons(ctx: Context, page: PageRequest, *, search: str | None = None) -> Page[AddOn]:

@@ -13,7 +13,7 @@ from sqlmodel import col
 from billwright.billing.access.context import Context
 from billwright.billing.alerts.kinds import AlertOwner
 from billwright.billing.alerts.models import Alert, TriggeredAlert
-from billwright.billing.kernel.errors import NotFound
+from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
 from billwright.billing.subscriptions.queries import find_subscription
 from billwright.billing.wallets.models import Wallet
@@ -84,21 +84,12 @@ async def list_alerts(ctx: Context, watched: Watched, page: PageRequest) -> Page
 
 async def find_alert(ctx: Context, watched: Watched, code: str, *, lock: bool = False) -> Alert:
     """Raises ``NotFound("alert")``."""
-    statement = _on(ctx, watched).where(col(Alert.code) == code)
-    if lock:
-        statement = statement.with_for_update().execution_options(populate_existing=True)
-    found: Alert | None = await ctx.session.scalar(statement)
-    if found is None:
-        raise NotFound("alert")
-    return found
+    return await find(ctx.session, _on(ctx, watched).where(col(Alert.code) == code), "alert", lock=lock)
 
 
 async def alert_by_id(ctx: Context, alert_id: UUID) -> Alert:
     """Raises ``NotFound("alert")``."""
-    found: Alert | None = await ctx.session.scalar(_live(ctx).where(col(Alert.id) == alert_id))
-    if found is None:
-        raise NotFound("alert")
-    return found
+    return await find(ctx.session, _live(ctx).where(col(Alert.id) == alert_id), "alert")
 
 
 async def alerts_of_subscriptions(ctx: Context, external_ids: Sequence[str]) -> dict[str, list[Alert]]:

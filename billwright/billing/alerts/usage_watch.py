@@ -17,7 +17,7 @@ from billwright.billing.alerts.models import Alert
 from billwright.billing.alerts.telling import look
 from billwright.billing.background.runtime import Runtime
 from billwright.billing.customers.models import Customer
-from billwright.billing.kernel.loading import columns_of, objects_of
+from billwright.billing.kernel.loading import load
 from billwright.billing.kernel.statements import fetch
 from billwright.billing.kernel.transient import retrying
 from billwright.billing.metering.aggregation.exact import total
@@ -30,10 +30,7 @@ from billwright.billing.subscriptions.models import Subscription
 log = structlog.get_logger(__name__)
 RETRY = timedelta(minutes=1)
 
-_ALERTS = f"""
-select {columns_of(Alert, "a")} from alerts a
-where a.organization_id = $1 and a.external_subscription_id = $2 and a.deleted_at is null order by a.id for update
-"""  # noqa: S608 - columns of the model
+_ALERTS = "organization_id = $1 and external_subscription_id = $2 and deleted_at is null order by id for update"
 _ANY = """
 select exists (select from alerts
   where organization_id = $1 and external_subscription_id = $2 and deleted_at is null)
@@ -69,8 +66,7 @@ async def evaluate(ctx: Context, external_subscription_id: str) -> int:
     Usage is computed under the alerts' locks: whoever comes second sees what the first one has seen, or more. Raises
     the event store's and custom aggregators' errors.
     """
-    rows = await fetch(ctx.session, _ALERTS, ctx.organization_id, external_subscription_id)
-    alerts = objects_of(ctx.session, Alert, rows)
+    alerts = await load(ctx.session, Alert, _ALERTS, ctx.organization_id, external_subscription_id)
     subscription = await _active(ctx, external_subscription_id) if alerts else None
     if subscription is None:
         return 0

@@ -9,14 +9,10 @@ from billwright.billing.alerts.figures import wallet_figure
 from billwright.billing.alerts.kinds import TYPES
 from billwright.billing.alerts.models import Alert
 from billwright.billing.alerts.telling import look
-from billwright.billing.kernel.loading import columns_of, objects_of
-from billwright.billing.kernel.statements import fetch
+from billwright.billing.kernel.loading import load
 from billwright.billing.wallets.models import Wallet
 
-_ALERTS = f"""
-select {columns_of(Alert, "a")} from alerts a
-where a.wallet_id = $1 and a.deleted_at is null and a.alert_type = any($2::text[]) order by a.id for update
-"""  # noqa: S608 - columns of the model
+_ALERTS = "wallet_id = $1 and deleted_at is null and alert_type = any($2::text[]) order by id for update"
 
 
 async def watch_wallet(ctx: Context, wallet: Wallet, types: Iterable[str] = TYPES["wallet"]) -> None:
@@ -24,6 +20,5 @@ async def watch_wallet(ctx: Context, wallet: Wallet, types: Iterable[str] = TYPE
     ``types``: those that are right at the moment."""
     if wallet.status != "active":
         return
-    rows = await fetch(ctx.session, _ALERTS, wallet.id, list(types))
-    for alert in objects_of(ctx.session, Alert, rows):
+    for alert in await load(ctx.session, Alert, _ALERTS, wallet.id, list(types)):
         await look(ctx, alert, wallet_figure(wallet, alert.alert_type))

@@ -5,15 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from decimal import Decimal
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from sqlalchemy import text
+from sqlalchemy import BigInteger, Date, Numeric, Uuid, cast, func, select, text, true
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import col
 from typing_extensions import TypedDict
 
 from billwright.billing.access.context import Context
+from billwright.billing.analytics.models import DailyUsage
+from billwright.billing.catalog.models import BillableMetric, Plan
+from billwright.billing.customers.models import Customer
 from billwright.billing.kernel.errors import ValidationFailed
 from billwright.billing.kernel.money import decimal_string
 from billwright.billing.kernel.outputs import Day, DecimalText, Id
+from billwright.billing.subscriptions.models import Subscription
 
 Granularity = Literal["daily", "weekly", "monthly"]
 GRANULARITIES: tuple[str, ...] = get_args(Granularity)
@@ -52,15 +58,15 @@ class UsageOut(TypedDict):
     is_billable_metric_deleted: bool
 
 
-_CONDITIONS = {
-    "currency": "d.currency = :currency",
-    "external_customer_id": "c.external_id = :external_customer_id",
-    "external_subscription_id": "s.external_id = :external_subscription_id",
-    "plan_code": "p.code = :plan_code",
-    "billable_metric_code": "m.code = :billable_metric_code",
-    "customer_type": "c.customer_type = :customer_type",
-    "customer_country": "c.country = :customer_country",
-    "is_billable_metric_recurring": "m.recurring = :is_billable_metric_recurring",
+_COLUMNS: dict[str, Any] = {
+    "currency": DailyUsage.currency,
+    "external_customer_id": Customer.external_id,
+    "external_subscription_id": Subscription.external_id,
+    "plan_code": Plan.code,
+    "billable_metric_code": BillableMetric.code,
+    "customer_type": Customer.customer_type,
+    "customer_country": Customer.country,
+    "is_billable_metric_recurring": BillableMetric.recurring,
 }
 
 
@@ -78,25 +84,33 @@ async def usage_activity(ctx: Context, filters: UsageFilters) -> list[UsageOut]:
     begin = filters.from_date or end - timedelta(days=USUAL_DAYS)
     if begin > end:
         raise ValidationFailed(to_date="invalid_date_range")
-    chosen: dict[str, object] = {name: value for name in _CONDITIONS if (value := getattr(filters, name)) is not None}
+    chosen: dict[str, object] = {name: value for name in _COLUMNS if (value := getattr(filters, name)) is not None}
     for name in ("currency", "customer_country"):
         if name in chosen:
             chosen[name] = str(chosen[name]).upper()
-    conditions = "".join(f" and {_CONDITIONS[name]}" for name in chosen)
-    statement = text(f"""
-        select date_trunc('{_UNITS[granularity]}', d.usage_date)::date, m.code, d.currency,
-               sum((e.used->>'units')::numeric), sum((e.used->>'amount_cents')::bigint)::bigint,
-               bool_and(m.deleted_at is not null)
-          from daily_usages d
-          join subscriptions s on s.id = d.subscription_id
-          join customers c on c.id = d.customer_id
-          join plans p on p.id = s.plan_id
-         cross join lateral jsonb_each(d.usage_diff) as e(metric, used)
-          join billable_metrics m on m.id = cast(e.metric as uuid)
-         where d.organization_id = :org and d.usage_date between :begin and :end{conditions}
-         group by 1, 2, 3 order by 1, 2, 3
-    """)  # noqa: S608 -- made of this module's constants; every value is a parameter
-    rows = await ctx.session.execute(statement, {"org": ctx.organization_id, "begin": begin, "end": end, **chosen})
+    used = func.jsonb_each(col(DailyUsage.usage_diff)).table_valued("key", "value").lateral("used")
+    entry = cast(used.c.value, JSONB)
+    statement = (
+        select(
+            cast(func.date_trunc(_UNITS[granularity], col(DailyUsage.usage_date)), Date),
+            col(BillableMetric.code),
+            col(DailyUsage.currency),
+            func.sum(cast(entry["units"].astext, Numeric)),
+            cast(func.sum(cast(entry["amount_cents"].astext, BigInteger)), BigInteger),
+            func.bool_and(col(BillableMetric.deleted_at).is_not(None)),
+        )
+        .join(Subscription, col(Subscription.id) == col(DailyUsage.subscription_id))
+        .join(Customer, col(Customer.id) == col(DailyUsage.customer_id))
+        .join(Plan, col(Plan.id) == col(Subscription.plan_id))
+        .join(used, true())
+        .join(BillableMetric, col(BillableMetric.id) == cast(used.c.key, Uuid))
+        .where(
+            col(DailyUsage.organization_id) == ctx.organization_id,
+            col(DailyUsage.usage_date).between(begin, end),
+            *(col(_COLUMNS[name]) == value for name, value in chosen.items()),
+        )
+    )
+    rows = await ctx.session.execute(statement.group_by(text("1, 2, 3")).order_by(text("1, 2, 3")))
     return [
         {
             "organization_id": ctx.organization_id,

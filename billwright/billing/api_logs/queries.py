@@ -17,7 +17,8 @@ from billwright.billing.background.retention import discard_before
 from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.days import within_days
 from billwright.billing.kernel.db import Database
-from billwright.billing.kernel.errors import NotFound, ValidationFailed
+from billwright.billing.kernel.errors import ValidationFailed
+from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.ids import parse_id
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
 
@@ -95,10 +96,7 @@ async def find_api_log(ctx: Context, *, request_id: UUID | None = None, api_log_
         statement = statement.where(col(ApiLog.id) == api_log_id)
     if request_id is not None or api_log_id is None:
         statement = statement.where(col(ApiLog.request_id) == request_id)
-    found = await ctx.session.scalar(statement.order_by(col(ApiLog.logged_at).desc()).limit(1))
-    if found is None:
-        raise NotFound("api_log")
-    return found
+    return await find(ctx.session, statement.order_by(col(ApiLog.logged_at).desc()).limit(1), "api_log")
 
 
 async def discard_old_api_logs(database: Database, days: int, *, now: datetime | None = None) -> int:

@@ -24,6 +24,7 @@ from billwright.billing.catalog.models import (
 from billwright.billing.entitlements.queries import grants_of_plans
 from billwright.billing.entitlements.views import PlanGrant
 from billwright.billing.kernel.errors import NotFound
+from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.ids import parse_id
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
 from billwright.billing.progressive.models import UsageThreshold
@@ -155,12 +156,7 @@ async def find_metric(ctx: Context, code: str, *, lock: bool = False) -> Billabl
         col(BillableMetric.code) == code,
         col(BillableMetric.deleted_at).is_(None),
     )
-    if lock:
-        statement = statement.with_for_update().execution_options(populate_existing=True)
-    found = (await ctx.session.scalars(statement)).first()
-    if found is None:
-        raise NotFound("billable_metric")
-    return found
+    return await find(ctx.session, statement, "billable_metric", lock=lock)
 
 
 async def metric_by_id(ctx: Context, metric_id: UUID) -> BillableMetric:
@@ -170,10 +166,7 @@ async def metric_by_id(ctx: Context, metric_id: UUID) -> BillableMetric:
         col(BillableMetric.organization_id) == ctx.organization_id,
         col(BillableMetric.deleted_at).is_(None),
     )
-    found = (await ctx.session.scalars(statement)).first()
-    if found is None:
-        raise NotFound("billable_metric")
-    return found
+    return await find(ctx.session, statement, "billable_metric")
 
 
 async def is_metric_in_use(ctx: Context, metric_id: UUID) -> bool:
@@ -228,21 +221,13 @@ async def find_plan(ctx: Context, code: str, *, lock: bool = False) -> Plan:
         col(Plan.deleted_at).is_(None),
         col(Plan.parent_id).is_(None),
     )
-    if lock:
-        statement = statement.with_for_update().execution_options(populate_existing=True)
-    found = (await ctx.session.scalars(statement)).first()
-    if found is None:
-        raise NotFound("plan")
-    return found
+    return await find(ctx.session, statement, "plan", lock=lock)
 
 
 async def plan_by_id(ctx: Context, plan_id: UUID) -> Plan:
     """Any plan of the organization, overridden and deleted ones included. Raises ``NotFound("plan")``."""
     statement = select(Plan).where(col(Plan.id) == plan_id, col(Plan.organization_id) == ctx.organization_id)
-    found = (await ctx.session.scalars(statement)).first()
-    if found is None:
-        raise NotFound("plan")
-    return found
+    return await find(ctx.session, statement, "plan")
 
 
 async def is_plan_attached(ctx: Context, plan_id: UUID) -> bool:
@@ -363,10 +348,7 @@ async def find_charge_filter(ctx: Context, charge_id: UUID, filter_id: str) -> C
         col(ChargeFilter.charge_id) == charge_id,
         col(ChargeFilter.deleted_at).is_(None),
     )
-    found = (await ctx.session.scalars(statement)).first()
-    if found is None:
-        raise NotFound("charge_filter")
-    return found
+    return await find(ctx.session, statement, "charge_filter")
 
 
 async def _taxes(ctx: Context, owner: Any, tax: Any, owner_ids: Sequence[UUID]) -> dict[UUID, list[Tax]]:

@@ -15,6 +15,7 @@ from billwright.billing.coupons.models import AppliedCoupon, Coupon
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import like_pattern
 from billwright.billing.kernel.errors import NotFound
+from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
 
 STATUSES = ("active", "terminated")
@@ -26,21 +27,12 @@ def _live(ctx: Context) -> Any:
 
 async def find_coupon(ctx: Context, code: str, *, lock: bool = False) -> Coupon:
     """The coupon with ``code``; raises ``NotFound("coupon")``."""
-    statement = _live(ctx).where(col(Coupon.code) == code)
-    if lock:
-        statement = statement.with_for_update().execution_options(populate_existing=True)
-    coupon: Coupon | None = await ctx.session.scalar(statement)
-    if coupon is None:
-        raise NotFound("coupon")
-    return coupon
+    return await find(ctx.session, _live(ctx).where(col(Coupon.code) == code), "coupon", lock=lock)
 
 
 async def coupon_by_id(ctx: Context, coupon_id: UUID | None) -> Coupon:
     """A coupon that is not deleted; raises ``NotFound("coupon")``."""
-    coupon: Coupon | None = await ctx.session.scalar(_live(ctx).where(col(Coupon.id) == coupon_id))
-    if coupon is None:
-        raise NotFound("coupon")
-    return coupon
+    return await find(ctx.session, _live(ctx).where(col(Coupon.id) == coupon_id), "coupon")
 
 
 async def applied_coupon_by_id(ctx: Context, applied_id: UUID | None) -> AppliedCoupon:

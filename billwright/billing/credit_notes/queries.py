@@ -19,7 +19,7 @@ from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import like_pattern
 from billwright.billing.customers.searching import few_buyers_like, of_buyers
 from billwright.billing.invoicing.models import Invoice
-from billwright.billing.kernel.errors import NotFound
+from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.ids import parse_id
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
 
@@ -136,12 +136,7 @@ async def find_credit_note(ctx: Context, note_id: UUID, *, lock: bool = False) -
         col(CreditNote.organization_id) == ctx.organization_id,
         col(CreditNote.status) == "finalized",
     )
-    if lock:
-        statement = statement.with_for_update().execution_options(populate_existing=True)
-    note = (await ctx.session.scalars(statement)).first()
-    if note is None:
-        raise NotFound("credit_note")
-    return note
+    return await find(ctx.session, statement, "credit_note", lock=lock)
 
 
 async def usable_credit(ctx: Context, customer_ids: Sequence[UUID]) -> dict[UUID, list[UsableCredit]]:

@@ -24,6 +24,7 @@ from billwright.billing.entitlements.models import (
 from billwright.billing.entitlements.views import FeatureView, Granted, OwnGrant, PlanGrant
 from billwright.billing.kernel.db import Session
 from billwright.billing.kernel.errors import NotFound
+from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
 from billwright.billing.subscriptions.models import Subscription
 
@@ -37,21 +38,12 @@ def _live(ctx: Context) -> Any:
 
 async def find_feature(ctx: Context, code: str, *, lock: bool = False) -> Feature:
     """The feature with ``code``, locked for a change if asked; raises ``NotFound("feature")``."""
-    statement = _live(ctx).where(col(Feature.code) == code)
-    if lock:
-        statement = statement.with_for_update().execution_options(populate_existing=True)
-    found: Feature | None = await ctx.session.scalar(statement)
-    if found is None:
-        raise NotFound("feature")
-    return found
+    return await find(ctx.session, _live(ctx).where(col(Feature.code) == code), "feature", lock=lock)
 
 
 async def feature_by_id(ctx: Context, feature_id: UUID) -> Feature:
     """A feature that is not deleted; raises ``NotFound("feature")``."""
-    found: Feature | None = await ctx.session.scalar(_live(ctx).where(col(Feature.id) == feature_id))
-    if found is None:
-        raise NotFound("feature")
-    return found
+    return await find(ctx.session, _live(ctx).where(col(Feature.id) == feature_id), "feature")
 
 
 async def list_features(ctx: Context, page: PageRequest, *, search: str | None = None) -> Page[FeatureView]:

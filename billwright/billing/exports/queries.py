@@ -9,7 +9,7 @@ from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.exports.models import DataExport
-from billwright.billing.kernel.errors import NotFound
+from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
 
 
@@ -20,10 +20,7 @@ async def list_exports(ctx: Context, user_id: UUID, page: PageRequest) -> Page[D
 
 async def find_export(ctx: Context, user_id: UUID, export_id: UUID) -> DataExport:
     """One of them. Raises ``NotFound("data_export")``."""
-    found = await ctx.session.scalar(_own(ctx, user_id).where(col(DataExport.id) == export_id))
-    if found is None:
-        raise NotFound("data_export")
-    return found
+    return await find(ctx.session, _own(ctx, user_id).where(col(DataExport.id) == export_id), "data_export")
 
 
 def _own(ctx: Context, user_id: UUID):

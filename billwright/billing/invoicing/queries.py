@@ -16,7 +16,8 @@ from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import like_pattern
 from billwright.billing.customers.searching import few_buyers_like, of_buyers
 from billwright.billing.invoicing.models import VISIBLE_STATUSES, Invoice, InvoiceMetadata, InvoiceSubscription
-from billwright.billing.kernel.errors import NotFound, ValidationFailed
+from billwright.billing.kernel.errors import ValidationFailed
+from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.ids import parse_id
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
 
@@ -160,9 +161,4 @@ async def find_invoice(ctx: Context, invoice_id: UUID, *, lock: bool = False, vi
     )
     if visible_only:
         statement = statement.where(col(Invoice.status).in_(VISIBLE_STATUSES))
-    if lock:
-        statement = statement.with_for_update().execution_options(populate_existing=True)
-    invoice = (await ctx.session.scalars(statement)).first()
-    if invoice is None:
-        raise NotFound("invoice")
-    return invoice
+    return await find(ctx.session, statement, "invoice", lock=lock)

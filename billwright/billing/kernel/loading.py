@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapper, make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
 
 from billwright.billing.kernel.db import Session
-from billwright.billing.kernel.statements import Row
+from billwright.billing.kernel.statements import Row, fetch
 
 Model = TypeVar("Model")
 
@@ -52,6 +52,18 @@ def objects_of(session: Session, model: type[Model], rows: Sequence[Row], *, sta
                 set_committed_value(item, name, value)
         found.append(item)
     return found
+
+
+async def load(session: Session, model: type[Model], condition: str, *values: Any) -> list[Model]:
+    """The objects of one table that meet ``condition``: constant SQL with ``order by`` and ``for update`` as wished, in
+    which ``$1``, ``$2``, ... are ``values``. Nothing is flushed first."""
+    return objects_of(session, model, await fetch(session, _selection(model, condition), *values))
+
+
+@lru_cache(maxsize=500)
+def _selection(model: type[Any], condition: str) -> str:
+    table = model.__table__.name
+    return f"select {columns_of(model, table)} from {table} where {condition}"  # noqa: S608 - the model's names
 
 
 @lru_cache(maxsize=500)

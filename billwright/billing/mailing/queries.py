@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import Membership
-from billwright.billing.kernel.errors import NotFound
+from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
 from billwright.billing.mailing.models import Email
 
@@ -26,10 +26,7 @@ async def list_emails(ctx: Context, viewer_id: UUID, request: PageRequest) -> Pa
 
 async def find_email(ctx: Context, viewer_id: UUID, email_id: UUID) -> Email:
     """One of them. Raises ``NotFound("email")``."""
-    found = await ctx.session.scalar(_visible(ctx, viewer_id).where(col(Email.id) == email_id))
-    if found is None:
-        raise NotFound("email")
-    return found
+    return await find(ctx.session, _visible(ctx, viewer_id).where(col(Email.id) == email_id), "email")
 
 
 def _visible(ctx: Context, viewer_id: UUID):

@@ -15,7 +15,7 @@ from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import customers_by_id, like_pattern
 from billwright.billing.customers.searching import NAMED, few_buyers_like, of_buyers, one_of
 from billwright.billing.invoicing.models import HIDDEN_STATUSES, Invoice
-from billwright.billing.kernel.errors import NotFound
+from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.ids import parse_id
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
 from billwright.billing.payments.models import INVOICE, Payment
@@ -83,10 +83,7 @@ async def _matches(ctx: Context, search: str) -> list[Any]:
 
 async def find_payment(ctx: Context, payment_id: UUID) -> Payment:
     """The payment; raises ``NotFound("payment")`` for unknown and hidden ones."""
-    found: Payment | None = await ctx.session.scalar(_payments(ctx).where(col(Payment.id) == payment_id))
-    if found is None:
-        raise NotFound("payment")
-    return found
+    return await find(ctx.session, _payments(ctx).where(col(Payment.id) == payment_id), "payment")
 
 
 async def paid_cents(ctx: Context, invoice_id: UUID) -> int:

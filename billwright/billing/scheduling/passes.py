@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 
 from sqlalchemy import select
 from sqlmodel import col
@@ -21,7 +20,7 @@ from billwright.billing.in_advance.waiting import refuse_while_events_wait
 from billwright.billing.invoicing.drafts import finalize_draft
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.overdue import flag_overdue
-from billwright.billing.kernel.loading import columns_of, objects_of
+from billwright.billing.kernel.loading import load
 from billwright.billing.kernel.statements import fetch, flush
 from billwright.billing.subscriptions.alerts import alert
 from billwright.billing.subscriptions.calendar.starts import StartDay
@@ -49,16 +48,8 @@ class Pass:
 
 async def _due(ctx: Context, customer: Customer, column: str, t: datetime) -> list[Subscription]:
     await flush(ctx.session)
-    rows = await fetch(ctx.session, _due_by(column), ctx.organization_id, customer.id, t)
-    return objects_of(ctx.session, Subscription, rows)
-
-
-@cache
-def _due_by(column: str) -> str:
-    return f"""
-    select {columns_of(Subscription, "s")} from subscriptions s
-    where s.organization_id = $1 and s.customer_id = $2 and s.{column} <= $3 order by s.created_at, s.id
-    """  # noqa: S608 - columns of the model
+    due = f"organization_id = $1 and customer_id = $2 and {column} <= $3 order by created_at, id"
+    return await load(ctx.session, Subscription, due, ctx.organization_id, customer.id, t)
 
 
 async def _activate(ctx: Context, customer: Customer, t: datetime) -> None:

@@ -17,6 +17,7 @@ from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import like_pattern
 from billwright.billing.customers.searching import few_buyers_like, of_buyers, one_of
 from billwright.billing.kernel.errors import NotFound
+from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.ids import parse_id
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
 from billwright.billing.subscriptions.models import Subscription
@@ -127,10 +128,7 @@ async def find_subscription(ctx: Context, external_id: str, status: str = "activ
         .order_by(col(Subscription.terminated_at).desc().nulls_last(), col(Subscription.created_at).desc())
         .limit(1)
     )
-    found = (await ctx.session.scalars(statement)).first()
-    if found is None:
-        raise NotFound("subscription")
-    return found
+    return await find(ctx.session, statement, "subscription")
 
 
 async def editable_subscription(ctx: Context, external_id: str, status: str) -> Subscription:
@@ -155,10 +153,7 @@ async def subscription_by_id(ctx: Context, subscription_id: UUID) -> Subscriptio
     statement = select(Subscription).where(
         col(Subscription.id) == subscription_id, col(Subscription.organization_id) == ctx.organization_id
     )
-    found = (await ctx.session.scalars(statement)).first()
-    if found is None:
-        raise NotFound("subscription")
-    return found
+    return await find(ctx.session, statement, "subscription")
 
 
 async def subscription_at(ctx: Context, external_id: str, instant: datetime) -> Subscription | None:

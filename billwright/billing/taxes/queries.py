@@ -16,6 +16,7 @@ from billwright.billing.catalog.models import Charge, ChargeTax, Plan, PlanTax
 from billwright.billing.customers.models import Customer, CustomerTax
 from billwright.billing.customers.queries import like_pattern
 from billwright.billing.kernel.errors import NotFound
+from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
 from billwright.billing.taxes.models import Tax
 from billwright.billing.taxes.schemas import TaxCounts, TaxDetailOut, TaxOut, tax_detail, tax_object
@@ -27,21 +28,12 @@ def _live(ctx: Context) -> Any:
 
 async def find_tax(ctx: Context, code: str, *, lock: bool = False) -> Tax:
     """The tax with ``code``; raises ``NotFound("tax")``. ``lock`` reloads it under its row's lock."""
-    statement = _live(ctx).where(col(Tax.code) == code)
-    if lock:
-        statement = statement.with_for_update().execution_options(populate_existing=True)
-    tax: Tax | None = await ctx.session.scalar(statement)
-    if tax is None:
-        raise NotFound("tax")
-    return tax
+    return await find(ctx.session, _live(ctx).where(col(Tax.code) == code), "tax", lock=lock)
 
 
 async def tax_by_id(ctx: Context, tax_id: UUID) -> Tax:
     """The live tax with this internal id; raises ``NotFound("tax")``."""
-    tax: Tax | None = await ctx.session.scalar(_live(ctx).where(col(Tax.id) == tax_id))
-    if tax is None:
-        raise NotFound("tax")
-    return tax
+    return await find(ctx.session, _live(ctx).where(col(Tax.id) == tax_id), "tax")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from billwright.billing.alerts.kinds import MOVED_AT_ONCE
 from billwright.billing.alerts.wallet_watch import watch_wallet
 from billwright.billing.customers.locking import lock_scope
 from billwright.billing.kernel.ids import new_id
-from billwright.billing.kernel.loading import columns_of, objects_of
-from billwright.billing.kernel.statements import fetch, flush
+from billwright.billing.kernel.loading import load
+from billwright.billing.kernel.statements import flush
 from billwright.billing.notifications.service import emit
 from billwright.billing.wallets.amounts import Worth
 from billwright.billing.wallets.marks import mark_wallets
@@ -135,20 +135,17 @@ def _draw(outbound: WalletTransaction, sources: Sequence[WalletTransaction], now
     raise RuntimeError(f"wallet {outbound.wallet_id}: {rest} of {outbound.amount_cents} have no source")
 
 
-_SOURCES = f"""
-select {columns_of(WalletTransaction, "t")} from wallet_transactions t
-where t.organization_id = $1 and t.wallet_id = $2 and t.remaining_amount_cents > 0
-order by t.priority, t.transaction_status <> 'granted', t.created_at, t.id for update of t
-"""  # noqa: S608 - columns of the model
+_SOURCES = """
+organization_id = $1 and wallet_id = $2 and remaining_amount_cents > 0
+order by priority, transaction_status <> 'granted', created_at, id for update
+"""
 
 
 async def sources_of(ctx: Context, wallet: Wallet) -> list[WalletTransaction]:
     """Settled inflows with a rest in the order of use: priority, granted before purchased, oldest first (D6)."""
     if ctx.session.autoflush:
         await flush(ctx.session)
-    return objects_of(
-        ctx.session, WalletTransaction, await fetch(ctx.session, _SOURCES, ctx.organization_id, wallet.id)
-    )
+    return await load(ctx.session, WalletTransaction, _SOURCES, ctx.organization_id, wallet.id)
 
 
 @dataclass(slots=True)

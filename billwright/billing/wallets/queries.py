@@ -14,6 +14,7 @@ from billwright.billing.access.context import Context
 from billwright.billing.catalog.models import BillableMetric
 from billwright.billing.customers.queries import get_customer
 from billwright.billing.kernel.errors import NotFound, ValidationFailed
+from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.pagination import Page, PageRequest, paginate
 from billwright.billing.wallets.models import Wallet, WalletDraw, WalletMetric, WalletTransaction
 
@@ -24,10 +25,7 @@ def _wallets(ctx: Context) -> Any:
 
 async def find_wallet(ctx: Context, wallet_id: UUID) -> Wallet:
     """Any wallet, terminated ones included; raises ``NotFound("wallet")``."""
-    wallet: Wallet | None = await ctx.session.scalar(_wallets(ctx).where(col(Wallet.id) == wallet_id))
-    if wallet is None:
-        raise NotFound("wallet")
-    return wallet
+    return await find(ctx.session, _wallets(ctx).where(col(Wallet.id) == wallet_id), "wallet")
 
 
 async def find_wallet_by_code(ctx: Context, external_customer_id: str, code: str) -> Wallet:

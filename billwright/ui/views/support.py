@@ -236,14 +236,21 @@ MEMBER = "member"
 _STATUS_PAGES = {403: "errors/403.html", 404: "errors/404.html"}
 
 
-def page(handler: Handler, *needs: str) -> Callable[[Request], Awaitable[Response]]:
+def page(handler: Handler, *needs: str, part_of: str | None = None) -> Callable[[Request], Awaitable[Response]]:
     """An endpoint below ``/{slug}``: signed in, a member, protected against forged requests; failures get a page.
 
-    ``needs`` are alternatives: one of these permissions opens the page; ``MEMBER`` stands for any role.
+    ``needs`` are alternatives: one of these permissions opens the page; ``MEMBER`` stands for any role. ``part_of``:
+    the address below the organization, with the same parameters, of the page into which htmx puts the answer; whoever
+    opens the part by its own address goes there.
     """
     unknown = [need for need in needs if need != MEMBER and need not in PERMISSIONS]
     if unknown or not needs:
         raise ValueError(f"{handler.__name__}: no such permissions: {unknown}")
+
+    async def show(view: View) -> Response:
+        if part_of is None or view.is_htmx:
+            return await handler(view)
+        return view.redirect(view.base + part_of.format_map(view.request.path_params))
 
     async def endpoint(request: Request) -> Response:
         settings: Settings = request.app.state.settings
@@ -259,7 +266,7 @@ def page(handler: Handler, *needs: str) -> Callable[[Request], Awaitable[Respons
         slug = str(request.path_params["slug"])
         context = context_of(request, session_id, slug=slug)
         try:
-            response = await _answer(handler, needs, request, context, settings, slug, form)
+            response = await _answer(show, needs, request, context, settings, slug, form)
             if await refreshed(context) and cookie:
                 sessions.set_cookie(response, settings, cookie)
         except Exception as failure:
