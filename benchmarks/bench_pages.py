@@ -47,8 +47,8 @@ from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.db import asyncpg_url
 from billwright.billing.kernel.ids import new_id
 from billwright.server.app import create_app
+from billwright.server.collector import spare_the_loaded
 from billwright.server.settings import Settings
-from billwright.server.web import spare_the_collector
 from billwright.ui import sessions
 from billwright.ui.sessions import issue_token
 from tests.graphql.support import Statements
@@ -357,7 +357,7 @@ async def run(database_url: str, redis_url: str, arguments: argparse.Namespace) 
 
 async def compare(app: Any, organization: Organization, api_key: str, token: str, arguments: argparse.Namespace) -> int:
     """Print the table; how many are beyond the target. The process is set up as one that serves."""
-    spare_the_collector()
+    spare_the_loaded()
     found = await find(app, organization)
     requests = [*back_office(found, arguments.invoices), *rest(found, arguments.invoices), *graphql(found)]
     transport = httpx.ASGITransport(app=app)

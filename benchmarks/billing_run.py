@@ -27,6 +27,7 @@ from billwright.billing.kernel.db import Database, asyncpg_url
 from billwright.billing.metering.store.postgres.connections import keep_settings
 from billwright.billing.metering.store.postgres.store import PostgresEventStore
 from billwright.billing.scheduling.engine import tick
+from billwright.server.collector import spare_the_loaded
 
 Found = Callable[[Runtime, argparse.Namespace], Awaitable[None]]
 
@@ -80,6 +81,7 @@ async def bill(url: str, profile: bool) -> Run:
     async with opened(url) as (runtime, _):
         async with runtime.database.reading() as session:
             await session.connection()
+        spare_the_loaded()
         profiler = cProfile.Profile() if profile else None
         begun, processor = time.time(), time.process_time()
         if profiler:

@@ -26,10 +26,12 @@ import asyncpg
 import pytest
 import redis
 import structlog
+from argon2 import PasswordHasher
 from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from billwright.billing.access import passwords
 from billwright.billing.credit_notes import documents as credit_note_documents
 from billwright.billing.invoicing import documents as invoice_documents
 from billwright.billing.kernel import db
@@ -100,6 +102,12 @@ def blank_papers() -> None:
         for name in ("render_invoice", "render_credit_note"):
             if hasattr(module, name):
                 setattr(module, name, _blank_unless_wanted(getattr(module, name)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> None:
+    """Hashes that take no time; those of the product are asked for by ``tests/billing/access/test_sessions.py``."""
+    passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 _papers_wanted = False

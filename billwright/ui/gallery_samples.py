@@ -92,7 +92,7 @@ NAMES = (
 
 
 def page(total: int, url: str) -> Data:
-    return {"first": 1, "last": min(20, total), "total": total, "per_page": 20, "previous": None,
+    return {"first": 1, "last": min(20, total), "total": total, "cut": False, "per_page": 20, "previous": None,
             "next": formatting.url_with(url, page=2) if total > 20 else None}  # fmt: skip
 
 

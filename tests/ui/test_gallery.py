@@ -15,7 +15,7 @@ from typing import Literal
 
 import pytest
 import uvicorn
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, ConsoleMessage, Error, Page, async_playwright, expect
 from starlette.testclient import TestClient
 
 from billwright.ui import components
@@ -326,10 +326,39 @@ def listen(page: Page) -> list[str]:
     return heard
 
 
+@pytest.fixture(scope="module")
+async def window(browser: Browser, address: str) -> AsyncIterator[Page]:
+    """One page for all that is only looked at: making one takes longer than looking."""
+    context = await browser.new_context(base_url=address)
+    yield await context.new_page()
+    await context.close()
+
+
+@pytest.fixture
+async def heard(window: Page) -> AsyncIterator[list[str]]:
+    """What the window's page complains of during the test."""
+    lines: list[str] = []
+
+    def complain(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            lines.append(message.text)
+
+    def fail(error: Error) -> None:
+        lines.append(str(error))
+
+    window.on("console", complain)
+    window.on("pageerror", fail)
+    yield lines
+    window.remove_listener("console", complain)
+    window.remove_listener("pageerror", fail)
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("path", PATHS)
-async def test_pages_are_quiet_and_fit(page: Page, path: str) -> None:
-    heard = listen(page)
+async def test_pages_are_quiet_and_fit(window: Page, heard: list[str], path: str) -> None:
+    page = window
+    await page.set_viewport_size({"width": 1440, "height": 900})
+    await page.emulate_media(color_scheme="light", reduced_motion="reduce")
     await page.goto(path, wait_until="load")
     assert await page.evaluate("document.fonts.ready.then(() => document.fonts.check('14px \"Inter Variable\"'))")
     looks: list[tuple[int, Literal["light", "dark"]]] = [(1440, "light"), (900, "dark"), (390, "dark")]

@@ -10,11 +10,11 @@ from billwright.billing.catalog.models import Plan
 from billwright.billing.credit_notes.schemas import CreditNoteCreate
 from billwright.billing.credit_notes.service import create_credit_note
 from tests.graphql.support import Statements, World, make_customers
-from tests.ui.support import BASE, Visitor, company, visitor, words
+from tests.ui.support import BASE, HTMX, Visitor, company, visitor, words
 
 
 async def found(person: Visitor, term: str) -> str:
-    return (await person.get(f"{BASE}/search", params={"term": term})).text
+    return (await person.get(f"{BASE}/search", params={"term": term}, headers=HTMX)).text
 
 
 def groups(markup: str) -> list[str]:

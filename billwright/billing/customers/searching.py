@@ -43,7 +43,10 @@ async def few_buyers_like(ctx: Context, term: str, *, legal_name: bool = False) 
 def of_buyers(
     ctx: Context, column: Any, term: str, buyers: list[UUID] | None, *, legal_name: bool = False
 ) -> ColumnElement[bool]:
-    """``column`` is the id of one of those customers: of ``buyers`` if they are given, else of all that match."""
+    """``column`` is the id of one of those customers: of ``buyers`` if they are given, else of all that match, who are
+    so many that the customer of one row after the other is looked at until there are hits enough.
+    """
     if buyers is None:
-        return col(column).in_(buyers_like(ctx, term, legal_name=legal_name))
+        one = buyers_like(ctx, term, legal_name=legal_name).where(col(Customer.id) == col(column))
+        return one.correlate(column.class_).scalar_subquery().is_not(None)
     return one_of(column, buyers)

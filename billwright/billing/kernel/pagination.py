@@ -19,17 +19,20 @@ MAX_PER_PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which page: ``page`` from 1, ``per_page`` at most 1,000."""
+    """Which page: ``page`` from 1, ``per_page`` at most 1,000. A search counts, and pages through, ``most_hits``."""
 
     page: int = 1
     per_page: int = 100
+    most_hits: int = 10_000
 
     @classmethod
-    def of(cls, page: str | int | None, per_page: str | int | None, default: int = 100) -> PageRequest:
+    def of(
+        cls, page: str | int | None, per_page: str | int | None, default: int = 100, most_hits: int = 10_000
+    ) -> PageRequest:
         """From query parameters; anything unusable counts as absent, sizes above the ceiling are cut."""
         number = _positive(page) or 1
         size = _positive(per_page) or default
-        return cls(page=min(number, 2**31), per_page=min(size, MAX_PER_PAGE))
+        return cls(page=min(number, 2**31), per_page=min(size, MAX_PER_PAGE), most_hits=most_hits)
 
     @property
     def offset(self) -> int:
@@ -78,8 +81,8 @@ LARGE = 10_000
 """From so many rows on, a list's count is kept for half an hour, per process and filters (spec 07 §1.3)."""
 DEEP = 5_000
 """From this row on a page is found by its ids."""
-MOST_HITS = 10_000
-"""A search counts, and pages through, this many hits at most."""
+SHOWN_HITS = 1_000
+"""``most_hits`` of people, who look for another word rather than turn that many pages."""
 _SECONDS, _MOST_KEPT = 1800.0, 4096
 _kept: dict[tuple[str, str], _Kept] = {}
 
@@ -108,10 +111,11 @@ async def paginate(
 ) -> Page[Any]:
     """Run ``statement`` (already ordered, selecting one entity) for one page and count all of its rows.
 
-    Counts of large lists may be half an hour old, see ``count_rows``. ``searching``: at most ``MOST_HITS`` are counted.
+    Counts of large lists may be half an hour old, see ``count_rows``. ``searching``: at most ``request.most_hits`` are
+    counted.
     """
     if searching:
-        total = await count_rows(session, statement.order_by(None).limit(MOST_HITS), beyond=None)
+        total = await count_rows(session, statement.order_by(None).limit(request.most_hits), beyond=None)
     else:
         total = await count_rows(session, statement, beyond=request.offset + request.per_page)
     if total <= request.offset:

@@ -8,8 +8,10 @@ from datetime import timedelta
 
 import pytest
 import redis.asyncio
+from argon2 import PasswordHasher
 from sqlalchemy import text
 
+from billwright.billing.access import passwords
 from billwright.billing.access.models import Membership, Organization, User
 from billwright.billing.access.password_resets import is_usable, request_password_reset, reset_password
 from billwright.billing.access.passwords import hash_password, is_acceptable, verify_password
@@ -69,9 +71,17 @@ def test_password_rules(password: str, fine: bool) -> None:
     assert is_acceptable(password) is fine
 
 
+@pytest.fixture
+def costly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes as the product makes them: the library's own parameters, RFC 9106's second choice."""
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher())
+    monkeypatch.setattr(passwords, "_dummy", [])
+
+
+@pytest.mark.usefixtures("costly")
 async def test_hashes() -> None:
     stored = await hash_password(PASSWORD)
-    assert stored.startswith("$argon2id$")
+    assert stored.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
     assert await verify_password(stored, PASSWORD)
     assert not await verify_password(stored, PASSWORD + "x")
     assert not await verify_password(None, PASSWORD)
@@ -97,6 +107,7 @@ async def test_every_failure_looks_the_same(database: Database, hooli: Organizat
     assert refused.value.details == WRONG
 
 
+@pytest.mark.usefixtures("costly")
 async def test_unknown_users_take_as_long(database: Database, hooli: Organization) -> None:
     async def seconds(email: str) -> float:
         best = 9.0
