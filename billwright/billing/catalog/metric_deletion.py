@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import Text, cast, exists, literal, select, update
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
@@ -15,7 +16,10 @@ from billwright.billing.catalog.changes import publish
 from billwright.billing.catalog.models import BillableMetric, BillableMetricFilter, Charge, ChargeFilter
 from billwright.billing.catalog.queries import MetricView, find_metric, metric_views, plans_using
 from billwright.billing.catalog.schemas import billable_metric_object
+from billwright.billing.kernel.db import Session
+from billwright.billing.kernel.models import Job
 from billwright.billing.kernel.outbox import enqueue
+from billwright.billing.metering.store.protocol import EventStore
 from billwright.billing.notifications.service import emit
 from billwright.billing.subscriptions.models import Subscription
 
@@ -78,17 +82,43 @@ async def tidy_deleted_metric(call: JobCall) -> None:
                 .values(deleted_at=metric.deleted_at, updated_at=metric.deleted_at)
                 .execution_options(synchronize_session=False)
             )
-        plans = select(col(Charge.plan_id)).where(col(Charge.billable_metric_id) == metric.id)
-        subscriptions = (
-            await session.scalars(
-                select(col(Subscription.external_id))
-                .where(col(Subscription.organization_id) == organization.id, col(Subscription.plan_id).in_(plans))
-                .distinct()
-            )
-        ).all()
-    if subscriptions:
-        await call.runtime.event_store.soft_delete(
-            organization.id,
+        subscriptions = await _subscriptions_of(session, metric)
+    await _hide_events(call.runtime.event_store, metric, subscriptions)
+
+
+async def finish_deletions(ctx: Context, code: str) -> None:
+    """Hide the events of deleted metrics with this code that the job has not hidden yet: who takes the code never sees
+    them (spec 01 §1.5)."""
+    waiting = exists().where(
+        col(Job.unique_key) == literal(f"{TIDY_JOB}:") + cast(col(BillableMetric.id), Text),
+        col(Job.status) != "succeeded",
+    )
+    deleted = await ctx.session.scalars(
+        select(BillableMetric).where(
+            col(BillableMetric.organization_id) == ctx.organization_id,
+            col(BillableMetric.code) == code,
+            col(BillableMetric.deleted_at).is_not(None),
+            waiting,
+        )
+    )
+    for metric in deleted.all():
+        await _hide_events(ctx.events, metric, await _subscriptions_of(ctx.session, metric))
+
+
+async def _subscriptions_of(session: Session, metric: BillableMetric) -> Sequence[str]:
+    plans = select(col(Charge.plan_id)).where(col(Charge.billable_metric_id) == metric.id)
+    found = await session.scalars(
+        select(col(Subscription.external_id))
+        .where(col(Subscription.organization_id) == metric.organization_id, col(Subscription.plan_id).in_(plans))
+        .distinct()
+    )
+    return found.all()
+
+
+async def _hide_events(store: EventStore, metric: BillableMetric, subscriptions: Sequence[str]) -> None:
+    if subscriptions and metric.deleted_at is not None:
+        await store.soft_delete(
+            metric.organization_id,
             metric.code,
             subscriptions,
             received_until=metric.deleted_at,

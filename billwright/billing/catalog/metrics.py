@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.catalog.changes import publish
+from billwright.billing.catalog.metric_deletion import finish_deletions
 from billwright.billing.catalog.metric_filters import replace_filters, validated_filters
 from billwright.billing.catalog.models import BillableMetric
 from billwright.billing.catalog.queries import MetricView, find_metric, is_metric_in_use, metric_views, plans_using
@@ -78,6 +79,7 @@ async def create_metric(ctx: Context, inp: MetricInput) -> MetricView:
             ctx.session.add(metric)
     except IntegrityError:
         raise ValidationFailed(code="value_already_exist") from None
+    await finish_deletions(ctx, metric.code)
     await replace_filters(ctx, metric, (), filters)
     await publish(ctx, metric_codes=[metric.code])
     await emit(ctx, "billable_metric.created", "billable_metric", metric.id)
@@ -107,6 +109,8 @@ async def update_metric(ctx: Context, code: str, inp: MetricInput) -> MetricView
             metric.updated_at = ctx.now()
     except IntegrityError:
         raise ValidationFailed(code="value_already_exist") from None
+    if after.code and after.code != before.code:
+        await finish_deletions(ctx, after.code)
     view = await _view(ctx, metric)
     if inp.given("filters") and await replace_filters(ctx, metric, view.filters, filters):
         view = await _view(ctx, metric)

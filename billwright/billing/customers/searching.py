@@ -41,12 +41,23 @@ async def few_buyers_like(ctx: Context, term: str, *, legal_name: bool = False) 
 
 
 def of_buyers(
-    ctx: Context, column: Any, term: str, buyers: list[UUID] | None, *, legal_name: bool = False
+    ctx: Context,
+    column: Any,
+    term: str,
+    buyers: list[UUID] | None,
+    *,
+    legal_name: bool = False,
+    row_by_row: bool = False,
 ) -> ColumnElement[bool]:
-    """``column`` is the id of one of those customers: of ``buyers`` if they are given, else of all that match, who are
-    so many that the customer of one row after the other is looked at until there are hits enough.
+    """``column`` is the id of one of those customers: of ``buyers`` if they are given, else of all that match.
+
+    ``row_by_row``, for lists that an index gives in their order: those who match are so many that the customer of one
+    row after the other is looked at until there are hits enough, instead of all customers first.
     """
     if buyers is None:
-        one = buyers_like(ctx, term, legal_name=legal_name).where(col(Customer.id) == col(column))
+        matching = buyers_like(ctx, term, legal_name=legal_name)
+        if not row_by_row:
+            return col(column).in_(matching)
+        one = matching.where(col(Customer.id) == col(column))
         return one.correlate(column.class_).scalar_subquery().is_not(None)
     return one_of(column, buyers)

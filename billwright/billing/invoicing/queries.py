@@ -19,7 +19,7 @@ from billwright.billing.invoicing.models import VISIBLE_STATUSES, Invoice, Invoi
 from billwright.billing.kernel.errors import ValidationFailed
 from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.ids import parse_id
-from billwright.billing.kernel.pagination import Page, PageRequest, paginate
+from billwright.billing.kernel.pagination import FEW_HITS, Page, PageRequest, paginate
 
 PAYMENT_STATUSES = ("pending", "succeeded", "failed")
 
@@ -59,10 +59,13 @@ def check_statuses(field_name: str, values: Sequence[str] | None, allowed: Seque
         raise ValidationFailed({field_name: ["value_is_invalid"]})
 
 
-def invoices_statement(ctx: Context, filters: InvoiceFilters, *, buyers: list[UUID] | None = None) -> Select[Any]:
+def invoices_statement(
+    ctx: Context, filters: InvoiceFilters, *, buyers: list[UUID] | None = None, row_by_row: bool = False
+) -> Select[Any]:
     """The filtered list: ``issuing_date`` descending, ``created_at`` descending, id. Invisible ones never show.
 
-    ``buyers``: the customers that ``filters.search`` finds, if they are known (``customers.searching``). Raises
+    ``buyers``: the customers that ``filters.search`` finds, if they are known; ``row_by_row``: see
+    ``customers.searching``. Raises
     ``ValidationFailed`` for an unknown status or payment status.
     """
     check_statuses("status", filters.statuses, VISIBLE_STATUSES)
@@ -80,7 +83,7 @@ def invoices_statement(ctx: Context, filters: InvoiceFilters, *, buyers: list[UU
     if filters.search:
         conditions = _search_conditions(filters.search)
         if filters.customer_id is None:
-            conditions.append(of_buyers(ctx, Invoice.customer_id, filters.search, buyers))
+            conditions.append(of_buyers(ctx, Invoice.customer_id, filters.search, buyers, row_by_row=row_by_row))
         statement = statement.where(or_(*conditions))
     for key, value in filters.metadata.items():
         entry = and_(col(InvoiceMetadata.invoice_id) == col(Invoice.id), col(InvoiceMetadata.key) == key)
@@ -150,7 +153,7 @@ def _search_conditions(search: str) -> list[Any]:
 async def list_invoices(ctx: Context, filters: InvoiceFilters, page: PageRequest) -> Page[Invoice]:
     """A page of visible invoices, newest issuing date first."""
     buyers = await few_buyers_like(ctx, filters.search) if filters.search and filters.customer_id is None else None
-    statement = invoices_statement(ctx, filters, buyers=buyers)
+    statement = invoices_statement(ctx, filters, buyers=buyers, row_by_row=page.most_hits <= FEW_HITS)
     return await paginate(ctx.session, statement, page, searching=bool(filters.search))
 
 

@@ -17,17 +17,23 @@ _ONE: ColumnElement[int] = literal_column("1")
 MAX_PER_PAGE = 1000
 
 
+MOST_HITS = 10_000
+"""A search counts, and pages through, this many hits at most."""
+FEW_HITS = 1_000
+"""The same where rows are looked at one by one: for people, who rather look for another word than turn the pages."""
+
+
 @dataclass(frozen=True, slots=True)
 class PageRequest:
     """Which page: ``page`` from 1, ``per_page`` at most 1,000. A search counts, and pages through, ``most_hits``."""
 
     page: int = 1
     per_page: int = 100
-    most_hits: int = 10_000
+    most_hits: int = MOST_HITS
 
     @classmethod
     def of(
-        cls, page: str | int | None, per_page: str | int | None, default: int = 100, most_hits: int = 10_000
+        cls, page: str | int | None, per_page: str | int | None, default: int = 100, most_hits: int = MOST_HITS
     ) -> PageRequest:
         """From query parameters; anything unusable counts as absent, sizes above the ceiling are cut."""
         number = _positive(page) or 1
@@ -81,8 +87,6 @@ LARGE = 10_000
 """From so many rows on, a list's count is kept for half an hour, per process and filters (spec 07 §1.3)."""
 DEEP = 5_000
 """From this row on a page is found by its ids."""
-SHOWN_HITS = 1_000
-"""``most_hits`` of people, who look for another word rather than turn that many pages."""
 _SECONDS, _MOST_KEPT = 1800.0, 4096
 _kept: dict[tuple[str, str], _Kept] = {}
 

@@ -91,7 +91,9 @@ async def test_events_received_until_the_deletion_are_hidden_and_stay_taken(shop
         ]
     )
     await _delete(shop)
+    assert "before" in await _left(shop), "the job has not run"
     await shop.metric()
+    assert await _left(shop) == ["after", "other code", "other plan"], "before the job too"
     assert "catalog.metric_deleted" in await shop.run_jobs()
     assert await _left(shop) == ["after", "other code", "other plan"]
     assert (await store.append([_event(shop, "before", now)]))[0].duplicate

@@ -72,13 +72,10 @@ async def test_counts_of_small_lists_are_never_kept(database: Database, people: 
             assert (await paginate(session, people, PageRequest(1, 2))).total_count == last
 
 
-async def test_a_search_counts_so_many_hits_and_no_more(
-    database: Database, people: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_search_counts_so_many_hits_and_no_more(database: Database, people: Any) -> None:
     await _fill(database, 1, 25)
-    monkeypatch.setattr(pagination, "MOST_HITS", 12)
     async with database.reading() as session:
-        page = await paginate(session, people, PageRequest(2, 10), searching=True)
+        page = await paginate(session, people, PageRequest(2, 10, most_hits=12), searching=True)
         assert page.total_count == 12
         assert len(page.items) == 10
         assert await session.scalar(select(func.count()).select_from(User)) == 25
