@@ -37,7 +37,11 @@ INVOICED_STATUSES = ("draft", "pending", "failed", "finalized")
 async def progressive_invoices(
     ctx: Context, subscription_id: UUID, opened: datetime, closed: datetime
 ) -> list[Invoice]:
-    """The subscription's progressive invoices made from ``opened`` to ``closed`` (both included), newest first."""
+    """The subscription's progressive invoices made from ``opened`` to ``closed`` (both included), newest first.
+
+    A subscription that was made earlier on the day of its start may be invoiced before its usage opens: such an invoice
+    is known by the window that it bills.
+    """
     rows = await ctx.session.scalars(
         select(Invoice)
         .join(InvoiceSubscription, col(InvoiceSubscription.invoice_id) == col(Invoice.id))
@@ -46,7 +50,7 @@ async def progressive_invoices(
             col(Invoice.invoice_type) == "progressive_billing",
             col(Invoice.status).in_(BILLED_STATUSES),
             col(InvoiceSubscription.subscription_id) == subscription_id,
-            col(InvoiceSubscription.timestamp) >= opened,
+            func.greatest(col(InvoiceSubscription.timestamp), col(InvoiceSubscription.charges_from_datetime)) >= opened,
             col(InvoiceSubscription.timestamp) <= closed,
         )
         .order_by(col(InvoiceSubscription.timestamp).desc(), col(Invoice.created_at).desc(), col(Invoice.id).desc())

@@ -6,7 +6,18 @@ from typing import Any
 
 import pytest
 
-from tests.billing.progressive.steps import MARCH, closing, notes, progressive, sell, sums, threshold, use
+from tests.billing.progressive.steps import (
+    MARCH,
+    closing,
+    notes,
+    progressive,
+    sell,
+    set_thresholds,
+    settle,
+    sums,
+    threshold,
+    use,
+)
 from tests.support.credits import apply, coupon
 from tests.support.sandbox import Sandbox
 
@@ -267,3 +278,21 @@ async def test_every_invoice_that_closes_the_window_takes_the_credit(sandbox: Sa
     assert sums(await closing(sandbox))["progressive_billing_credit"] in (0, 1500)
     credited = [item["progressive_billing_credit_amount_cents"] for item in await sandbox.invoices()]
     assert sum(credited) == 1500
+
+
+async def test_an_invoice_from_before_the_usage_opens_is_credited(sandbox: Sandbox) -> None:
+    """A subscription made in the morning starts in the evening; what is sent for the evening passes a step at once."""
+    await sandbox.customer("c1", currency="EUR")
+    plan = await sandbox.plan("p", 0)
+    await sandbox.charge(plan, properties={"amount": "0.01"})
+    await set_thresholds(sandbox, threshold(1000))
+    await sandbox.advance("2024-02-01T06:00:00Z")
+    await sandbox.subscribe("s1", "p", subscription_at="2024-02-01T18:00:00Z")
+    for hour, units in (("18", "1200"), ("19", "100")):
+        await sandbox.send((f"2024-02-01T{hour}:30:00+00:00", units))
+        await settle(sandbox, "2024-02-01T06:00:00+00:00")
+    [first] = await progressive(sandbox)
+    assert sums(first)["fees"] == 1200
+    await sandbox.advance(MARCH)
+    last = sums(await closing(sandbox))
+    assert (last["fees"], last["progressive_billing_credit"], last["total"]) == (1300, 1200, 100)
