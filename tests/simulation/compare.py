@@ -84,6 +84,7 @@ def _compare_invoices(lines: list[str], what: str, ours: Invoice, theirs: Any) -
         "currency": ours.currency,
         "fees_amount_cents": ours.fees_amount,
         "coupons_amount_cents": ours.coupons_amount,
+        "progressive_billing_credit_amount_cents": ours.progressive_amount,
         "sub_total_excluding_taxes_amount_cents": ours.subtotal,
         "taxes_amount_cents": ours.taxes_amount,
         "sub_total_including_taxes_amount_cents": ours.subtotal + ours.taxes_amount,
@@ -115,6 +116,7 @@ def _compare_details(lines: list[str], what: str, ours: Invoice, theirs: Any) ->
     _near(lines, f"{what} taxes_rate", ours.taxes_rate, theirs.get("taxes_rate", float(ours.taxes_rate)), 5)
     used = [("coupon", application.coupon.code, amount) for application, amount in ours.coupons]
     used += [("credit_note", note.number, amount) for note, amount in ours.notes_used]
+    used += [("invoice", source.number, amount) for source, amount in ours.credited]
     credits = [(item["item"]["type"], item["item"]["code"], item["amount_cents"]) for item in theirs["credits"]]
     _check(lines, f"{what} credits", sorted(used), sorted(credits))
     if ours.rows:

@@ -18,7 +18,7 @@ CURRENCIES = ["EUR", "EUR", "USD", "JPY", "KWD", "HUF"]
 FEATURES = frozenset(
     "aggregations models filters groups recurring prorated minimums commitments intervals trials advance changes "
     "coupons wallets notes grace late voids one_offs event_fees zero endings rounding future numbering prices "
-    "overrides regrouped voids_with_notes".split()
+    "overrides regrouped voids_with_notes thresholds".split()
 )
 YEARS = timedelta(days=731)
 
@@ -88,6 +88,7 @@ def plan_life(seed: int, features: Collection[str] = FEATURES) -> Life:
     plans = _plans(writer, start, currency)
     _people(writer, start, end, plans, currency)
     _extras(writer, random.Random(f"{seed} extras"), start, end)
+    _thresholds(writer, random.Random(f"{seed} thresholds"))
     ordered = [step for *_, step in sorted(writer.steps, key=lambda item: item[:2])]
     return Life(seed, _text(start), _text(end), ordered)
 
@@ -496,3 +497,21 @@ def _extras(writer: Writer, dice: random.Random, start: datetime, end: datetime)
             at = _moment(dice, start + timedelta(days=60), end)
             part = dice.choice([0, 0.5, dice.random()])
             writer.add(at, "void_with_note", dice=dice.random(), types=["subscription"], recent=5, part=part)
+
+
+def _thresholds(writer: Writer, dice: random.Random) -> None:
+    """Progressive billing in every third life. There are no drafts then: when a draft is made anew by itself is not in
+    the history, and what it bills counts."""
+    if "thresholds" not in writer.on or dice.random() > 0.35:
+        return
+    for *_, step in writer.steps:
+        if step.kind in ("organization", "customer"):
+            step.body.pop("billing_configuration", None)
+        elif step.kind == "events":
+            step.body["bills_events"] = True  # the clock stands still until they are looked at
+        elif step.kind == "plan" and dice.random() < 0.8:
+            amounts = dice.sample(range(500, 90_000), dice.randint(0, 3))
+            thresholds = [{"amount_cents": amount, "recurring": False} for amount in amounts]
+            if not amounts or dice.random() < 0.5:
+                thresholds.append({"amount_cents": dice.randint(2_000, 60_000), "recurring": True})
+            step.body["usage_thresholds"] = thresholds

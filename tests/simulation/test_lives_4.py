@@ -9,6 +9,6 @@ from tests.support.extent import share
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("seed", share([*range(46, 60), 45], 4))
+@pytest.mark.parametrize("seed", share(range(45, 60), 4))
 async def test_checker_agrees_with_every_invoice_of_two_years(module_database_url: str, seed: int) -> None:
     await check_life(module_database_url, seed)

@@ -65,6 +65,7 @@ class Books:
             number(body.get("trial_period")), body.get("bill_charges_monthly", False),
             [self._charge(item) for item in body["charges"]], body.get("tax_codes", []),
             commitment.get("amount_cents", 0), commitment.get("tax_codes", []),
+            [(item["amount_cents"], item["recurring"]) for item in body.get("usage_thresholds", [])],
         )  # fmt: skip
 
     def _price(self, body: Body) -> None:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import count
 from typing import Any
 
-from tests.simulation.checker import coupons, credit_notes, wallets, windows
+from tests.simulation.checker import coupons, credit_notes, progressive, wallets, windows
 from tests.simulation.checker.calendar import local_date, start_of_day
 from tests.simulation.checker.credit_notes import CreditNote
 from tests.simulation.checker.fees import charge_fees, commitment_fee, subscription_fee
@@ -83,7 +83,8 @@ class Ledger:
 
     def fees_of(self, subscription: Subscription) -> list[Fee]:
         """Of invoices that are not voided, and without an invoice."""
-        invoiced = [fee for invoice in self.invoices if not invoice.voided for fee in invoice.fees]
+        billing = [item for item in self.invoices if not item.voided and item.kind != progressive.KIND]
+        invoiced = [fee for invoice in billing for fee in invoice.fees]
         return [fee for fee in [*invoiced, *self.standalone] if fee.subscription is subscription]
 
     # -- invoices ------------------------------------------------------------------------------------------------
@@ -158,9 +159,11 @@ class Ledger:
 
     def total(self, invoice: Invoice, *, final: bool) -> None:
         """Spec 04 §3.1."""
-        reduced = final and invoice.kind == "subscription"
+        reduced = final and invoice.kind in ("subscription", progressive.KIND)
         invoice.fees_amount = invoice.subtotal = sum(fee.amount for fee in invoice.fees)
         if reduced:
+            for made in self._billed_before(invoice):
+                progressive.credit(invoice, made, self.invoices)
             coupons.apply(invoice, self.applications)
         if invoice.kind == "advance_charges":
             tax_regrouped(invoice)
@@ -171,6 +174,46 @@ class Ledger:
             credit_notes.use(invoice, self.notes)
             wallets.use(invoice, self.wallets)
         invoice.payment_status = "pending" if invoice.total else "succeeded"
+
+    def _billed_before(self, invoice: Invoice) -> list[list[Invoice]]:
+        """The progressive invoices of the windows that the invoice bills."""
+        windows_billed = [(row.subscription, row.charge_period) for row in invoice.rows if row.charge_window]
+        if invoice.billed:
+            windows_billed.append(invoice.billed)
+        found = [progressive.invoices_of(self.invoices, *window) for window in windows_billed]
+        return [made for made in found if made]
+
+    def bill_progressively(self) -> None:
+        """Invoice the usage of subscriptions that have passed a step (spec 02 §13)."""
+        for subscription in sorted(self.subscriptions, key=lambda item: item.order):
+            plan = subscription.plan
+            if subscription.status != "active" or not plan.thresholds:
+                continue
+            row = windows.running(subscription, self.now)
+            sent = self.events.get(subscription.external_id, ())
+            fees = [fee for fee in charge_fees(row, sent) if progressive.counted(fee) and not fee.true_up]
+            made = progressive.invoices_of(self.invoices, subscription, row.charge_period)
+            chain = [item for item in self.chain(subscription) if item.subscription_at == subscription.subscription_at]
+            before, billed = progressive.lifetime(self.invoices, chain), made[-1].fees_amount if made else 0
+            if not progressive.passes(plan.thresholds, before, sum(fee.amount for fee in fees), billed):
+                continue
+            invoice = self.new_invoice(progressive.KIND, subscription.customer, plan.currency, self.now)
+            invoice.billed, invoice.fees = (subscription, row.charge_period), fees
+            for fee in fees:
+                fee.taxes = applicable(fee, subscription.customer, self.tax_rates, self.default_taxes)
+            self.invoices.append(invoice)
+            self.issue(invoice)
+
+    def _give_excess_back(self, invoice: Invoice) -> None:
+        """Credit notes for what progressive invoices billed more than the closing one can take off (spec 02 §13.5)."""
+        for made, excess in invoice.excesses:
+            left = excess
+            for source in reversed(made):
+                items = progressive.excess_items(source, left) if left > 0 else []
+                if items:
+                    note = self.new_note(source, items, "other", None)
+                    note.excess_of = made[-1]
+                    left -= note.subtotal
 
     def issue(self, invoice: Invoice) -> None:
         self.total(invoice, final=True)
@@ -188,6 +231,7 @@ class Ledger:
             invoice.number = f"{self.prefix}-{month:%Y%m}-{everything:03d}"
         else:
             invoice.number = f"{self.prefix}-{customer.sequence:03d}-{customer.invoices_finalized:03d}"
+        self._give_excess_back(invoice)
 
     def now_local(self, zone: str) -> date:
         return local_date(self.now, zone)
@@ -359,6 +403,9 @@ class Clock:
     def advance(self, to: datetime) -> None:
         while True:
             due = min(self._due(), key=lambda item: item[:2], default=None)
+            if due is None or due[0] > self.ledger.now:
+                self.ledger.bill_progressively()
+                due = min(self._due(), key=lambda item: item[:2], default=None)
             if due is None or due[0] > to:
                 break
             at, _, run = due

@@ -32,6 +32,8 @@ class CreditNote:
     offset: int = 0
     balance: int = 0
     voided: bool = False
+    excess_of: Invoice | None = None
+    """The progressive invoice that had billed too much."""
     uses: list[tuple[Invoice, int]] = field(default_factory=list)
 
 

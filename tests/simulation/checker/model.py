@@ -59,6 +59,8 @@ class Plan:
     taxes: list[str]
     commitment: int
     commitment_taxes: list[str]
+    thresholds: list[tuple[int, bool]] = field(default_factory=list)
+    """Steps of progressive billing and whether they recur."""
 
 
 @dataclass
@@ -198,3 +200,9 @@ class Invoice:
     voided: bool = False
     credit_notes: list[Any] = field(default_factory=list)
     purchase: Any = None
+    billed: Any = None
+    """Of a progressive invoice: the subscription and the period whose usage it bills."""
+    credited: list[tuple[Any, int]] = field(default_factory=list)
+    """What progressive invoices had billed of it."""
+    excesses: list[tuple[Any, int]] = field(default_factory=list)
+    progressive_amount: int = 0

@@ -100,6 +100,13 @@ def starting(subscription: Subscription, t: datetime) -> Row:
     return _row(subscription, "subscription_starting", t, period, period, bills_fee=True, usage=False)
 
 
+def running(subscription: Subscription, t: datetime) -> Row:
+    """The whole charges period that runs at ``t``, as a progressive invoice bills it."""
+    day = local_date(t, zone_of(subscription))
+    period = plan_period(subscription, day)
+    return _row(subscription, "progressive_billing", t, period, charge_period(subscription, day), bills_fee=False)
+
+
 def periodic(subscription: Subscription, t: datetime, *, has_invoice: bool) -> Row:
     day = local_date(t, zone_of(subscription))
     current = plan_period(subscription, day)
