@@ -1,4 +1,4 @@
-"""A sandbox's walk through seven months that is killed on the way is taken up by a worker, and nothing is lost or doubled.
+"""A sandbox's walk through seven months that is killed on the way is taken up by a worker; nothing is lost or doubled.
 
 Whoever walks holds a lease on the clock; the tests put its end into the past instead of waiting for it.
 """
