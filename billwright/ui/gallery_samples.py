@@ -41,6 +41,7 @@ def frame(active: str | None, clock: Data | None = None, **changes: Any) -> Data
         ],
         "user": {"name": "Jana Dvořák", "email": "jana@northwind.example", "initials": "JD"},
         "version": "0.1.0",
+        "release_url": "https://github.com/billwright/billwright/releases/tag/v0.1.0",
         "navigation": components.navigation("acme", PERMISSIONS),
         "clock": clock,
         "csrf_token": "sample",

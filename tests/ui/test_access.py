@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 from starlette.routing import Route
 
+from billwright import __version__
 from billwright.billing.access.permissions import permissions_of
 from billwright.ui import csrf, sessions
 from billwright.ui.application import PAGES, PARTS, routes
@@ -147,6 +148,8 @@ async def test_roles_open_what_they_may(world: World, role: str) -> None:
         navigation = await member.page(f"{BASE}/customers")
     assert ("/developers" in navigation) == (role == "admin")
     assert ("/plans" in navigation) == ("plans:view" in held)
+    assert (f'href="{BASE}/features"' in navigation) == ("features:view" in held)
+    assert f'/releases/tag/v{__version__}"' in navigation, "spec 07 §7.1: the version leads to its release"
 
 
 @pytest.mark.parametrize(

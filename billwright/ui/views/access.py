@@ -10,8 +10,8 @@ from starlette.responses import RedirectResponse, Response
 from billwright.graphql.execution import context_of, run
 from billwright.server.settings import Settings
 from billwright.ui import csrf, sessions
+from billwright.ui.components import navigation
 from billwright.ui.rendering import render
-from billwright.ui.views.frame import navigation
 from billwright.ui.views.support import Refused, View, guarded, outside, to_login
 from billwright.ui.views.words import REFUSALS, in_words, toast_words
 

@@ -6,28 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from billwright.ui import components
+from billwright.server.health import GITHUB_URL
+from billwright.ui.components import navigation
 
 if TYPE_CHECKING:
     from billwright.ui.views.support import View
-
-BUILT = frozenset(
-    {
-        "analytics",
-        "metrics",
-        "plans",
-        "add_ons",
-        "coupons",
-        "customers",
-        "subscriptions",
-        "invoices",
-        "payments",
-        "credit_notes",
-        "developers",
-        "settings",
-    }
-)
-"""Entries of the navigation that lead somewhere; the others appear with their screens."""
 
 
 async def make_frame(view: View, active: str | None, toasts: Sequence[Mapping[str, str]]) -> dict[str, Any]:
@@ -47,20 +30,12 @@ async def make_frame(view: View, active: str | None, toasts: Sequence[Mapping[st
         "organizations": [_choice(item, organization["id"]) for item in user["memberships"]],
         "user": {"name": email.partition("@")[0], "email": email, "initials": _initials(email)},
         "version": found["currentVersion"]["number"],
+        "release_url": f"{GITHUB_URL}/releases/tag/v{found['currentVersion']['number']}",
         "navigation": navigation(view.slug, view.permissions),
         "clock": clock(organization["clock"], may_advance=view.may("developers:manage")),
         "csrf_token": view.csrf_token,
         "toasts": list(toasts),
     }
-
-
-def navigation(slug: str, permissions: frozenset[str]) -> list[dict[str, Any]]:
-    """The entries that exist and that the permissions show."""
-    groups = [
-        {**group, "items": [item for item in group["items"] if item["key"] in BUILT]}
-        for group in components.navigation(slug, permissions)
-    ]
-    return [group for group in groups if group["items"]]
 
 
 def clock(found: Mapping[str, Any] | None, *, may_advance: bool) -> dict[str, Any] | None:
