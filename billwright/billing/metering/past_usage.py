@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -163,6 +164,13 @@ def _filters(fees: Sequence[Fee]) -> list[FilterUsageOut]:
     ]
 
 
+def _own_name(item: Mapping[str, Any]) -> str | None:
+    """The charge's name of its own, as in current usage (spec 01 §10.3): a fee of a charge without one is kept under
+    its metric's name."""
+    name = item.get("invoice_display_name")
+    return None if name == item.get("name") else name
+
+
 def _charge(fees: Sequence[Fee], currency: str) -> ChargeUsageOut:
     item, total = fees[0].item, _amounts(fees)
     groups: dict[tuple[tuple[str, str], ...], list[Fee]] = {}
@@ -194,7 +202,7 @@ def _charge(fees: Sequence[Fee], currency: str) -> ChargeUsageOut:
             "lago_id": str(fees[0].charge_id),
             "code": item.get("charge_code") or "",
             "charge_model": item.get("charge_model") or "",
-            "invoice_display_name": item.get("invoice_display_name"),
+            "invoice_display_name": _own_name(item),
         },
         "billable_metric": {
             "lago_id": str(item.get("id")),

@@ -218,6 +218,8 @@ async def test_01_10_5_past_usage(company: Company) -> None:
     assert june["lago_invoice_id"]
     by_code = {entry["charge"]["code"]: entry for entry in june["charges_usage"]}
     assert (by_code["flat"]["units"], by_code["flat"]["amount_cents"]) == ("7.0", 350)
+    names = {entry["billable_metric"]["name"]: entry["charge"]["invoice_display_name"] for entry in by_code.values()}
+    assert names == {"Traffic": None, "calls": "API"}, "null without a name of its own, as in current usage (01 §10.3)"
     assert [(item["grouped_by"], item["amount_cents"]) for item in by_code["by-region"]["grouped_usage"]] == [
         ({"region": "eu", "zone": "a"}, 100),
         ({"region": "eu", "zone": "b"}, 200),
