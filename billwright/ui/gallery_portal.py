@@ -27,8 +27,8 @@ def _page(title: str, language: str = "en", **more: Any) -> Data:
 
 def _wallet(w: Words, number: int, name: str, cents: int) -> Data:
     return {"id": uid(number), "href": f"/customer-portal/1/wallet/{number}", "name": name, "balance": w.money(cents, "EUR"),
-            "credits": w.t("credits", count=w.number(str(cents / 200))), "used": w.money(16000, "EUR"),
-            "used_credits": w.t("credits", count=w.number("80")), "expires": w.date("2026-12-31") if number == 1 else None}  # fmt: skip
+            "credits": w.counted("credits", str(cents / 200)), "used": w.money(16000, "EUR"),
+            "used_credits": w.counted("credits", "80"), "expires": w.date("2026-12-31") if number == 1 else None}  # fmt: skip
 
 
 def _plan(w: Words) -> Data:
@@ -76,11 +76,11 @@ def usage(*, used: bool = True, active: bool = True) -> Data:
 def wallet(*, review: bool = False, refused: bool = False, active: bool = True) -> Data:
     w = words_of("en")
     title = w.t("top_up_of", name="Main")
-    shown = {"name": "Main", "active": active, "balance": w.money(83460, "EUR"), "credits": w.t("credits", count="417.3"),
+    shown = {"name": "Main", "active": active, "balance": w.money(83460, "EUR"), "credits": w.counted("credits", "417.3"),
              "credit_price": w.t("price_of_credit", price=w.unit_price("2", "EUR"))}  # fmt: skip
     error = w.t("error_wallet") if not active else w.t("least", amount=w.money(1000, "EUR")) if refused else None
     return _page(title, action="#", form_token=TOKEN, wallet=shown, limits=[w.t("least", amount=w.money(1000, "EUR"))],
-                 credits="120", price=w.money(24000, "EUR"), bought=w.t("credits", count="120"), review=review, error=error)  # fmt: skip
+                 credits="120", typed="120", price=w.money(24000, "EUR"), bought=w.counted("credits", "120"), review=review, error=error)  # fmt: skip
 
 
 def information(*, refused: bool = False) -> Data:

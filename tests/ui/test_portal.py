@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -226,6 +226,36 @@ def test_dates_numbers_and_money_follow_the_language_and_the_zone() -> None:
     assert words_of("xx").code == "en"
 
 
+@pytest.mark.parametrize(
+    ("code", "typed", "plain"),
+    [
+        ("en", "10.5", "10.5"), ("en", "1,234.5", "1234.5"), ("en", "1,000", "1000"), ("en", "10,5", "10.5"),
+        ("en", "1 000", "1000"), ("en", "1,00,0", "1,00,0"), ("en", "-5", "-5"), ("en", "1e3", "1e3"), ("en", "", ""),
+        ("de", "10,5", "10.5"), ("de", "1.234,5", "1234.5"), ("de", "1.000", "1000"), ("de", "10.5", "10.5"),
+        ("fr", "1 234,5", "1234.5"), ("fr", "1\u202f234,5", "1234.5"), ("sv", "0,25", "0.25"), ("es", "10,5", "10.5"),
+        ("zh-TW", "1,000", "1000"), ("de", "viel", "viel"), ("de", "1,2,3", "1,2,3"), ("de", ",5", ",5"),
+    ],
+)  # fmt: skip
+def test_numbers_are_read_as_the_language_writes_them(code: str, typed: str, plain: str) -> None:
+    assert words_of(code).read_number(typed) == plain
+
+
+@pytest.mark.parametrize("code", supported_locales())
+def test_what_the_language_writes_it_reads(code: str) -> None:
+    speaking = words_of(code)
+    for number in ("0", "0.5", "12", "999.25", "1000", "1234567.125"):
+        assert speaking.read_number(speaking.number(number)) == number
+
+
+def test_one_of_something_is_singular() -> None:
+    english, french = words_of("en"), words_of("fr")
+    assert [english.counted("credits", each) for each in ("0", "1", "1.00000", "1.5", "2", "1000")] == [
+        "0 credits", "1 credit", "1 credit", "1.5 credits", "2 credits", "1,000 credits",
+    ]  # fmt: skip
+    assert [french.counted("credits", each) for each in ("0", "1.5", "2")] == ["0 crédit", "1,5 crédit", "2 crédits"]
+    assert english.counted("bought", "1") == "1 credit ordered. The invoice is on its way."
+
+
 async def test_the_portal_speaks_the_customer_s_language(world: World, shop: Browser) -> None:
     await make_wallet(world)
     english = {key: wording for key, wording in read_texts("en").items() if len(wording) > 12 and "{" not in wording}
@@ -267,6 +297,20 @@ async def test_names_of_plans_come_from_the_subscription_then_the_invoice_name(w
     assert "Our team" in words(await shop.part("plans"))
     await change(world, "update subscriptions set status = 'terminated', terminated_at = now()")
     assert words(await shop.part("plans")) == ""
+
+
+async def test_a_plan_that_ends_does_not_say_that_it_renews(world: World, shop: Browser) -> None:
+    for ending, said in (
+        ("2024-01-31T23:00:00Z", "Ends on Jan 31, 2024"),
+        ("2024-02-15T00:00:00Z", "Renews on Feb 01, 2024"),
+    ):
+        await change(world, "update subscriptions set ending_at = :ending", ending=datetime.fromisoformat(ending))
+        shown = words(await shop.part("plans"))
+        assert said in shown
+        assert ("Renews" in shown) != ("Ends" in shown)
+    await change(world, "update customers set timezone = 'Asia/Tokyo'")
+    await change(world, "update subscriptions set ending_at = '2024-01-31T23:00:00Z'")
+    assert "Ends on Feb 01, 2024" in words(await shop.part("plans"))
 
 
 async def test_wallets_three_a_page(world: World, shop: Browser) -> None:
@@ -466,6 +510,32 @@ async def test_a_purchase_from_the_number_to_the_confirmation(world: World, shop
     assert "ordered" not in words(await shop.page("?done=anything&credits=1"))
     for hostile in ("1e99999999", "1e5000", "NaN", "x" * 5000, "%00"):
         assert "ordered" in words(await shop.page(f"?done=bought&credits={hostile}"))
+
+
+async def test_a_purchase_in_a_language_with_a_decimal_comma(world: World, shop: Browser) -> None:
+    """Spec 07 §5.2: all numbers of the portal follow the language, those that are typed too."""
+    await change(world, "update customers set document_locale = 'de'")
+    path = f"/wallet/{await make_wallet(world)}"
+    assert words(await shop.part("price", f"{path}?credits=10,5")) == "Preis €21,00"
+    assert words(await shop.part("price", f"{path}?credits=1.000")) == "Preis €2.000,00"
+    question = await shop.page(f"{path}?credits=1.000,5&review=1")
+    assert "1.000,5 Credits €2.001,00" in words(question)
+    sent = field(question, "credits")
+    assert sent == "1000.5", "the answer does not depend on the language"
+    token = field(question, "form_token")
+    answer = await shop.post(shop.base + path, data={"form_token": token, "credits": sent})
+    assert (answer.status_code, await bought(world)) == (303, [200100])
+    assert "1.000,5 Credits bestellt" in words(await shop.page(answer.headers["location"].removeprefix(shop.base)))
+    token = field(await shop.page(f"{path}?credits=1&review=1"), "form_token")
+    await change(world, "update wallets set paid_top_up_max_amount_cents = 1")
+    refused = await shop.post(shop.base + path, data={"form_token": token, "credits": sent})
+    assert (refused.status_code, field(refused.text, "credits")) == (422, "1.000,5")
+
+
+async def test_the_question_names_what_will_be_bought(world: World, shop: Browser) -> None:
+    """Spec 05 D2: money is rounded, and the credits are what that money is worth."""
+    path = f"/wallet/{await make_wallet(world, rate_amount='0.003')}"
+    assert "6.66667 credits €0.02" in words(await shop.page(f"{path}?credits=5&review=1"))
 
 
 async def test_limits_and_what_cannot_be_bought(world: World, shop: Browser) -> None:

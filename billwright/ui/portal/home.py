@@ -13,6 +13,7 @@ from billwright.billing.wallets.amounts import read_credits
 from billwright.ui import formatting
 from billwright.ui.portal.information import shown_information
 from billwright.ui.portal.visit import DONE, Visit
+from billwright.ui.portal.words import ONE, Words
 from billwright.ui.views.support import Refused
 
 log = structlog.get_logger(__name__)
@@ -30,7 +31,7 @@ async def home(visit: Visit) -> Response:
     done = visit.query("done")
     toast = None
     if done in DONE:
-        toast = visit.words.t(done, credits=_number(visit, visit.query("credits")))
+        toast = _said(visit, done)
     content = {"title": visit.words.t("heading"), "toast": toast, **sections}
     return visit.show("home", content)
 
@@ -40,10 +41,10 @@ async def missing(visit: Visit) -> Response:
     raise Refused(404, "not_found")
 
 
-def _number(visit: Visit, text: str) -> str:
-    """A number of credits from the address; nothing for what cannot be one."""
-    credits = read_credits(text)
-    return visit.words.number(credits) if credits is not None else ""
+def _said(visit: Visit, done: str) -> str:
+    """What was done; a number of credits from the address only where it can be one."""
+    credits = read_credits(visit.query("credits")) if done in ONE else None
+    return visit.words.t(done, count="").strip() if credits is None else visit.words.counted(done, credits)
 
 
 async def _guarded(visit: Visit, name: str, load: Callable[[Visit], Awaitable[Section]]) -> Section:
@@ -76,9 +77,9 @@ def _wallet(visit: Visit, item: Mapping[str, Any]) -> dict[str, Any]:
         "href": f"{visit.base}/wallet/{item['id']}",
         "name": item["name"] or words.t("wallet"),
         "balance": words.money(item["ongoingBalanceCents"], currency),
-        "credits": words.t("credits", count=words.number(item["creditsOngoingBalance"])),
+        "credits": words.counted("credits", item["creditsOngoingBalance"]),
         "used": words.money(item["consumedAmountCents"], currency),
-        "used_credits": words.t("credits", count=words.number(item["consumedCredits"])),
+        "used_credits": words.counted("credits", item["consumedCredits"]),
         "expires": words.day(item["expirationAt"]) if item["expirationAt"] else None,
     }
 
@@ -101,8 +102,15 @@ def shown_plan(visit: Visit, item: Mapping[str, Any]) -> dict[str, Any]:
         "name": item["name"] or plan["invoiceDisplayName"] or plan["name"],
         "amount": words.money(plan["amountCents"], plan["amountCurrency"]),
         "interval": words.t(f"per_{plan['interval']}"),
-        "renews": words.t("renews_on", date=words.date(item["renewalDate"])) if item["renewalDate"] else None,
+        "renews": _renewal(words, item["renewalDate"], item["endingAt"]),
     }
+
+
+def _renewal(words: Words, renewal: str | None, ending: str | None) -> str | None:
+    """When a plan renews, or that it ends before; nothing for one that is not active."""
+    if renewal and ending and words.local_date(ending).isoformat() <= renewal:
+        return words.t("ends_on", date=words.day(ending))
+    return words.t("renews_on", date=words.date(renewal)) if renewal else None
 
 
 async def _information(visit: Visit) -> Section:

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from billwright.billing.wallets.amounts import fits, inflow_of, read_credits
+from billwright.billing.wallets.amounts import Worth, fits, inflow_of, read_credits
 from billwright.ui.portal.door import FORM_FIELD
 from billwright.ui.portal.visit import Visit
 from billwright.ui.views.support import Outcome
@@ -23,12 +23,15 @@ ERRORS = {
 
 async def show_wallet(visit: Visit) -> Response:
     """``GET /customer-portal/{token}/wallet/{wallet}``: the number of credits; with ``credits``, its price; with
-    ``review``, the question whether to buy them."""
-    return _page(visit, await _wallet(visit), visit.query("credits"), review="review" in visit.request.query_params)
+    ``review``, the question whether to buy them. The number is written as the customer's language writes numbers."""
+    typed = visit.query("credits")
+    credits = visit.words.read_number(typed)
+    return _page(visit, await _wallet(visit), credits, typed, review="review" in visit.request.query_params)
 
 
 async def buy(visit: Visit) -> Response:
-    """``POST /customer-portal/{token}/wallet/{wallet}``: the answer to that question."""
+    """``POST /customer-portal/{token}/wallet/{wallet}``: the answer to that question, which
+    holds the number as plain decimal text."""
     wallet = await _wallet(visit)
     credits = visit.posted("credits")
     outcome = await visit.change(
@@ -36,7 +39,9 @@ async def buy(visit: Visit) -> Response:
     )
     if outcome.ok:
         return visit.home("bought", credits=outcome.data["createCustomerPortalWalletTransaction"]["creditAmount"])
-    return _page(visit, wallet, credits, error=_refusal(visit, wallet, outcome))
+    number = read_credits(credits)
+    typed = visit.words.number(number) if number else credits
+    return _page(visit, wallet, credits, typed, error=_refusal(visit, wallet, outcome))
 
 
 async def _wallet(visit: Visit) -> Mapping[str, Any]:
@@ -60,10 +65,17 @@ def _limit(visit: Visit, wallet: Mapping[str, Any], code: str) -> str | None:
 
 
 def _page(
-    visit: Visit, wallet: Mapping[str, Any], credits: str, *, review: bool = False, error: str | None = None
+    visit: Visit,
+    wallet: Mapping[str, Any],
+    credits: str,
+    typed: str,
+    *,
+    review: bool = False,
+    error: str | None = None,
 ) -> Response:
+    """``credits``: plain decimal text, or whatever else was sent; ``typed``: what the field shows."""
     words, currency = visit.words, wallet["currency"]
-    price, problem = _price(visit, wallet, credits)
+    worth, problem = _worth(visit, wallet, credits)
     active = wallet["status"] == "active"
     error = error or (None if active else words.t("error_wallet")) or (problem if review else None)
     limits = [
@@ -79,13 +91,14 @@ def _page(
             "name": name,
             "active": active,
             "balance": words.money(wallet["ongoingBalanceCents"], currency),
-            "credits": words.t("credits", count=words.number(wallet["creditsOngoingBalance"])),
+            "credits": words.counted("credits", wallet["creditsOngoingBalance"]),
             "credit_price": words.t("price_of_credit", price=words.unit_price(wallet["rateAmount"], currency)),
         },
         "limits": limits,
         "credits": credits,
-        "price": words.money(price, currency) if price is not None else None,
-        "bought": words.t("credits", count=words.number(credits)) if price is not None else None,
+        "typed": typed,
+        "price": words.money(worth.amount_cents, currency) if worth else None,
+        "bought": words.counted("credits", worth.credits) if worth else None,
         "review": review and error is None,
         "error": error,
         "form_token": visit.door.new_form_token(),
@@ -93,8 +106,8 @@ def _page(
     return visit.show("wallet", content, status_code=422 if error else 200)
 
 
-def _price(visit: Visit, wallet: Mapping[str, Any], text: str) -> tuple[int | None, str | None]:
-    """What the credits cost in minor units, as the purchase computes it, or why they cannot be bought."""
+def _worth(visit: Visit, wallet: Mapping[str, Any], text: str) -> tuple[Worth | None, str | None]:
+    """What is bought and what it costs, as the purchase computes it, and why it cannot be bought."""
     credits = read_credits(text)
     if not credits:
         return None, visit.words.t("error_amount")
@@ -105,7 +118,7 @@ def _price(visit: Visit, wallet: Mapping[str, Any], text: str) -> tuple[int | No
         return None, visit.words.t("error_rounds_to_zero")
     least, most = wallet["paidTopUpMinAmountCents"], wallet["paidTopUpMaxAmountCents"]
     if least is not None and worth.amount_cents < int(least):
-        return worth.amount_cents, _limit(visit, wallet, "amount_below_minimum")
+        return worth, _limit(visit, wallet, "amount_below_minimum")
     if most is not None and worth.amount_cents > int(most):
-        return worth.amount_cents, _limit(visit, wallet, "amount_above_maximum")
-    return worth.amount_cents, None
+        return worth, _limit(visit, wallet, "amount_above_maximum")
+    return worth, None

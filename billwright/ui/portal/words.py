@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from importlib import resources
 from zoneinfo import ZoneInfo
+
+from babel import Locale as BabelLocale
 
 from billwright.billing.documents.formats import (
     NARROW_SYMBOLS,
@@ -23,6 +26,8 @@ from billwright.billing.documents.locales import DocumentLocale, load_locale, su
 from billwright.billing.kernel.money import round_half_up
 
 _FOLDER = resources.files("billwright.ui.portal") / "locales"
+ONE = {"credits": "credits_one", "bought": "bought_one"}
+"""Texts that count something, and what they are in the singular."""
 
 
 @cache
@@ -45,6 +50,11 @@ class Words:
         text = self._texts[key]
         return text.format(**values) if values else text
 
+    def counted(self, key: str, number: str | Decimal) -> str:
+        """The text of ``key`` (of ``ONE``) for a number, in the form that the language has for it."""
+        form = BabelLocale.parse(self.locale.territories).plural_form(Decimal(number).normalize())
+        return self.t(ONE[key] if form == "one" else key, count=self.number(number))
+
     def money(self, amount_cents: int | str, currency: str) -> str:
         """Minor units with the narrow symbol of the currency."""
         return format_money(self.locale, int(amount_cents), currency, NARROW_SYMBOLS)
@@ -54,6 +64,16 @@ class Words:
 
     def number(self, value: str | Decimal) -> str:
         return format_number(self.locale, Decimal(value))
+
+    def read_number(self, text: str) -> str:
+        """Plain decimal text of what was typed as the language writes numbers (``1.234,5``), or with either separator
+        before the decimals; anything else as it is."""
+        typed = "".join(text.split())
+        group, decimal = self.locale.group.strip(), self.locale.decimal
+        whole = rf"\d{{1,3}}(?:{re.escape(group)}\d{{3}})+|\d+"
+        if re.fullmatch(rf"(?:{whole})(?:{re.escape(decimal)}\d+)?", typed, re.ASCII):
+            return typed.replace(group, "").replace(decimal, ".")
+        return typed.replace(",", ".") if re.fullmatch(r"\d+,\d+", typed, re.ASCII) else text
 
     def percent(self, part: float | str | Decimal) -> str:
         """A share of 1 in percent with at most one decimal, without the sign."""
@@ -65,7 +85,7 @@ class Words:
 
     def day(self, instant: str) -> str:
         """The customer's day of an instant."""
-        return format_date(self.locale, self._local(instant).date())
+        return format_date(self.locale, self.local_date(instant))
 
     def moment(self, instant: str) -> str:
         """The customer's day and time of an instant."""
@@ -74,6 +94,10 @@ class Words:
 
     def country(self, code: str | None) -> str:
         return self.locale.country_name(code)
+
+    def local_date(self, instant: str) -> date:
+        """The calendar date of an instant where the customer is."""
+        return self._local(instant).date()
 
     def _local(self, instant: str) -> datetime:
         return datetime.fromisoformat(instant).astimezone(ZoneInfo(self.zone))

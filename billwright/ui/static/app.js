@@ -384,7 +384,7 @@
     const words = { 401: "You were logged out. Reload the page to log in.", 403: "Your role does not allow this.", 404: "This no longer exists.", 429: "Too many requests. Wait a moment." };
     const said = document.body.dataset;
     const told = said[`said-${event.detail.xhr.status}`] ?? said.saidFailed;
-    toast("negative", (told ?? words[event.detail.xhr.status] ?? "That did not work; nothing was changed.") + (request ? ` Request ${request}` : ""), true);
+    toast("negative", (told ?? words[event.detail.xhr.status] ?? "That did not work; nothing was changed.") + (!request ? "" : told ? ` (${request})` : ` Request ${request}`), true);
   });
 
   // What was unfolded before a swap is unfolded after it (live usage reloads itself).
