@@ -15,7 +15,6 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from billwright.billing.access.sessions import needs_refresh, refresh_session
-from billwright.billing.kernel.errors import Unauthorized
 from billwright.graphql.context import RequestContext
 from billwright.graphql.execution import context_of, execute, services_of
 from billwright.graphql.persisted import operations_by_id
@@ -63,11 +62,8 @@ async def refreshed(context: RequestContext) -> bool:
     """Slide a session that is about to end; whether it was slid."""
     if context.session_id is None or context.opened_session is not None:
         return False
-    try:
-        signed_in = await context.signed_in()
-    except Unauthorized:
-        return False
-    if not needs_refresh(signed_in.session):
+    signed_in = await context.present()
+    if signed_in is None or not needs_refresh(signed_in.session):
         return False
     async with context.services.runtime.database.transaction() as session:
         await refresh_session(session, signed_in.session)

@@ -117,6 +117,13 @@ class RequestContext:
         assert self._signed_in is not None
         return self._signed_in
 
+    async def present(self) -> SignedIn | None:
+        """Whoever is signed in, behind a door that is open to everybody."""
+        try:
+            return await self.signed_in()
+        except Unauthorized:
+            return None
+
     async def principal(self) -> Principal:
         """The user acting in the chosen organization; checked anew on every request.
 

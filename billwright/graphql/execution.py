@@ -86,6 +86,8 @@ async def execute(
         except Unauthorized as failure:
             message, extensions = described(failure)
             return _refused(message, extensions)
+        if not context.services.settings.graphql_introspection:
+            return _refused("Introspection is turned off", {"status": 403, "code": "forbidden"})
     result: Any = await schema().execute(
         query, variable_values=dict(variables or {}), context_value=context, operation_name=name
     )

@@ -213,6 +213,11 @@ class Settings(BaseModel):
         default=False,
         description="Whether portal tokens may run only the operations that the portal's own pages run over GraphQL.",
     )
+    graphql_introspection: bool = Field(
+        default=True,
+        description="Whether signed-in people may ask GraphQL for its schema, as the editor at `/docs/graphql` does; "
+        "nobody else ever may.",
+    )
     vies_url: WebUrl = Field(
         default="https://ec.europa.eu/taxation_customs/vies/services",
         description="Where VAT numbers are checked for EU tax management: the folder of VIES's SOAP services, or one "

@@ -131,7 +131,7 @@ organization:members:update: updateInvite updateMembership
 organization:members:delete: revokeInvite revokeMembership
 organization:integrations:create authentication_methods:update: createOktaIntegration
 organization:integrations:update authentication_methods:update: updateOktaIntegration
-organization:integrations:delete: destroyIntegration
+organization:integrations:delete authentication_methods:update: destroyIntegration
 developers:keys:manage: apiKeys apiKey createApiKey updateApiKey rotateApiKey destroyApiKey
 developers:manage: webhookEndpoints webhookEndpoint createWebhookEndpoint updateWebhookEndpoint
 developers:manage: destroyWebhookEndpoint webhooks webhook retryWebhook eventTypes events event

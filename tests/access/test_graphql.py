@@ -28,7 +28,7 @@ KINDS = (
     ("subscription", "subscription"), ("payment", "payment"), ("addon", "add_on"), ("fee", "fee"),
     ("metadata", "metadata"), ("recurringtransactionrule", "rule"), ("invoice", "invoice"), ("customer", "customer"),
     ("dataexport", "export"), ("plan", "plan"), ("tax", "tax"), ("email", "email"), ("job", "job"),
-    ("oktaintegration", "okta"), ("feature", "feature"), ("activity", "activity"),
+    ("integration", "okta"), ("feature", "feature"), ("activity", "activity"),
     ("request", "api_request"), ("apilog", "api_log"), ("alert", "alert"),
 )  # fmt: skip
 """Part of an argument's or operation's name -> kind of object, first match first."""

@@ -82,6 +82,8 @@ async def test_adding_a_fee_and_the_name_alone(world: World) -> None:
     target = {"invoiceId": invoice["id"], "chargeId": plans[0]["charges"][0]["id"], "units": "3"}
     previewed = await world.data(PREVIEW, i={**target, "invoiceSubscriptionId": subscription})
     assert previewed["previewAdjustedFee"]["amountCents"] == "15"
+    named_alike = await world.data(PREVIEW, i={**target, "subscriptionId": subscription})
+    assert named_alike["previewAdjustedFee"]["amountCents"] == "15", "the arguments of createAdjustedFee"
     made = (await world.data(CREATE, i={**target, "subscriptionId": subscription}))["createAdjustedFee"]
     assert (made["amountCents"], made["adjustedFeeType"]) == ("15", "adjusted_units")
     gone = await world.data(DESTROY, i={"invoiceId": invoice["id"], "feeId": made["id"]})

@@ -235,6 +235,14 @@ async def test_introspection_is_for_the_signed_in(world: World) -> None:
     assert suggestion["extensions"] == {"status": 400, "code": "invalid_query"}
 
 
+async def test_introspection_can_be_turned_off(world: World) -> None:
+    """Spec 07 §6.3: a setting."""
+    world.app.state.settings = world.settings.model_copy(update={"graphql_introspection": False})
+    error = await world.error("{ __schema { queryType { name } } }")
+    assert error["extensions"] == {"status": 403, "code": "forbidden"}
+    assert (await world.data("{ organization { __typename name } }"))["organization"]["name"] == "Acme Search"
+
+
 async def test_the_whole_introspection_query_is_within_the_limits(world: World) -> None:
     from graphql import get_introspection_query
 

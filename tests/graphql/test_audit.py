@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -47,3 +48,23 @@ async def test_findings(world: World) -> None:
     assert await codes(None) == ["invoice_fees", "invoice_totals"]
     assert await codes(False) == ["invoice_totals"]
     assert await codes(True) == ["invoice_fees"]
+
+
+async def test_findings_of_one_check_and_since_an_instant(world: World) -> None:
+    """Spec 07 §6.2: auditFindings takes page, limit, code and since."""
+    insert = """insert into audit_findings (id, organization_id, code, object_type, object_id, expected, found,
+      first_seen_at, last_seen_at) values (gen_random_uuid(), :org, :code, 'invoice', '1', '1', '2',
+      '2026-01-01', :seen)"""
+    async with world.runtime.database.transaction() as session:
+        for code, day in (("invoice_totals", 3), ("invoice_fees", 5)):
+            seen = datetime(2026, 1, day, tzinfo=UTC)
+            await session.execute(text(insert), {"org": world.organization.id, "code": code, "seen": seen})
+
+    async def codes(arguments: str) -> list[str]:
+        found = await world.data(f"{{ auditFindings({arguments}) {{ collection {{ code }} }} }}")
+        return [item["code"] for item in found["auditFindings"]["collection"]]
+
+    assert await codes("limit: 5") == ["invoice_fees", "invoice_totals"]
+    assert await codes('code: "invoice_totals"') == ["invoice_totals"]
+    assert await codes('since: "2026-01-05T00:00:00Z"') == ["invoice_fees"]
+    assert await codes('code: "invoice_totals", since: "2026-01-04"') == []

@@ -118,3 +118,15 @@ async def test_all_drafts_are_issued_in_the_background_and_one_is_deleted(world:
     assert (await world.data(everything))["finalizeAllInvoices"] == []
     late = await world.error(delete.replace(drafts[0], drafts[1]))
     assert late["extensions"]["code"] == "not_deletable"
+
+
+async def test_a_fee_says_whether_it_was_billed_ahead_and_what_became_of_it(world: World) -> None:
+    """Spec 02 §11.1: what the REST object says of a fee."""
+    await make_customers(world, await make_plan(world), 1)
+    fees = "totalAmountCents payInAdvance invoiceable paymentStatus eventTransactionId totalAggregatedUnits succeededAt"
+    found = await world.data(f"{{ invoices {{ collection {{ fees {{ amountCents {fees} }} }} }} }}")
+    [fee] = found["invoices"]["collection"][0]["fees"]
+    assert fee == {
+        "amountCents": "1700", "totalAmountCents": "1700", "payInAdvance": True, "invoiceable": True,
+        "paymentStatus": "pending", "eventTransactionId": None, "totalAggregatedUnits": None, "succeededAt": None,
+    }  # fmt: skip

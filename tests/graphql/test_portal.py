@@ -264,6 +264,8 @@ async def test_the_customer_and_its_supplier(portal: Portal) -> None:
         "applicableTimezone": "Europe/Paris", "documentLocale": None, "applicableDocumentLocale": "fr",
         "organizationDocumentLocale": "fr", "hasPaymentProvider": False, "shippingAddress": {"city": None},
     }  # fmt: skip
+    admin = await portal.world.data("{ organization { logoUrl } }")
+    assert admin["organization"]["logoUrl"] == data["customerPortalOrganization"]["logoUrl"]
     organization = data["customerPortalOrganization"]
     assert f"/customer-portal/logos/{portal.world.organization.id}?v=" in organization.pop("logoUrl")
     assert organization == {

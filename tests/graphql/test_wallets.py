@@ -183,3 +183,29 @@ async def test_lists_cost_the_same_for_any_number_of_wallets(world: World) -> No
     for _ in range(4):
         await world.data(CREATE, i=new(who, recurringTransactionRules=[rule]))
     assert await statements() == few
+
+
+async def test_metadata_of_a_wallet(world: World) -> None:
+    """Spec 05 C7, D1: an update replaces it, null clears it (spec 07 §6.3), what is not sent stays."""
+    who = await customer(world)
+    one = "query($id: ID!) { wallet(id: $id) { metadata } }"
+    given = {"metadata": {"team": "blue", "note": None}, "grantedCredits": "3", "transactionPriority": 7}
+    wallet = (await world.data(CREATE, i=new(who, **given)))["createCustomerWallet"]["id"]
+    await run_jobs(world)
+
+    async def metadata() -> Any:
+        return (await world.data(one, id=wallet))["wallet"]["metadata"]
+
+    assert await metadata() == {"team": "blue", "note": None}
+    lines = await world.data(
+        "query($w: ID!) { walletTransactions(walletId: $w) { collection { priority } } }", w=wallet
+    )
+    assert lines["walletTransactions"]["collection"] == [{"priority": 7}]
+    await world.data(UPDATE, i={"id": wallet, "name": "Renamed"})
+    assert await metadata() == {"team": "blue", "note": None}
+    refused = await world.error(UPDATE, i={"id": wallet, "metadata": {"team": {"deep": "1"}}})
+    assert refused["extensions"]["details"] == {"metadata": ["nested_structure_not_allowed"]}
+    await world.data(UPDATE, i={"id": wallet, "metadata": {"team": "red"}})
+    assert await metadata() == {"team": "red"}
+    await world.data(UPDATE, i={"id": wallet, "metadata": None})
+    assert await metadata() is None

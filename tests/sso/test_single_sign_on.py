@@ -12,8 +12,10 @@ from joserfc.jwk import RSAKey
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from billwright.billing.access.invites import create_invite, invite_url
+from billwright.billing.access.service import create_organization
 from billwright.ui import csrf, sessions
-from tests.graphql.support import World
+from tests.graphql.support import PASSWORD, World
 from tests.support.identity_provider import CLIENT_ID, CLIENT_SECRET, IdentityProvider
 from tests.ui.support import BASE, Visitor, field, visitor, words
 
@@ -277,6 +279,30 @@ async def test_an_okta_session_opens_its_organization_only(world: World, provide
         await browser.page("/other/invoices", 403)
 
 
+async def test_an_okta_session_proves_nobody_to_other_organizations(world: World, provider: IdentityProvider) -> None:
+    """An invitation elsewhere asks for the person's password: else the tenant's admin would trade the bound session for
+    one that opens everything (spec 07 §3.4, §4.2)."""
+    await connect(world, provider, domain="acme.example", defaultRole="finance")
+    async with world.runtime.database.transaction() as session:
+        trap = (await create_organization(session, "Trap")).organization
+        invite = await create_invite(
+            world.context(session, trap), world.runtime.box, "stranger@acme.example", ["finance"], granted_by=["admin"]
+        )
+    path = urlsplit(invite_url(world.runtime.box, "", invite)).path
+    provider.email = "stranger@acme.example"
+    async with visitor(world, None) as browser:
+        await by_okta(browser, "stranger@acme.example")
+        form = await browser.page(path)
+        assert 'name="password"' in form
+        browser.token = field(form, csrf.FIELD)
+        assert (await browser.submit(path, password="-")).status_code == 422
+        await browser.page("/trap/invoices", 404)
+        await browser.page("/other/invoices", 403)
+        joined = await browser.submit(path, password=PASSWORD)
+        assert joined.status_code == 303, "who knows the password is who they say"
+        await browser.page("/other/invoices")
+
+
 @pytest.mark.parametrize(
     ("email", "userinfo", "claims"),
     [
@@ -388,6 +414,23 @@ async def test_what_connections_refuse(world: World, provider: IdentityProvider)
     for role in ("manager", "finance"):
         error = await world.error(OKTA, role, input=given)
         assert error["extensions"]["status"] == 403
+
+
+async def test_a_connection_is_taken_away_by_its_id(world: World, provider: IdentityProvider) -> None:
+    """Spec 07 §6.2: destroyIntegration, as every destroy mutation, answers the id."""
+    await connect(world, provider)
+    connection = (await world.data("{ oktaIntegration { id } }"))["oktaIntegration"]["id"]
+    gone = "mutation($id: ID!) { destroyIntegration(input: {id: $id}) { id } }"
+    for other in ("x", str(world.organization.id)):
+        error = await world.error(gone, id=other)
+        assert error["extensions"]["details"] == {"integration": ["not_found"]}
+    assert (await world.error(gone, "finance", id=connection))["extensions"]["requiredPermissions"] == [
+        "authentication_methods:update"
+    ]
+    assert (await world.data(gone, id=connection))["destroyIntegration"] == {"id": connection}
+    left = await world.data("{ oktaIntegration { id } organization { authenticationMethods } }")
+    assert left["oktaIntegration"] is None
+    assert "okta" not in left["organization"]["authenticationMethods"]
 
 
 async def test_the_settings_page_of_okta(world: World, provider: IdentityProvider) -> None:

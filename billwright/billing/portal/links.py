@@ -72,6 +72,12 @@ class PortalLinks:
         found = self.unsign("file", token, FILE_LIFETIME)
         return UUID(hex=found[0]) if found else None
 
+    def logo_url(self, organization_id: UUID, logo: bytes | None) -> str | None:
+        """The public address of a supplier's logo, another one for another picture; ``None`` without one."""
+        if logo is None:
+            return None
+        return f"{self._app_url}/customer-portal/logos/{organization_id}?v={hashlib.sha256(logo).hexdigest()[:12]}"
+
     def sign(self, purpose: str, text: str) -> str:
         """``text`` (without dots) with its instant and signature, for one purpose."""
         return self._signer(purpose).sign(text).decode("ascii")

@@ -11,7 +11,6 @@ from billwright.billing.access.password_resets import mail_password_reset, reset
 from billwright.billing.access.service import register_user
 from billwright.billing.access.sessions import EMAIL_PASSWORD, SignedIn, login, open_session, revoke_session
 from billwright.billing.access.throttling import count_sign_up
-from billwright.billing.kernel.errors import Unauthorized
 from billwright.billing.kernel.ids import new_id
 from billwright.graphql.context import RequestContext
 from billwright.graphql.mutations.inputs import CLIENT_MUTATION_ID, LoginUserInput, LogoutInput, i, m
@@ -49,7 +48,7 @@ class RegisterUserInput:
 @strawberry.input(description="Joining by an invitation.")
 class AcceptInviteInput:
     token: str = m("The token of the link.")
-    password: str = m("A new password; for somebody known, the present one.")
+    password: str = m("A new password; for somebody known, the present one. Not looked at where joinsWithoutPassword.")
     email: str | None = i("Not looked at: the invitation decides.")
     client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
 
@@ -141,10 +140,7 @@ class AccessMutations:
     @strawberry.mutation(description="Join an organization by an invitation.", permission_classes=[IsPublic])
     async def accept_invite(self, info: Inf, input: AcceptArgument) -> LoginUser | None:
         context = info.context
-        try:
-            present = await context.signed_in()
-        except Unauthorized:
-            present = None
+        present = await context.present()
         await context.close()
         async with context.services.runtime.database.transaction() as session:
             signed_in = await accept_by_password(

@@ -40,7 +40,8 @@ class CreateAdjustedFeeInput:
 class PreviewAdjustedFeeInput:
     invoice_id: strawberry.ID = m("Internal id of the draft.")
     fee_id: strawberry.ID | None = i(_FEE)
-    invoice_subscription_id: strawberry.ID | None = i("Internal id of the subscription, as listed on the invoice.")
+    subscription_id: strawberry.ID | None = i("Internal id of the subscription of the fee to add.")
+    invoice_subscription_id: strawberry.ID | None = i("Another name of subscriptionId.")
     charge_id: strawberry.ID | None = i(_CHARGE)
     charge_filter_id: strawberry.ID | None = i(_FILTER)
     units: DecimalText | None = i(_UNITS)
@@ -80,7 +81,8 @@ class AdjustedFeeMutations:
     )
     async def preview_adjusted_fee(self, info: Inf, input: Trying) -> Fee | None:
         asked = sent(input)
-        asked["subscription_id"] = asked.pop("invoice_subscription_id", None)
+        named = asked.pop("invoice_subscription_id", None)
+        asked["subscription_id"] = asked.get("subscription_id") or named
         async with info.context.writing() as ctx:
             found = await preview_adjusted_fee(ctx, FeeAdjustment.parse(asked))
         await info.context.prime(batches.taxes_of_fee, found.fee.id, found.taxes)

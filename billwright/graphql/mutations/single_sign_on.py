@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 import strawberry
 
-from billwright.billing.access.okta import create_connection, delete_connection, update_connection
+from billwright.billing.access.okta import connection_of, create_connection, delete_connection, update_connection
 from billwright.billing.access.permissions import require_permission
+from billwright.billing.kernel.errors import NotFound
+from billwright.billing.kernel.ids import parse_id
 from billwright.graphql.context import RequestContext
 from billwright.graphql.mutations.access import open_session_of
 from billwright.graphql.mutations.inputs import CLIENT_MUTATION_ID, i, m, sent
@@ -17,6 +19,7 @@ from billwright.graphql.types.access import CurrentUser
 from billwright.graphql.types.common import Inf, shown
 from billwright.graphql.types.single_sign_on import (
     AuthorizeUrl,
+    DestroyedIntegration,
     GoogleIdentity,
     GoogleRegisterUser,
     OktaIntegration,
@@ -87,6 +90,12 @@ class DestroyOktaIntegrationInput:
     client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
 
 
+@strawberry.input(description="Names one connection.")
+class DestroyIntegrationInput:
+    id: strawberry.ID = m("Internal id of the connection.")
+    client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
+
+
 Answered = Annotated[SignOnInput, strawberry.argument(description="Code and state.")]
 AnsweredInvite = Annotated[SignOnInviteInput, strawberry.argument(description="Code and state.")]
 Register = Annotated[GoogleRegisterUserInput, strawberry.argument(description="The organization.")]
@@ -94,6 +103,7 @@ Authorize = Annotated[OktaAuthorizeInput, strawberry.argument(description="Who w
 NewOkta = Annotated[CreateOktaIntegrationInput, strawberry.argument(description="Attributes of the connection.")]
 ChangedOkta = Annotated[UpdateOktaIntegrationInput, strawberry.argument(description="Attributes to change.")]
 GoneOkta = Annotated[DestroyOktaIntegrationInput | None, strawberry.argument(description="Nothing is needed.")]
+GoneConnection = Annotated[DestroyIntegrationInput, strawberry.argument(description="Which connection.")]
 
 
 async def _session(context: RequestContext, done: Done) -> SignOn:
@@ -186,6 +196,19 @@ class SingleSignOnMutations:
         await _both(info, "update")
         async with info.context.writing() as ctx:
             return shown(await update_connection(ctx, info.context.services.runtime.box, sent(input, "id")))
+
+    @strawberry.mutation(
+        description="Take a connection away by its id. The one of Okta, and with it the way to sign in, needs "
+        "authentication_methods:update, too.",
+        permission_classes=[HasPermission("organization:integrations:delete")],
+    )
+    async def destroy_integration(self, info: Inf, input: GoneConnection) -> DestroyedIntegration | None:
+        await _both(info, "delete")
+        async with info.context.writing() as ctx:
+            connection = await connection_of(ctx)
+            if connection is None or connection.id != parse_id(input.id):
+                raise NotFound("integration")
+            return shown(await delete_connection(ctx))
 
     @strawberry.mutation(
         description="Take the Okta connection away, and with it the way to sign in. Needs "

@@ -18,7 +18,7 @@ from billwright.graphql import batches
 from billwright.graphql.mutations.customers import customer_of
 from billwright.graphql.mutations.inputs import CLIENT_MUTATION_ID, i, m, sent
 from billwright.graphql.permissions import HasPermission
-from billwright.graphql.scalars import BigInt, ISO8601DateTime
+from billwright.graphql.scalars import BigInt, ISO8601DateTime, JsonObject
 from billwright.graphql.types.common import Collection, CollectionMetadata, Inf, shown
 from billwright.graphql.types.wallets import (
     RecurringTransactionIntervalEnum,
@@ -27,6 +27,8 @@ from billwright.graphql.types.wallets import (
     Wallet,
     WalletTransaction,
 )
+
+_METADATA = "Keys and values of your own, at most 50; in place of all that there are."
 
 
 @strawberry.input(description="A key and value of transactions.")
@@ -79,6 +81,8 @@ class CreateCustomerWalletInput:
     recurring_transaction_rules: list[RecurringTransactionRuleInput] | None = i("At most one rule.")
     transaction_name: str | None = i("Name of the first transactions.")
     transaction_metadata: list[WalletTransactionMetadataInput] | None = i("Metadata of the first transactions.")
+    transaction_priority: int | None = i("Place of the first transactions among its inflows: 1 is used first, 50 last.")
+    metadata: JsonObject | None = i(_METADATA)
     client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
 
 
@@ -96,6 +100,7 @@ class UpdateCustomerWalletInput:
     recurring_transaction_rules: list[RecurringTransactionRuleInput] | None = i(
         "Its rule: an empty list ends it, another entry replaces it."
     )
+    metadata: JsonObject | None = i(_METADATA)
     client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
 
 
@@ -154,7 +159,10 @@ class WalletMutations:
     @strawberry.mutation(description="Change a wallet.", permission_classes=[HasPermission("wallets:update")])
     async def update_customer_wallet(self, info: Inf, input: ChangedWallet) -> Wallet | None:
         async with info.context.writing() as ctx:
-            inp = WalletInput.parse(await _values(ctx, input, "id"))
+            values = await _values(ctx, input, "id")
+            if "metadata" in values and values["metadata"] is None:
+                values["metadata"] = {}
+            inp = WalletInput.parse(values)
             return shown(await service.update_wallet(ctx, some_id(input.id), inp))
 
     @strawberry.mutation(

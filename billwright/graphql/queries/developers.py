@@ -10,6 +10,7 @@ from billwright.billing.auditing.queries import count_open, list_findings
 from billwright.billing.background.administration import SHOWN_STATUSES, JobFilters, count_jobs, list_jobs
 from billwright.graphql.enums import JobStatusEnum
 from billwright.graphql.permissions import HasPermission
+from billwright.graphql.scalars import ISO8601DateTime
 from billwright.graphql.types.access import clock_of
 from billwright.graphql.types.common import (
     Collection,
@@ -69,9 +70,14 @@ class DeveloperQueries:
         resolved: Annotated[
             bool | None, strawberry.argument(description="Only resolved ones, or only open ones; all without it.")
         ] = None,
+        code: Annotated[str | None, strawberry.argument(description="Of this check.")] = None,
+        since: Annotated[
+            ISO8601DateTime | None, strawberry.argument(description="Seen then or later (system time).")
+        ] = None,
     ) -> Collection[AuditFinding]:
         async with info.context.reading() as ctx:
-            return collection(await list_findings(ctx, page_request(page, limit), resolved=resolved))
+            found = await list_findings(ctx, page_request(page, limit), resolved=resolved, code=code, since=since)
+            return collection(found)
 
     @strawberry.field(
         description="How many findings of the nightly audit are open.",

@@ -82,6 +82,10 @@ class Organization:
     authentication_methods: list[str] = f("How members may sign in.")
     created_at: ISO8601DateTime = f("When it was made.")
 
+    @strawberry.field(description="Address of its logo; null without one.")
+    def logo_url(self, root: OrganizationRow, info: Inf) -> str | None:
+        return info.context.services.settings.portal_links.logo_url(root.id, root.logo)
+
     @strawberry.field(description="Settings of documents and drafts; null without organization:invoices:view.")
     async def billing_configuration(self, root: OrganizationRow, info: Inf) -> OrganizationBillingConfiguration | None:
         if not await info.context.may("organization:invoices:view"):

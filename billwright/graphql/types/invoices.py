@@ -69,6 +69,7 @@ class Fee:
     taxes_amount_cents: BigInt = f("Taxes, in minor units.")
     taxes_rate: DecimalText = f("Sum of the rates in percent.")
     units: DecimalText = f("Units billed.")
+    total_aggregated_units: DecimalText | None = f("The same as units; of a weighted sum the level at its end.")
     events_count: int | None = f("Events counted.")
     precise_unit_amount: DecimalText = f("Price of a unit in currency units.")
     amount_details: JsonObject = f("How the amount came about, tier by tier.")
@@ -79,12 +80,23 @@ class Fee:
     charge_id: strawberry.ID | None = f("Charge that it bills.")
     charge_filter_id: strawberry.ID | None = f("Filter of the charge that it bills; null for the charge's default.")
     true_up_parent_fee_id: strawberry.ID | None = f("Fee that this one fills up to the minimum.")
+    event_transaction_id: str | None = f("Your id of the event that was billed at once.")
+    pay_in_advance: bool = f("Whether an event was billed at once, or a period at its beginning.")
+    invoiceable: bool = f("Whether it belongs on an invoice.")
+    payment_status: str = f("State of the payment of one without invoice: pending, succeeded, failed, refunded.")
+    succeeded_at: ISO8601DateTime | None = f("When it was paid, without invoice.")
+    failed_at: ISO8601DateTime | None = f("When its payment failed, without invoice.")
+    refunded_at: ISO8601DateTime | None = f("When it was paid back, without invoice.")
     from_datetime: ISO8601DateTime | None = f("Start of the subscription period that it bills.")
     to_datetime: ISO8601DateTime | None = f("End of the subscription period that it bills.")
     charges_from_datetime: ISO8601DateTime | None = f("Start of the charge period that it bills.")
     charges_to_datetime: ISO8601DateTime | None = f("End of the charge period that it bills.")
     charges_duration: int | None = f("Days of the whole charge period, of which a part may be billed.")
     created_at: ISO8601DateTime = f("When it was made.")
+
+    @strawberry.field(description="Amount with taxes, in minor units.")
+    def total_amount_cents(self, root: FeeRow) -> BigInt:
+        return BigInt(root.amount_cents + root.taxes_amount_cents)
 
     @strawberry.field(description="Name of what was billed, as it was then.")
     def item_name(self, root: FeeRow) -> str:

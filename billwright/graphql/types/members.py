@@ -8,7 +8,7 @@ import strawberry
 
 from billwright.billing.access import models
 from billwright.billing.access.api_keys import NewApiKey, masked
-from billwright.billing.access.invites import OpenInvite, invite_url
+from billwright.billing.access.invites import OpenInvite, invite_url, joins_without_password
 from billwright.billing.access.members import Member
 from billwright.billing.mailing import models as mailing
 from billwright.billing.mailing.service import full_text
@@ -108,6 +108,12 @@ class PublicInvite:
     @strawberry.field(description="How members of this organization may sign in.")
     def authentication_methods(self, root: strawberry.Parent[OpenInvite]) -> list[str]:
         return root.organization.authentication_methods
+
+    @strawberry.field(
+        description="Whether the session proves who is invited: it is theirs, and opens this organization."
+    )
+    async def joins_without_password(self, root: strawberry.Parent[OpenInvite], info: Inf) -> bool:
+        return joins_without_password(root, await info.context.present())
 
 
 @strawberry.type(description="A key of the REST API.")

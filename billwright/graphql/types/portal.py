@@ -5,7 +5,6 @@ These types are the portal's own and lead nowhere else: no metadata, no plans of
 
 from __future__ import annotations
 
-import hashlib
 from datetime import timedelta
 from typing import Any
 
@@ -107,10 +106,7 @@ class CustomerPortalOrganization:
 
     @strawberry.field(description="Address of its logo; null without one.")
     def logo_url(self, root: OrganizationRow, info: Inf) -> str | None:
-        if root.logo is None:
-            return None
-        version = hashlib.sha256(root.logo).hexdigest()[:12]
-        return f"{info.context.services.settings.app_url}/customer-portal/logos/{root.id}?v={version}"
+        return info.context.services.settings.portal_links.logo_url(root.id, root.logo)
 
 
 @strawberry.type(description="What a subscription costs.")

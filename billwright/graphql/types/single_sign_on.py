@@ -45,3 +45,8 @@ class OktaIntegration:
     @strawberry.field(description="The client secret, masked.")
     def client_secret(self, root: strawberry.Parent[models.OktaConnection]) -> str:
         return "•" * 8 + "…" + root.secret_hint
+
+
+@strawberry.type(description="A connection that is gone.")
+class DestroyedIntegration:
+    id: strawberry.ID = f("Internal id.")

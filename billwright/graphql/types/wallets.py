@@ -11,7 +11,7 @@ from billwright.billing.kernel.money import from_minor_units
 from billwright.billing.wallets import models
 from billwright.billing.wallets.amounts import credits_of
 from billwright.graphql import alert_batches, batches, wallet_batches
-from billwright.graphql.scalars import BigInt, DecimalText, ISO8601DateTime
+from billwright.graphql.scalars import BigInt, DecimalText, ISO8601DateTime, JsonObject
 from billwright.graphql.types.alerts import Alert
 from billwright.graphql.types.common import Inf, f
 
@@ -157,6 +157,10 @@ class Wallet:
     @strawberry.field(description="What invoices took of it in the last 30 days, less what came back.")
     async def recently_consumed_amount_cents(self, root: WalletRow, info: Inf) -> BigInt:
         return BigInt(await info.context.load(wallet_batches.recently_consumed, root.id, 0))
+
+    @strawberry.field(description="Keys and values of your own.")
+    def metadata(self, root: WalletRow) -> JsonObject | None:
+        return JsonObject(root.custom_metadata) if root.custom_metadata else None
 
     @strawberry.field(description="Whose it is.")
     async def customer(self, root: WalletRow, info: Inf) -> LazyCustomer:
