@@ -106,7 +106,7 @@ def members(url: str) -> Data:
                   "since": AT, "me": me, "last_admin": me} for at, (email, roles, me) in enumerate(people)],
         invites=[{"id": uid(9), "email": "guest@acme.example", "roles": ["manager"], "shown": "Account manager",
                   "since": AT, "link": "https://app.example/invitation/x"}],
-        can={"invite": True, "edit": True, "remove": True},
+        can={"invite": True, "edit": True, "remove": True}, invited={"email": "", "roles": ["manager"]},
     )  # fmt: skip
 
 

@@ -66,6 +66,36 @@ async def test_an_invitation_from_link_to_page(world: World) -> None:
         assert "This invitation no longer works" in await ann.page(path, 404)
 
 
+async def test_a_refused_invitation_says_why_beside_its_field(world: World) -> None:
+    async with visitor(world) as admin:
+        for sent, sentence in (
+            ({"email": "admin@acme.example", "roles": "finance"}, "Somebody with this address is a member already."),
+            ({"email": "nonsense", "roles": "finance"}, "Write one address"),
+            ({"email": "new@acme.example"}, "Choose at least one role."),
+        ):
+            refused = await admin.submit(f"{BASE}/settings/members/invite", "invite-form", **sent)
+            assert refused.status_code == 422
+            assert refused.text.lstrip().startswith('<form id="invite-form"')
+            assert sentence in words(refused.text)
+            assert field(refused.text, "email") == sent["email"], "what was typed stays"
+            assert ('value="finance" checked' in refused.text) is ("roles" in sent)
+        whole = await admin.submit(f"{BASE}/settings/members/invite", email="nonsense", roles="finance")
+        assert "<html" in whole.text
+        assert await admin.submit(f"{BASE}/settings/members/invite", "invite-form", email="n@a.test", roles="finance")
+
+
+async def test_members_are_searched_and_filtered(world: World) -> None:
+    async with visitor(world) as admin:
+        address = f"{BASE}/settings/members?search=acme.ex&role=finance"
+        part = await admin.part(address, "results")
+        assert part.status_code == 200
+        assert part.text.strip() in await admin.page(address), "the same whole and in part"
+        said = words(part.text)
+        assert "finance@acme.example" in said
+        assert "manager@acme.example" not in said
+        assert f'href="{BASE}/settings/members?search=acme.ex&amp;role=manager"' in part.text, "the search is kept"
+
+
 async def test_members_are_changed_and_removed(world: World) -> None:
     known = await company(world, 1)
     async with visitor(world) as admin:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from starlette.responses import Response
 
+from billwright.ui import formatting
 from billwright.ui.views.public import ROLES
 from billwright.ui.views.settings import tabs
 from billwright.ui.views.support import Outcome, View
-from billwright.ui.views.words import toast_words
+from billwright.ui.views.words import field_errors, in_words, toast_words
 
 
 async def members(view: View) -> Response:
@@ -15,7 +19,10 @@ async def members(view: View) -> Response:
     return await _members(view)
 
 
-async def _members(view: View) -> Response:
+async def _members(
+    view: View, invited: Mapping[str, Any] | None = None, fields: Mapping[str, list[str]] | None = None, code: str = ""
+) -> Response:
+    """The page; with ``code``, why the invitation that the form holds could not be made."""
     role = view.query("role") if view.query("role") in ROLES else None
     data = await view.ask("MemberList", **view.paging(), searchTerm=view.search or None, role=role)
     found, me = data["memberships"], view.frame_data
@@ -28,16 +35,13 @@ async def _members(view: View) -> Response:
         "tabs": tabs(view, "members"),
         "search": view.query("search"),
         "quick": [
-            {"label": "All", "href": f"{view.base}/settings/members", "current": role is None, "count": None},
-            *(
-                {
-                    "label": label,
-                    "href": f"{view.base}/settings/members?role={key}",
-                    "current": role == key,
-                    "count": counts[key],
-                }
-                for key, label in ROLES.items()
-            ),
+            {
+                "label": label,
+                "href": formatting.url_with(view.url, role=key, page=None),
+                "current": role == key,
+                "count": counts[key] if key else None,
+            }
+            for key, label in ((None, "All"), *ROLES.items())
         ],
         "members": [
             {
@@ -71,14 +75,24 @@ async def _members(view: View) -> Response:
             "remove": view.may("organization:members:delete"),
         },
     }
-    return await view.page("settings/members.html", "settings", content)
+    errors = field_errors(fields or {})
+    content |= {
+        "invited": invited or {"email": "", "roles": ["manager"]},
+        "errors": {name: errors.get(name) for name in ("email", "roles")},
+        "error": next((words for name, words in errors.items() if name not in ("email", "roles")), None)
+        or (in_words(code) if code and not errors else None),
+    }
+    content["htmx_parts"] = {"invite-form": "settings/invite_form.html"}
+    return await view.page("settings/members.html", "settings", content, status_code=422 if code else 200)
 
 
 async def invite(view: View) -> Response:
     """``POST /{slug}/settings/members/invite``: the link is shown to be copied."""
-    outcome = await view.change("CreateInvite", email=view.posted("email"), roles=_roles(view))
+    invited = {"email": view.posted("email"), "roles": _roles(view)}
+    outcome = await view.change("CreateInvite", **invited)
     if not outcome.ok:
-        return _back(view, ("negative", toast_words(outcome.code, outcome.fields)))
+        view.address = f"{view.base}/settings/members"
+        return await _members(view, invited, outcome.fields, outcome.code or "")
     made = outcome.data["createInvite"]
     return _back(view, ("positive", f"{made['email']} is invited. Copy the link below and share it."))
 
