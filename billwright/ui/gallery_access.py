@@ -11,11 +11,14 @@ from billwright.ui.filters import read_filters
 from billwright.ui.gallery_samples import API, BASE, DEVELOPER_TABS, calls, frame, page, revenue, uid
 from billwright.ui.views.activity_changes import change_lines
 from billwright.ui.views.activity_logs import FILTERS as ACTIVITY_FILTERS
+from billwright.ui.views.aggregator_trials import SAMPLES, SOURCE
 from billwright.ui.views.api_logs import FILTERS as API_LOG_FILTERS
 from billwright.ui.views.api_logs import tone
+from billwright.ui.views.metric_facts import AGGREGATIONS
 from billwright.ui.views.metric_forms import EXAMPLES
 from billwright.ui.views.payments import FILTERS as PAYMENT_FILTERS
 from billwright.ui.views.public import ROLES
+from billwright.ui.views.webhooks import FILTERS as WEBHOOK_FILTERS
 
 Data = dict[str, Any]
 TOKEN = "f" * 64
@@ -86,12 +89,12 @@ def invoices() -> Data:
     )  # fmt: skip
 
 
-def choices() -> Data:
+def choices(*, asks: bool = False) -> Data:
     rows = [{"value": "email_password", "label": "E-mail and password", "hint": "Members log in by it.", "on": True},
             {"value": "google_oauth", "label": "Google", "hint": "Members log in by it.", "on": False}]  # fmt: skip
     further = {"label": "Okta", "href": f"{BASE}/settings/authentication/okta", "state": "not connected"}
     return settings_page("Authentication", "Authentication", intro="How members may log in.", choices=rows, action="#",
-                     warning="Mind yourself.", further=further)  # fmt: skip
+                     further=further, confirm={"names": "Google", "several": False, "chosen": ["email_password"]} if asks else None)  # fmt: skip
 
 
 def members(url: str) -> Data:
@@ -143,7 +146,7 @@ def keys() -> Data:
                   "last_used_at": ends, "expires_at": ends, "deletable": bool(ends)}
                  for at, (name, scope, ends) in enumerate(rows)],
         "overlaps": [{"value": "now", "label": "Immediately"}, {"value": "24h", "label": "In 24 hours"}],
-        "shown": {"name": "CI", "value": uid(3)},
+        "shown": {"name": "CI", "value": uid(3)}, "organization": {"id": uid(2), "masked": "••••••••d02"},
     }  # fmt: skip
 
 
@@ -154,13 +157,14 @@ def key_form() -> Data:
          "modes": [{"mode": mode, "known": mode in known[name], "on": mode == "read"} for mode in ("read", "write")]}
         for name in API_RESOURCES
     ]  # fmt: skip
-    return _form("New API key", "developers", f"{BASE}/developers/keys", name="", resources=resources)
+    return _form("New API key", "developers", f"{BASE}/developers/keys", name="", resources=resources,
+                 key={"value": "••••••••9f2", "last_used_at": AT})
 
 
 def webhooks(url: str) -> Data:
     return {
         "title": "Webhooks", "frame": frame("developers"), "tabs": DEVELOPER_TABS, "search": "", "filtered": False, "full": False,
-        "page": page(1, url),
+        "page": page(1, url), "hmac": {"value": uid(4), "masked": "••••••••d04"},
         "endpoints": [{"id": uid(1), "href": f"{BASE}/developers/webhooks/1", "name": "Books", "types": "All types",
                        "url": "https://hooks.example.com/a/long/path/that/does/not/fit/anywhere", "signature": "jwt",
                        "created_at": AT}],
@@ -169,7 +173,7 @@ def webhooks(url: str) -> Data:
 
 def webhook_form() -> Data:
     return _form("New webhook", "developers", f"{BASE}/developers/webhooks",
-                 values={"url": "", "name": "", "signature": "jwt"}, all=True, hmac_key=uid(4),
+                 values={"url": "", "name": "", "signature": "jwt"}, all=True, hmac={"value": uid(4), "masked": "••••••••d04"},
                  groups=[{"name": "Invoice", "types": [{"name": "invoice.created", "on": True}]}])  # fmt: skip
 
 
@@ -177,6 +181,7 @@ def webhook(url: str) -> Data:
     rows = [("invoice.created", "succeeded", 200, 0), ("customer.updated", "failed", None, 3)]
     return {
         "title": "Books", "frame": frame("developers"), "search": "", "filtered": False, "page": page(2, url), "waiting": False,
+        "filters": read_filters(f"{BASE}/developers/webhooks/1?answer=5xx", WEBHOOK_FILTERS).bar,
         "endpoint": {"id": uid(1), "href": f"{BASE}/developers/webhooks/1", "name": "Books", "url": "https://hooks.example.com/in",
                      "types": "All types", "signature": "hmac"},
         "quick": [{"label": "All", "href": "#", "current": True, "count": None}],
@@ -324,12 +329,18 @@ def add_on_form() -> Data:
                  taxes=[{"code": "vat", "name": "VAT", "rate": "20", "on": True}])  # fmt: skip
 
 
-def metric_form() -> Data:
+def metric_form(*, custom: bool = False, locked: bool = False) -> Data:
     names = "name code description aggregation type field expression rounding precision interval source filters"
-    values = {**dict.fromkeys(names.split(), ""), "aggregation": "sum_agg", "type": "metered"}
-    return _form("New billable metric", "metrics", f"{BASE}/billable-metrics", locked=False, plans=0, values=values,
-                 aggregations=[{"value": "sum_agg", "label": "Sum"}], filters=[("region", "eu, us"), ("", "")],
-                 examples=EXAMPLES, tried=True, lost=[], trial={"payload": "{}", "value": "2", "error": None})  # fmt: skip
+    kind = "custom_agg" if custom else "sum_agg"
+    values = {**dict.fromkeys(names.split(), ""), "aggregation": kind, "type": "metered", "source": SOURCE}
+    step = {"event": '{"gb": 4}', "units": "4", "amount": "0.4", "memo": None}
+    return _form("New billable metric", "metrics", f"{BASE}/billable-metrics", locked=locked, plans=2, values=values,
+                 aggregations=[{"value": key, "label": label} for key, label in AGGREGATIONS.items()],
+                 roundings=[{"value": "", "label": "Not at all"}], facts=[{"label": "Aggregation", "value": "Custom"}],
+                 filters=[("region", "eu, us"), ("", "")],
+                 examples=EXAMPLES, tried=True, lost=[], trial={"payload": "{}", "value": "2", "error": None},
+                 code_trial={**SAMPLES, "steps": [step, {**step, "memo": "[1]"}], "tried": True, "error": None,
+                             "problems": [{"line": 3, "message": "Import is not allowed"}]})  # fmt: skip
 
 
 def dashboard() -> Data:
@@ -360,6 +371,16 @@ ACCESS_PAGES: dict[str, tuple[str, str, Callable[[str], Data]]] = {
     "/login/okta": ("Okta", "public/okta.html", lambda url: {**_public("Okta"), "token": "", "next": ""}),
     "/acme/analytics": ("Analytics", "analytics/dashboard.html", lambda url: dashboard()),
     "/acme/create/billable-metric": ("New metric", "catalogue/metric_form.html", lambda url: metric_form()),
+    "/acme/create/billable-metric/custom": (
+        "New metric, code",
+        "catalogue/metric_form.html",
+        lambda url: metric_form(custom=True),
+    ),
+    "/acme/billable-metric/1/edit": (
+        "Edit a metric in use",
+        "catalogue/metric_form.html",
+        lambda url: metric_form(custom=True, locked=True),
+    ),
     "/acme/coupons": ("Coupons", "discounts/coupons.html", coupons),
     "/acme/coupon/1": ("Coupon", "discounts/coupon.html", coupon),
     "/acme/create/coupon": ("New coupon", "discounts/coupon_form.html", lambda url: coupon_form()),
@@ -370,6 +391,11 @@ ACCESS_PAGES: dict[str, tuple[str, str, Callable[[str], Data]]] = {
     "/acme/settings/general": ("Settings", "settings/general.html", lambda url: general()),
     "/acme/settings/invoices": ("Settings, invoices", "settings/invoices.html", lambda url: invoices()),
     "/acme/settings/authentication": ("Settings, log in", "settings/choices.html", lambda url: choices()),
+    "/acme/settings/authentication/disable": (
+        "Settings, log in, disabling",
+        "settings/choices.html",
+        lambda url: choices(asks=True),
+    ),
     "/acme/settings/members": ("Members", "settings/members.html", members),
     "/acme/settings/authentication/okta": ("Okta connection", "settings/okta.html", lambda url: okta()),
     "/acme/settings/taxes": ("Taxes", "settings/taxes.html", taxes),

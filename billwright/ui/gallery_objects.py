@@ -18,7 +18,8 @@ def metric_page() -> Data:
         "title": "Search requests", "can": {"create": True, "edit": True, "delete": True}, "affected": {"plans": 2, "subscriptions": 14, "drafts": 3}, "frame": frame("metrics"),
         "metric": {"id": uid(6), "name": "Search requests", "code": "search_requests", "description": None,
                    "created_at": "2024-01-15T23:30:00Z",
-                   "facts": [{"label": "Aggregation", "value": "Sum"}, {"label": "Property", "value": "volume"}]},
+                   "facts": [{"label": "Aggregation", "value": "Sum"}, {"label": "Property", "value": "volume"}],
+                   "source": "def aggregate(event, state, properties):\n    return state"},
         "sample": formatting.curl("POST", API + "/events", event),
         "api": calls("GET", "/billable_metrics/search_requests", OPERATION),
     }  # fmt: skip

@@ -120,6 +120,14 @@ def test_pages_are_well_formed_and_labelled(client: TestClient, path: str) -> No
         assert 'role="status"' in response.text
 
 
+@pytest.mark.parametrize("path", PATHS)
+def test_enter_in_a_field_saves_the_form(client: TestClient, path: str) -> None:
+    """Browsers press the first submit button of a form; where buttons say what to do, that is not another row."""
+    for form in re.findall(r"<form.*?</form>", client.get(path).text, re.DOTALL):
+        chosen = re.findall(r'<button[^>]*type="submit"[^>]*name="do" value="([^"]*)"', form)
+        assert "save" not in chosen or chosen[0] == "save", chosen
+
+
 def test_the_checker_finds_faults() -> None:
     assert check('<p><div style="x"></div></p><input><a id="x"></a><b id="x">').faults
 

@@ -11,21 +11,13 @@ from billwright.billing.pricing.vocabulary import ALL_FILTER_VALUES
 from billwright.ui import formatting
 from billwright.ui.views.customers import shown_name
 from billwright.ui.views.entitlements import shown_grants
+from billwright.ui.views.metric_facts import AGGREGATIONS, counting, event_properties
 from billwright.ui.views.prices import shown_price
 from billwright.ui.views.support import View
 from billwright.ui.views.thresholds import shown_thresholds
 from billwright.ui.views.usage import INTERVALS, MODELS
 
 _STATUSES = ["active", "pending", "terminated", "canceled"]
-AGGREGATIONS: Mapping[str, str] = {
-    "count_agg": "Count",
-    "unique_count_agg": "Unique count",
-    "latest_agg": "Latest",
-    "max_agg": "Maximum",
-    "sum_agg": "Sum",
-    "weighted_sum_agg": "Weighted sum",
-    "custom_agg": "Custom",
-}
 
 
 def _changes(view: View, resource: str) -> dict[str, bool]:
@@ -260,19 +252,9 @@ async def metric_page(view: View) -> Response:
         "external_subscription_id": "your-subscription",
         "code": metric["code"],
     }
-    if metric["fieldName"]:
-        event["properties"] = {metric["fieldName"]: "user-1" if metric["aggregationType"] == "unique_count_agg" else 1}
-    rounding = metric["roundingFunction"]
-    facts = [
-        ("Aggregation", AGGREGATIONS.get(metric["aggregationType"], metric["aggregationType"])),
-        ("Type", "Recurring: units are carried over" if metric["recurring"] else "Metered: units begin at zero"),
-        ("Property", metric["fieldName"]),
-        ("Expression", metric["expression"]),
-        ("Rounding", f"{rounding} to {metric['roundingPrecision'] or 0} decimals" if rounding else None),
-        ("Weighted by", metric["weightedInterval"]),
-        *((f"Filter {row['key']}", ", ".join(row["values"])) for row in metric["filters"]),
-        ("On plans", f"{metric['plansCount']:,}"),
-    ]
+    properties = event_properties(metric)
+    if properties:
+        event["properties"] = properties
     content = {
         "title": metric["name"],
         "url": view.url,
@@ -282,7 +264,12 @@ async def metric_page(view: View) -> Response:
             "code": metric["code"],
             "description": metric["description"],
             "created_at": metric["createdAt"],
-            "facts": [{"label": label, "value": value} for label, value in facts if value],
+            "facts": [
+                *counting(metric),
+                *({"label": f"Filter {row['key']}", "value": ", ".join(row["values"])} for row in metric["filters"]),
+                {"label": "On plans", "value": f"{metric['plansCount']:,}"},
+            ],
+            "source": metric["customAggregator"],
         },
         "can": _changes(view, "billable_metrics"),
         "affected": {

@@ -1,4 +1,4 @@
-"""The form of a billable metric, with a place to try its expression (spec 07 §7.6)."""
+"""The form of a billable metric, with places to try its expression and its code (spec 07 §7.6)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 from starlette.responses import Response
 
 from billwright.graphql.execution import run
-from billwright.ui.views.catalogue import AGGREGATIONS
+from billwright.ui.views import aggregator_trials
+from billwright.ui.views.metric_facts import AGGREGATIONS, ROUNDING, counting, expression_properties
 from billwright.ui.views.support import View
 from billwright.ui.views.words import field_errors, in_words, toast_words
 
@@ -29,12 +30,11 @@ FIELDS = {
     "filters": "filters",
 }
 EXAMPLES = (
-    ("Scaled", "event.properties.value * 10"),
+    ("Scaled", "round(event.properties.value * 10)"),
     ("Rounded up", "ceil(event.properties.seconds / 60)"),
     ("Joined", "concat(event.properties.region, '-', event.properties.zone)"),
 )
-_PROPERTY = re.compile(r"event\.properties\.([A-Za-z_][A-Za-z0-9_]*)")
-_ROUNDING = ("round", "ceil", "floor")
+_CUSTOM = "custom_agg"
 
 
 def _href(view: View, metric: str) -> str:
@@ -86,22 +86,31 @@ async def delete(view: View) -> Response:
 
 
 async def _save(view: View, metric: Mapping[str, Any] | None) -> Response:
-    values = {name: view.posted(name) for name in FIELDS.values()}
+    values = {name: view.posted(name).replace("\r\n", "\n") for name in FIELDS.values()}
     rows = _rows(view)
-    if view.posted("do") == "add-filter":
+    do, _, number = view.posted("do").partition(":")
+    if do == "remove-filter" and number.isdigit():
+        del rows[int(number) : int(number) + 1]
+        return await _form(view, metric, values, rows, {})
+    if do == "add-filter":
         return await _form(view, metric, values, rows, {}, more=True)
-    if view.posted("do") == "test":
+    if do == "test":
         return await _form(view, metric, values, rows, {}, trial=await _trial(view, values["expression"]))
+    if do == "try":
+        return await _form(
+            view, metric, values, rows, {}, code_trial=await aggregator_trials.tried(view, values["source"])
+        )
     sent: dict[str, Any] = {
         "name": values["name"],
         "description": values["description"] or None,
         "filters": [
-            {"key": key.strip(), "values": [part.strip() for part in text.split(",") if part.strip()]}
+            {"key": key, "values": [part.strip() for part in text.split(",") if part.strip()]}
             for key, text in rows
+            if key or text
         ],
     }
     problems: dict[str, list[str]] = {}
-    keys = [key for key, _ in rows]
+    keys = [item["key"] for item in sent["filters"]]
     if len(set(keys)) < len(keys):
         problems["filters"] = ["value_is_duplicated"]
     lost = _lost(metric, sent["filters"]) if metric is not None and metric["plansCount"] else []
@@ -111,7 +120,7 @@ async def _save(view: View, metric: Mapping[str, Any] | None) -> Response:
         aggregation = values["aggregation"] if values["aggregation"] in AGGREGATIONS else "count_agg"
         if values["precision"] and not re.fullmatch(r"[+-]?[0-9]{1,3}", values["precision"]):
             problems["roundingPrecision"] = ["value_is_invalid"]
-        rounded = values["rounding"] in _ROUNDING
+        rounded = values["rounding"] in ROUNDING
         sent |= {
             "code": values["code"],
             "aggregationType": aggregation,
@@ -122,7 +131,7 @@ async def _save(view: View, metric: Mapping[str, Any] | None) -> Response:
             "roundingPrecision": int(values["precision"]) if rounded and values["precision"] and not problems else None,
             "weightedInterval": "seconds" if aggregation == "weighted_sum_agg" else None,
         }
-        if aggregation == "custom_agg":
+        if aggregation == _CUSTOM:
             sent["customAggregator"] = values["source"]
     if problems:
         return await _form(view, metric, values, rows, problems, "value_is_invalid", lost=lost)
@@ -131,7 +140,10 @@ async def _save(view: View, metric: Mapping[str, Any] | None) -> Response:
     else:
         outcome = await view.change("UpdateBillableMetric", id=metric["id"], **sent)
     if not outcome.ok:
-        return await _form(view, metric, values, rows, outcome.fields, outcome.code)
+        wrong = outcome.fields.get("customAggregator") == ["invalid_custom_aggregator"]
+        found = await aggregator_trials.problems_of(view, values["source"]) if wrong else ()
+        code_trial = {**aggregator_trials.posted(view), "problems": found}
+        return await _form(view, metric, values, rows, outcome.fields, outcome.code, code_trial=code_trial)
     made = outcome.data["createBillableMetric" if metric is None else "updateBillableMetric"]
     return view.redirect(
         _href(view, made["id"]), ("positive", f"{made['name']} created" if metric is None else "Saved")
@@ -150,17 +162,17 @@ def _lost(metric: Mapping[str, Any], wanted: Sequence[Mapping[str, Any]]) -> lis
 
 
 def _rows(view: View) -> list[tuple[str, str]]:
-    """The filters that were written: key and values separated by commas; empty rows are left out."""
+    """The filters as they were written: key and values separated by commas, empty rows too."""
     keys = [str(value).strip() for value in view.form.getlist("filter_key")]
     texts = [str(value).strip() for value in view.form.getlist("filter_values")]
-    return [(key, text) for key, text in zip(keys, texts, strict=False) if key or text]
+    return list(zip(keys, texts, strict=False))
 
 
 async def _trial(view: View, expression: str) -> dict[str, Any]:
     """What the expression makes of the sample event, or why not."""
-    payload = view.posted("payload")
+    payload = _payload(view, expression)
     try:
-        event: Any = json.loads(payload or "{}")
+        event: Any = json.loads(payload)
     except ValueError:
         return {"payload": payload, "value": None, "error": "The event is not JSON."}
     if not isinstance(event, dict):
@@ -176,10 +188,16 @@ async def _trial(view: View, expression: str) -> dict[str, Any]:
     return {"payload": payload, "value": answer.data["evaluateBillableMetricExpression"]["value"], "error": None}
 
 
-def _sample(expression: str) -> str:
-    """An event with every property that the expression reads."""
-    names = list(dict.fromkeys(_PROPERTY.findall(expression))) or ["value"]
-    return json.dumps({"code": "sample", "properties": dict.fromkeys(names, 1)}, indent=2)
+def _payload(view: View, expression: str) -> str:
+    """The event that was written; while nobody wrote one, a sample with every property that the expression reads."""
+    written = view.posted("payload")
+    try:
+        event: Any = json.loads(written or "null")
+        untouched = event is None or (event["code"] == "sample" and set(event["properties"].values()) <= {1})
+    except (ValueError, TypeError, KeyError, AttributeError):
+        untouched = False
+    names = expression_properties(expression) or {"value": 1}
+    return json.dumps({"code": "sample", "properties": names}, indent=2) if untouched else written
 
 
 async def _form(
@@ -192,10 +210,13 @@ async def _form(
     *,
     more: bool = False,
     trial: Mapping[str, Any] | None = None,
+    code_trial: Mapping[str, Any] | None = None,
     lost: Sequence[str] = (),
 ) -> Response:
     errors = field_errors(fields)
     locked = metric is not None and metric["plansCount"] > 0
+    written = [row for row in rows if any(row)]
+    source = values["source"] or ("" if values["aggregation"] == _CUSTOM else aggregator_trials.SOURCE)
     content = {
         "title": f"Edit {metric['name']}" if metric else "New billable metric",
         "url": view.url,
@@ -206,16 +227,16 @@ async def _form(
         "is_new": metric is None,
         "locked": locked,
         "plans": metric["plansCount"] if metric else 0,
-        "values": values,
-        "aggregations": [
-            {"value": key, "label": label}
-            for key, label in AGGREGATIONS.items()
-            if key != "custom_agg" or values["aggregation"] == "custom_agg" or values["source"]
-        ],
-        "filters": [*rows, *([("", "")] if more or not rows else [])],
+        "facts": counting(metric) if metric and locked else [],
+        "values": {**values, "source": source},
+        "aggregations": [{"value": key, "label": label} for key, label in AGGREGATIONS.items()],
+        "roundings": [{"value": "", "label": "Not at all"}]
+        + [{"value": key, "label": label} for key, label in ROUNDING.items()],
+        "filters": [*written, *([("", "")] if more or not written else [])],
         "examples": EXAMPLES,
-        "trial": trial or {"payload": _sample(values["expression"]), "value": None, "error": None},
+        "trial": trial or {"payload": _payload(view, values["expression"]), "value": None, "error": None},
         "tried": trial is not None,
+        "code_trial": code_trial or aggregator_trials.posted(view),
         "lost": lost,
         "errors": {form: errors.get(name) for name, form in FIELDS.items()},
         "error": next((text for name, text in errors.items() if name not in {*FIELDS, "confirm"}), None)

@@ -34,6 +34,8 @@ _FIELD_WORDS: Mapping[tuple[str, str], str] = {
     ("permissions", "value_is_mandatory"): "Allow at least one thing.",
     ("values", "value_is_mandatory"): "Choose at least one value.",
     ("thresholds", "value_is_mandatory"): "Write at least one threshold.",
+    ("events", "too_many_events"): "At most 100 events.",
+    ("events", "invalid_event"): "An event has a timestamp in Unix seconds and properties.",
 }
 _WORDS: Mapping[str, str] = {
     "value_is_mandatory": "This cannot be empty.",
@@ -115,6 +117,8 @@ _WORDS: Mapping[str, str] = {
     "is_queued": "The same work is queued already.",
     "concurrency_conflict": "Somebody changed this at the same moment. Try again.",
     "lock_acquisition_failed": "Somebody is changing this. Try again in a moment.",
+    "invalid_custom_aggregator": "This code cannot run.",
+    "invalid_expression": "This is not an expression.",
     "not_found": "This no longer exists.",
     "feature_unavailable": "This cannot be done with this kind of invoice.",
 }
