@@ -102,6 +102,26 @@ async def test_a_link_alone_does_not_open_a_known_account(world: World) -> None:
     assert sorted(m["roles"][0] for m in joined["acceptInvite"]["user"]["memberships"]) == ["admin", "finance"]
 
 
+async def test_who_joins_by_a_session_goes_on_in_its_way(world: World) -> None:
+    """A session by Google does not become one by password, which other organizations may ask for (spec 07 §3.6)."""
+    made = (await world.data(INVITE, input={"email": "stranger@acme.example", "roles": ["finance"]}))["createInvite"]
+    shown = "query($t:String!){ invite(token:$t){ joinsWithoutPassword } }"
+    assert (await world.data(shown, None, t=made["token"]))["invite"] == {"joinsWithoutPassword": False}
+    assert (await world.data(shown, "manager", t=made["token"]))["invite"] == {"joinsWithoutPassword": False}
+    assert (await world.data(shown, "stranger", t=made["token"]))["invite"] == {"joinsWithoutPassword": True}
+    async with world.runtime.database.transaction() as session:
+        await session.execute(
+            text("update user_sessions s set login_method = 'google_oauth' from users u"
+                 " where u.id = s.user_id and u.email like 'stranger@%'")
+        )  # fmt: skip
+    joined = await world.data(ACCEPT, "stranger", input={"token": made["token"], "password": "-"})
+    world.tokens["joined"] = joined["acceptInvite"]["token"]
+    await world.data("{ customers{ metadata{ totalCount } } }", "joined")
+    await world.data(METHODS, input={"authenticationMethods": ["email_password"]})
+    refused = await world.error("{ customers{ metadata{ totalCount } } }", "joined")
+    assert code(refused) == "login_method_not_authorized"
+
+
 async def test_what_invitations_refuse(world: World) -> None:
     given = {"email": "ann@acme.example", "roles": ["manager"]}
     made = (await world.data(INVITE, input=given))["createInvite"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlmodel import col
 
 from billwright.billing.access.changes import lock_organization
@@ -17,8 +17,8 @@ from billwright.billing.access.members import may_grant
 from billwright.billing.access.models import Invite, Membership, Organization, User
 from billwright.billing.access.passwords import check_password_rules, hash_password, verify_password
 from billwright.billing.access.permissions import check_roles
-from billwright.billing.access.service import add_membership, find_user
-from billwright.billing.access.sessions import EMAIL_PASSWORD, SignedIn, open_session
+from billwright.billing.access.service import add_membership, find_user, lock_person
+from billwright.billing.access.sessions import EMAIL_PASSWORD, SignedIn, method_opens, open_session
 from billwright.billing.access.throttling import AttemptCounter, count_login, login_succeeded
 from billwright.billing.activity_logs.service import record
 from billwright.billing.kernel.clock import system_now
@@ -119,16 +119,30 @@ async def revoke_invite(ctx: Context, invite_id: UUID | None) -> Invite:
 
 
 async def find_invite(session: Session, token: str, *, lock: bool = False) -> OpenInvite:
-    """The pending invitation that ``token`` opens; otherwise ``NotFound("invite")``."""
+    """The pending invitation that ``token`` opens, ``lock``: as it is now; otherwise ``NotFound("invite")``."""
     statement = (
         select(Invite, Organization)
         .join(Organization, col(Organization.id) == col(Invite.organization_id))
         .where(col(Invite.digest) == _digest(token), col(Invite.status) == "pending")
     )
-    row = (await session.execute(statement.with_for_update(of=Invite) if lock else statement)).first()
+    if lock:
+        statement = statement.with_for_update(of=Invite).execution_options(populate_existing=True)
+    row = (await session.execute(statement)).first()
     if row is None:
         raise NotFound("invite")
     return OpenInvite(row[0], row[1])
+
+
+def joins_without_password(found: OpenInvite, signed_in: SignedIn | None) -> bool:
+    """Whether a session proves the person invited: it is theirs, and its way to sign in opens the organization.
+
+    A session of another organization's Okta does not: its administrator decides there who somebody is (spec 07 §4.2).
+    """
+    return (
+        signed_in is not None
+        and signed_in.user.email == found.invite.email
+        and method_opens(found.organization, signed_in.session)
+    )
 
 
 async def accept_by_password(
@@ -142,27 +156,29 @@ async def accept_by_password(
 ) -> SignedIn:
     """Join with a password: a new one for an unknown e-mail, the present one of a known user.
 
-    Nobody takes over an account by the link alone: a known user proves the password, or is signed in already. Raises
-    ``NotFound("invite")``, ``ValidationFailed`` (password rules, ``base: incorrect_login_or_password``,
-    ``email_password: login_method_not_authorized``) and ``RateLimited``.
+    Nobody takes over an account by the link alone: a known user proves the password, or is signed in already (see
+    ``joins_without_password``), and then goes on in the way that they signed in. Raises ``NotFound("invite")``,
+    ``ValidationFailed`` (password rules, ``base: incorrect_login_or_password``, ``email_password:
+    login_method_not_authorized``) and ``RateLimited``.
     """
     email = (await find_invite(session, token)).invite.email
     await count_login(attempts, ip, email)
     found = await find_invite(session, token, lock=True)
     if EMAIL_PASSWORD not in found.organization.authentication_methods:
         raise ValidationFailed({"email_password": ["login_method_not_authorized"]})
-    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("user:" + email, 0))))
+    await lock_person(session, email)
     user = await find_user(session, email)
+    method, bound = EMAIL_PASSWORD, None
     if user is None:
         check_password_rules(password)
         user = await create_user(session, email, await hash_password(password))
-    elif (signed_in is None or signed_in.user.id != user.id) and not await verify_password(
-        user.password_hash, password
-    ):
+    elif signed_in is not None and joins_without_password(found, signed_in):
+        method, bound = signed_in.session.login_method, signed_in.session.provider_organization_id
+    elif not await verify_password(user.password_hash, password):
         raise ValidationFailed(base="incorrect_login_or_password")
     await login_succeeded(attempts, ip, email)
     await join(session, found, user)
-    return SignedIn(await open_session(session, user, EMAIL_PASSWORD), user)
+    return SignedIn(await open_session(session, user, method, provider_organization_id=bound), user)
 
 
 async def create_user(session: Session, email: str, password_hash: str | None) -> User:

@@ -31,6 +31,7 @@ __all__ = [
     "OrganizationChange",
     "bump_catalog",
     "create_organization",
+    "lock_person",
     "register_user",
     "rename",
     "rename_slug",
@@ -91,6 +92,9 @@ async def create_organization(
     if clock is not None and inp.kind != "sandbox":
         raise ValidationFailed(clock="value_must_be_blank")
     begin = (clock.astimezone(UTC) if clock else system_now()) if inp.kind == "sandbox" else system_now()
+    address = _checked_address(owner_email) if owner_email is not None else None
+    if address is not None:
+        await lock_person(session, address)
     organization_id = new_id()
     organization = Organization(
         id=organization_id,
@@ -104,7 +108,7 @@ async def create_organization(
     )
     session.add(organization)
     await session.flush()
-    owner = await _owner(session, organization, owner_email, owner_password) if owner_email is not None else None
+    owner = await _owner(session, organization, address, owner_password) if address is not None else None
     ctx = Context(session, organization)
     created = await create_first_api_key(ctx)
     record(ctx, "billing_entities.created", "billing_entity", organization.id)
@@ -198,10 +202,14 @@ async def _free_slug(session: Session, base: str) -> str:
         number += 1
 
 
-async def _owner(session: Session, organization: Organization, email: str, password: str | None) -> User:
+def _checked_address(email: str) -> str:
     address = normal_email(email)
     if not is_email(address):
         raise ValidationFailed(email="invalid_email_format")
+    return address
+
+
+async def _owner(session: Session, organization: Organization, address: str, password: str | None) -> User:
     now = system_now()
     user = await find_user(session, address)
     if user is not None and password is not None:
@@ -220,6 +228,11 @@ async def _owner(session: Session, organization: Organization, email: str, passw
         await session.flush()
     await add_membership(session, user.id, organization.id, ["admin"])
     return user
+
+
+async def lock_person(session: Session, address: str) -> None:
+    """Whatever makes a user of ``address`` (as ``normal_email`` gives it) happens one at a time."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("user:" + address, 0))))
 
 
 async def find_user(session: Session, email: str) -> User | None:

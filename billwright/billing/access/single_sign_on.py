@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlmodel import col
 
 from billwright.billing.access.invites import OpenInvite, create_user, find_invite, join
 from billwright.billing.access.models import Membership, OktaConnection, Organization, User
-from billwright.billing.access.service import CreatedOrganization, add_membership, create_organization, find_user
+from billwright.billing.access.service import (
+    CreatedOrganization,
+    add_membership,
+    create_organization,
+    find_user,
+    lock_person,
+)
 from billwright.billing.access.sessions import GOOGLE, OKTA, SignedIn, open_session
 from billwright.billing.kernel.db import Session
 from billwright.billing.kernel.errors import NotFound, ValidationFailed
@@ -31,7 +37,7 @@ async def register_by_google(
     session: Session, email: str, organization_name: str
 ) -> tuple[CreatedOrganization, SignedIn]:
     """A new organization with a new person as admin, without a password. ``email: user_already_exists``."""
-    await _one_at_a_time(session, email)
+    await lock_person(session, email)
     if await find_user(session, email) is not None:
         raise ValidationFailed(email="user_already_exists")
     created = await create_organization(session, organization_name, owner_email=email)
@@ -109,12 +115,8 @@ async def _join(session: Session, found: OpenInvite, email: str, method: str) ->
 
 
 async def _person(session: Session, email: str) -> User:
-    await _one_at_a_time(session, email)
+    await lock_person(session, email)
     return await find_user(session, email) or await create_user(session, email, None)
-
-
-async def _one_at_a_time(session: Session, email: str) -> None:
-    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("user:" + email, 0))))
 
 
 async def _methods(session: Session, user: User) -> list[list[str]]:

@@ -179,13 +179,11 @@ async def show_invitation(request: Request) -> Response:
 
 
 async def _invitation(request: Request, errors: Mapping[str, str], error: str | None, status: int) -> Response:
-    answer = await ask(request, "InvitePage", {"token": request.path_params["token"]})
+    answer = await ask(request, "InvitePage", {"token": request.path_params["token"]}, as_member=True)
     if answer.errors or answer.data is None:
         text = "It was withdrawn or used already. Ask an admin of the organization for a new one."
         return outside(request, 404, "This invitation no longer works", text)
     invite = answer.data["invite"]
-    here = await ask(request, "Home", {}, as_member=True)
-    me = here.data["currentUser"]["email"] if here.data and not here.errors else None
     content = {
         "title": f"Join {invite['organizationName']}",
         "organization": invite["organizationName"],
@@ -195,7 +193,7 @@ async def _invitation(request: Request, errors: Mapping[str, str], error: str | 
         "google": "google_oauth" in invite["authenticationMethods"]
         and bool(request.app.state.settings.google_client_id),
         "token": request.path_params["token"],
-        "logged_in": me == invite["email"],
+        "logged_in": invite["joinsWithoutPassword"],
         "action": request.url.path,
         "errors": errors,
         "error": error,
