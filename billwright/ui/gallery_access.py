@@ -157,8 +157,14 @@ def key_form() -> Data:
          "modes": [{"mode": mode, "known": mode in known[name], "on": mode == "read"} for mode in ("read", "write")]}
         for name in API_RESOURCES
     ]  # fmt: skip
-    return _form("New API key", "developers", f"{BASE}/developers/keys", name="", resources=resources,
-                 key={"value": "••••••••9f2", "last_used_at": AT})
+    return _form(
+        "New API key",
+        "developers",
+        f"{BASE}/developers/keys",
+        name="",
+        resources=resources,
+        key={"value": "••••••••9f2", "last_used_at": AT},
+    )
 
 
 def webhooks(url: str) -> Data:

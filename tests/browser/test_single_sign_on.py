@@ -135,6 +135,7 @@ async def test_okta_is_connected_joined_by_invitation_and_then_the_only_way_in(
         await page.get_by_label(name).uncheck()
     await expect(page.get_by_text("Okta is connected.")).to_be_visible()
     await page.get_by_role("button", name="Save").click()
+    await page.get_by_role("button", name="Disable").click()
     await expect(page.locator("main")).not_to_contain_text("How members may log in")
     ears.heard.clear()  # this session began by a password: it has lost the organization with its own change (403)
     await stranger.goto(f"{company.base}/invoices")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+import redis.asyncio
 from sqlalchemy import text
 
+from billwright.billing.access.service import find_user
+from billwright.billing.access.sessions import open_session
 from billwright.billing.background.jobs import due_jobs, run_job
 from billwright.billing.background.registration import register_all
 from billwright.ui import csrf, sessions
@@ -140,13 +143,46 @@ async def test_a_forgotten_password(world: World) -> None:
         assert (await old.get(f"{BASE}/customers")).headers["location"].startswith("/login")
 
 
+_UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+
+async def _another_session(world: World) -> str:
+    """Of the admin, in another browser."""
+    async with world.runtime.database.transaction() as session:
+        found = await find_user(session, "admin@acme.example")
+        assert found is not None
+        return sessions.issue_token(world.settings, (await open_session(session, found, "email_password")).id)
+
+
+async def test_a_key_is_shown_at_once_where_nothing_keeps_it(world: World) -> None:
+    """Redis is away: better a key that a reload makes twice than one that nobody has seen."""
+    async with visitor(world) as admin:
+        await admin.page(f"{BASE}/developers/keys")
+        dead = world.app.state.redis = redis.asyncio.Redis.from_url("redis://127.0.0.1:1/0")
+        made = await admin.submit(f"{BASE}/developers/keys", name="CI", permission="event:write")
+        assert re.search(rf"{_UUID}(?=</pre>)", made.text)
+        await admin.page(f"{BASE}/developers/keys?made={(await ids(world))['key']}")
+    await dead.aclose()
+
+
 async def test_a_key_is_shown_once(world: World) -> None:
     async with visitor(world) as admin:
         made = await admin.submit(f"{BASE}/developers/keys", name="CI", permission="event:write")
-        value = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=</pre>)", made.text)
+        assert made.status_code == 303, "a reload makes no second key"
+        address = made.headers["location"]
+        async with visitor(world) as elsewhere:
+            elsewhere.cookies.set(sessions.COOKIE, await _another_session(world), domain="billwright.test")
+            assert "It is not shown again" not in words(await elsewhere.page(address))
+        await admin.head(address)
+        assert "It is not shown again" not in words(await admin.page(f"{BASE}/developers/keys"))
+        shown = await admin.get(address)
+        assert shown.headers["cache-control"] == "no-store"
+        value = re.search(rf"{_UUID}(?=</pre>)", shown.text)
         assert value is not None
+        assert "Copy CI now." in words(shown.text)
+        for path in (address, f"{BASE}/developers/keys"):
+            assert not re.search(rf"{_UUID}(?=</pre>)", await admin.page(path))
         listed = await admin.page(f"{BASE}/developers/keys")
-        assert value[0] not in listed
         assert value[0][-3:] in listed
         assert "1 resource" in words(listed)
         nothing = await admin.submit(f"{BASE}/developers/keys", name="Nothing")
@@ -154,7 +190,18 @@ async def test_a_key_is_shown_once(world: World) -> None:
         assert "Allow at least one thing." in words(nothing.text)
         known = await ids(world)
         rotated = await admin.submit(f"{BASE}/developers/keys/{known['key']}/rotate", overlap="24h")
-        assert "It is not shown again" in words(rotated.text)
+        assert "It is not shown again" in words(await admin.page(rotated.headers["location"]))
+        said = words(await admin.page(f"{BASE}/developers/keys"))
+        assert "The old one was never used. When is it to stop working?" in said
+        assert re.search(r" Ends \w{3} \d+, \d{4}, \d\d:\d\d ", said), "the old key, in a day"
+        assert f"Id of this organization: ••••••••{str(world.organization.id)[-3:]}" in said
+        assert f'data-copy="{world.organization.id}"' in await admin.page(f"{BASE}/developers/keys")
+        async with world.runtime.database.transaction() as session:
+            await session.execute(
+                text("update api_keys set last_used_at = '2024-01-15T10:00:00Z' where id = :id"), {"id": known["key"]}
+            )
+        assert "Last used on Jan 15, 2024, 10:00" in words(await admin.page(f"{BASE}/developers/keys/{known['key']}"))
+        assert "The old one was last used on Jan 15, 2024, 10:00" in words(await admin.page(f"{BASE}/developers/keys"))
         changed = await admin.submit(f"{BASE}/developers/keys/{known['key']}", name="Old", permission="plan:read")
         assert changed.status_code == 303
         assert "Reads 1 resource" in words(await admin.page(f"{BASE}/developers/keys"))
@@ -175,6 +222,19 @@ async def test_webhooks_are_made_changed_and_read(world: World) -> None:
         log = f"{BASE}/developers/webhooks/{known['endpoint']}"
         assert "customer.created" in await admin.page(f"{log}?status=failed")
         assert "No deliveries match" in words(await admin.page(f"{log}?status=succeeded"))
+        for asked, found in (
+            ("answer=5xx", True), ("answer=404,503", True), ("answer=500-502", False), ("answer=timeout", False),
+            ("answer=nonsense", False), ("type=customer.created", True), ("type=invoice.created", False),
+            ("day_from=2024-01-15&day_to=2024-01-15", True), ("day_to=2024-01-14", False),
+        ):  # fmt: skip
+            shown = await admin.page(f"{log}?status=failed&{asked}")
+            assert (f"/log/{known['delivery']}" in shown) is found, asked
+            assert "filter-chip" in shown, asked
+        assert f'href="{log}?answer=5xx&amp;status=retrying"' in await admin.page(f"{log}?answer=5xx")
+        hmac = await world.data("{ organization { hmacKey } }")
+        listed = await admin.page(f"{BASE}/developers/webhooks")
+        assert f'data-copy="{hmac["organization"]["hmacKey"]}"' in listed
+        assert f"HMAC key of this organization: ••••••••{hmac['organization']['hmacKey'][-3:]}" in words(listed)
         delivery = await admin.page(f"{log}/log/{known['delivery']}")
         assert "&#34;name&#34;: &#34;Hooli&#34;" in delivery
         assert "busy" in delivery
@@ -218,7 +278,10 @@ async def test_settings_are_saved(world: World) -> None:
         assert 'value="invoice.finalized" checked' in await admin.page("/acme/settings/emails")
         await admin.submit("/acme/settings/authentication")
         assert "At least one way" in words(await admin.page("/acme/settings/authentication"))
-        await admin.submit("/acme/settings/authentication", choice="google_oauth")
+        asked = await admin.submit("/acme/settings/authentication", choice="google_oauth")
+        assert "Disable E-mail and password? Nobody logs in by it any more." in words(asked.text)
+        assert await admin.page("/acme/customers"), "nothing is disabled before that is confirmed"
+        await admin.submit("/acme/settings/authentication", choice="google_oauth", confirmed="yes")
         assert "You cannot open this organization" in words(await admin.page("/acme/customers", 403))
     async with world.runtime.database.reading() as session:
         kept = await session.scalar(text("select authentication_methods from organizations where slug = 'acme'"))

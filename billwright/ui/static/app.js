@@ -356,7 +356,11 @@
     if (waiting.has(form)) event.preventDefault(); else begin(form, null);
   });
   addEventListener("pageshow", () => $$("form").forEach(end));
-  on("htmx:beforeRequest", (event) => begin(event.detail.elt, event.detail.target));
+  on("htmx:beforeRequest", (event) => {
+    const { elt, target } = event.detail;
+    if (elt === target && $("[data-menu]:popover-open", elt)) return event.preventDefault(); // a menu in it is in use: reload later
+    begin(elt, target);
+  });
   on("htmx:afterRequest", (event) => {
     end(event.detail.elt);
     if (!event.detail.successful) return;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from billwright.billing.access.permissions import API_RESOURCES, all_api_permissions
 from billwright.billing.kernel.clock import iso_ms, system_now
+from billwright.ui import shown_once
 from billwright.ui.views.developers import tabs
 from billwright.ui.views.support import View
 from billwright.ui.views.words import field_errors, in_words, toast_words
@@ -33,14 +34,29 @@ _RESOURCE_NAMES = {
 
 
 async def key_list(view: View) -> Response:
-    """``GET /{slug}/developers/keys``."""
+    """``GET /{slug}/developers/keys``; ``made`` names the key that was just made: its value is shown, once."""
     return await _keys(view)
 
 
-async def _keys(view: View, shown: Mapping[str, Any] | None = None, toast: tuple[str, str] | None = None) -> Response:
+async def _just_made(view: View, keys: Sequence[Mapping[str, Any]]) -> dict[str, str] | None:
+    """Name and value of the new key that the address names, unless they were seen already."""
+    made = next((key for key in keys if key["id"] == view.query("made")), None)
+    value = await shown_once.take(view, made["id"]) if made and view.request.method == "GET" else None
+    return {"name": made["name"], "value": value} if made and value else None
+
+
+async def _off_to_the_list(view: View, made: Mapping[str, Any]) -> Response:
+    """To the list, which shows the value; here and now if nothing keeps it until then."""
+    if await shown_once.keep(view, made["id"], made["value"]):
+        return view.redirect(f"{view.base}/developers/keys?made={made['id']}")
+    return await _keys(view, made)
+
+
+async def _keys(view: View, shown: Mapping[str, Any] | None = None) -> Response:
     data = await view.ask("ApiKeyList")
     keys = data["apiKeys"]["collection"]
     lasting = sum(key["expiresAt"] is None for key in keys)
+    shown = shown or await _just_made(view, keys)
     content = {
         "title": "API keys",
         "url": f"{view.base}/developers/keys",
@@ -58,10 +74,19 @@ async def _keys(view: View, shown: Mapping[str, Any] | None = None, toast: tuple
             }
             for key in keys
         ],
+        "organization": {"id": data["organization"]["id"], "masked": masked(data["organization"]["id"])},
         "overlaps": [{"value": value, "label": label} for value, label, _ in OVERLAPS],
         "shown": shown,
     }
-    return await view.page("developers/keys.html", "developers", content, toast=toast)
+    response = await view.page("developers/keys.html", "developers", content)
+    if shown:
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def masked(value: str) -> str:
+    """All but the last three characters hidden, as keys are shown."""
+    return f"{'•' * 8}{value[-3:]}"
 
 
 def _scope(permissions: Mapping[str, list[str]]) -> str:
@@ -90,12 +115,12 @@ async def edit_key(view: View) -> Response:
 
 
 async def create(view: View) -> Response:
-    """``POST /{slug}/developers/keys``: the list, with the value to be copied."""
+    """``POST /{slug}/developers/keys``: off to the list, with the value to be copied. A reload makes no second key."""
     permissions = _posted_permissions(view)
     outcome = await view.change("CreateApiKey", name=view.posted("name") or None, permissions=permissions)
     if not outcome.ok:
         return await _form(view, None, view.posted("name"), permissions, outcome.fields, outcome.code)
-    return await _keys(view, outcome.data["createApiKey"])
+    return await _off_to_the_list(view, outcome.data["createApiKey"])
 
 
 async def change(view: View) -> Response:
@@ -109,13 +134,13 @@ async def change(view: View) -> Response:
 
 
 async def rotate(view: View) -> Response:
-    """``POST /{slug}/developers/keys/{id}/rotate``: the list, with the new value to be copied."""
+    """``POST /{slug}/developers/keys/{id}/rotate``: off to the list, with the new value to be copied."""
     wait = next((delta for value, _, delta in OVERLAPS if value == view.posted("overlap")), timedelta(0))
     until = {"expiresAt": iso_ms(system_now() + wait)} if wait else {}
     outcome = await view.change("RotateApiKey", id=view.path("key"), **until)
     if not outcome.ok:
         return view.redirect(f"{view.base}/developers/keys", ("negative", toast_words(outcome.code, outcome.fields)))
-    return await _keys(view, outcome.data["rotateApiKey"])
+    return await _off_to_the_list(view, outcome.data["rotateApiKey"])
 
 
 async def delete(view: View) -> Response:
@@ -148,6 +173,7 @@ async def _form(
         "back": f"{view.base}/developers/keys",
         "submit": "Save" if key else "Create key",
         "name": name,
+        "key": {"value": key["value"], "last_used_at": key["lastUsedAt"]} if key else None,
         "resources": [
             {
                 "name": _RESOURCE_NAMES.get(resource, resource.replace("_", " ").capitalize()),

@@ -194,9 +194,17 @@ async def save_emails(view: View) -> Response:
 
 async def authentication(view: View) -> Response:
     """``GET /{slug}/settings/authentication``."""
-    found = await of_organization(view)
+    return await _authentication(view, await of_organization(view))
+
+
+async def _authentication(
+    view: View, found: Mapping[str, Any], chosen: Sequence[str] = (), disabled: Sequence[str] = ()
+) -> Response:
+    """The page, or the question whether ``disabled`` are to be, of which ``chosen`` stay."""
+    confirm = {"names": " and ".join(disabled), "several": len(disabled) > 1, "chosen": chosen} if disabled else None
     content = {
         **page_head(view, "authentication", "Authentication"),
+        "confirm": confirm,
         "intro": "How members may log in. At least one way stays enabled. All admins are told about changes by e-mail.",
         "choices": switches(METHODS, found["authenticationMethods"]),
         "action": f"{view.base}/settings/authentication",
@@ -206,16 +214,20 @@ async def authentication(view: View) -> Response:
             "href": f"{view.base}/settings/authentication/okta",
             "state": "connected" if "okta" in found["authenticationMethods"] else "not connected",
         },
-        "warning": "Who logged in by a way that you disable loses this organization at once, you included.",
     }
     return await view.page("settings/choices.html", "settings", content)
 
 
 async def save_authentication(view: View) -> Response:
-    """``POST /{slug}/settings/authentication``. Okta, which has a page of its own, stays as it is."""
+    """``POST /{slug}/settings/authentication``: asks once before a way to log in is disabled. Okta, which has a page
+    of its own, stays as it is."""
     found = await of_organization(view)
-    kept = [name for name in found["authenticationMethods"] if name not in {key for key, *_ in METHODS}]
-    return await _save_choices(view, "authentication", authenticationMethods=[*_chosen(view, METHODS), *kept])
+    enabled, chosen = found["authenticationMethods"], _chosen(view, METHODS)
+    kept = [name for name in enabled if name not in {key for key, *_ in METHODS}]
+    disabled = [label for key, label, _ in METHODS if key in enabled and key not in chosen]
+    if disabled and (chosen or kept) and view.posted("confirmed") != "yes":
+        return await _authentication(view, found, chosen, disabled)
+    return await _save_choices(view, "authentication", authenticationMethods=[*chosen, *kept])
 
 
 async def _save_choices(view: View, page: str, **changes: Any) -> Response:

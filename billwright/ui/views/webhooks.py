@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.responses import Response
 
+from billwright.billing.notifications.event_types import EVENT_TYPES
+from billwright.ui import formatting
 from billwright.ui.components import status_of
+from billwright.ui.filters import Filter, read_filters
 from billwright.ui.views.developers import tabs
+from billwright.ui.views.keys import masked
 from billwright.ui.views.support import View
 from billwright.ui.views.words import field_errors, in_words, toast_words
 
 STATUSES = ("pending", "retrying", "succeeded", "failed")
+FILTERS = (
+    Filter("type", "Event", "choices", [(name, name) for name in EVENT_TYPES], quick=True),
+    Filter("answer", "Answer", "texts", quick=True, hint="404, 4xx, 200-204 or timeout, separated by commas."),
+    Filter("day", "Day", "dates", quick=True, hint="Days in UTC on which they were last touched."),
+)
+"""Filters of the log beside its states (spec 07 §7.5)."""
+_ANSWERS = re.compile(r"timeout|[1-5]xx|\d{3}(\s*-\s*\d{3})?", re.IGNORECASE)
+_NO_ANSWER = "000"
+"""What no server answers: asked for where nothing that was written can be an answer."""
 
 
 def _href(view: View, endpoint: str) -> str:
@@ -43,9 +57,16 @@ async def endpoint_list(view: View) -> Response:
             for item in found["collection"]
         ],
         "page": view.pager(found["metadata"]),
+        "hmac": _hmac(data),
         "full": found["metadata"]["totalCount"] >= 10,
     }
     return await view.page("developers/webhooks.html", "developers", content)
+
+
+def _hmac(data: Mapping[str, Any]) -> dict[str, str] | None:
+    """The organization's HMAC key: all of it to be copied, its end to be seen."""
+    key = data["organization"]["hmacKey"]
+    return {"value": key, "masked": masked(key)} if key else None
 
 
 def _types(types: Sequence[str] | None) -> str:
@@ -140,7 +161,7 @@ async def _form(
         "values": values,
         "all": types is None,
         "groups": [{"name": name.replace("_", " ").capitalize(), "types": items} for name, items in groups.items()],
-        "hmac_key": found["organization"]["hmacKey"],
+        "hmac": _hmac(found),
         "errors": {form: errors.get(name) for name, form in known.items()},
         "error": next((text for name, text in errors.items() if name not in known), None)
         or (in_words(code) if code and not errors else None),
@@ -159,14 +180,19 @@ async def log(view: View) -> Response:
 async def _log(view: View, toast: tuple[str, str] | None = None) -> Response:
     endpoint_id = view.path("endpoint")
     status = view.query("status") if view.query("status") in STATUSES else None
-    kinds = view.query_all("type")
+    filters = read_filters(view.url, FILTERS)
+    since, until = filters.span("day")
+    answers = filters.many("answer")
     data = await view.ask(
         "WebhookLog",
         id=endpoint_id,
         **view.paging(),
         searchTerm=view.search or None,
         statuses=[status] if status else None,
-        eventTypes=kinds or None,
+        eventTypes=filters.many("type"),
+        httpStatuses=answers and ([each for each in answers if _ANSWERS.fullmatch(each)] or [_NO_ANSWER]),
+        fromDate=since and f"{since}T00:00:00Z",
+        toDate=until and f"{until}T23:59:59.999999Z",
     )
     endpoint, found = data["webhookEndpoint"], data["webhooks"]
     base = _href(view, endpoint_id)
@@ -183,14 +209,16 @@ async def _log(view: View, toast: tuple[str, str] | None = None) -> Response:
         },
         "search": view.query("search"),
         "quick": [
-            {"label": "All", "href": base, "current": status is None, "count": None},
-            *(
-                {"label": status_of("delivery", each).word, "href": f"{base}?status={each}", "current": status == each,
-                 "count": None}
-                for each in STATUSES
-            ),
+            {
+                "label": status_of("delivery", each).word if each else "All",
+                "href": formatting.url_with(view.url, status=each, page=None),
+                "current": status == each,
+                "count": None,
+            }
+            for each in (None, *STATUSES)
         ],
-        "filtered": bool(status or kinds or view.search),
+        "filters": filters.bar,
+        "filtered": bool(status or filters or view.search),
         "deliveries": [
             {
                 "id": item["id"],
