@@ -8,7 +8,7 @@ from typing import Any
 from billwright.billing.access.permissions import API_RESOURCES, all_api_permissions
 from billwright.ui import formatting
 from billwright.ui.filters import read_filters
-from billwright.ui.gallery_samples import API, BASE, DEVELOPER_TABS, calls, frame, page, revenue, uid
+from billwright.ui.gallery_samples import API, BASE, CHANGES, DEVELOPER_TABS, calls, frame, page, revenue, uid
 from billwright.ui.views.activity_changes import change_lines
 from billwright.ui.views.activity_logs import FILTERS as ACTIVITY_FILTERS
 from billwright.ui.views.aggregator_trials import SAMPLES, SOURCE
@@ -157,14 +157,8 @@ def key_form() -> Data:
          "modes": [{"mode": mode, "known": mode in known[name], "on": mode == "read"} for mode in ("read", "write")]}
         for name in API_RESOURCES
     ]  # fmt: skip
-    return _form(
-        "New API key",
-        "developers",
-        f"{BASE}/developers/keys",
-        name="",
-        resources=resources,
-        key={"value": "••••••••9f2", "last_used_at": AT},
-    )
+    return _form("New API key", "developers", f"{BASE}/developers/keys", name="", resources=resources,
+                 key={"value": "••••••••9f2", "last_used_at": AT})
 
 
 def webhooks(url: str) -> Data:
@@ -283,7 +277,7 @@ def payments(url: str) -> Data:
 
 def coupons(url: str) -> Data:
     return {
-        "title": "Coupons", "frame": frame("coupons"), "search": "", "filtered": False, "can": {"create": True}, "page": page(1, url),
+        "title": "Coupons", "frame": frame("coupons"), "search": "", "filtered": False, "can": CHANGES, "page": page(1, url),
         "quick": [{"label": "All", "href": "#", "current": True, "count": None}],
         "coupons": [{"id": uid(1), "href": f"{BASE}/coupon/1", "name": "Welcome", "code": "welcome", "status": "active",
                      "caption": "10% off during 3 invoices", "customers": 12, "until": None}],
@@ -313,7 +307,7 @@ def coupon_form() -> Data:
 
 def add_ons(url: str) -> Data:
     return {
-        "title": "Add-ons", "frame": frame("add_ons"), "search": "", "can": {"create": True}, "page": page(1, url),
+        "title": "Add-ons", "frame": frame("add_ons"), "search": "", "can": CHANGES, "page": page(1, url),
         "add_ons": [{"id": uid(1), "href": f"{BASE}/add-on/1", "name": "Setup", "code": "setup", "amount_cents": 50000,
                      "currency": "USD", "customers": 4, "created_at": AT}],
         "api": calls("POST", "/add_ons", "query AddOns {\n  addOns { collection { id code } }\n}", {"add_on": {}}),
@@ -326,6 +320,7 @@ def add_on() -> Data:
         "add_on": {"id": uid(1), "href": f"{BASE}/add-on/1", "name": "Setup", "code": "setup", "description": "Once",
                    "facts": [{"label": "Price", "value": "$500.00"}]},
         "sample": formatting.curl("POST", API + "/invoices", {"invoice": {}}),
+        "api": calls("GET", "/add_ons/setup", "query AddOn {\n  addOn(id: 1) { code }\n}"),
     }  # fmt: skip
 
 

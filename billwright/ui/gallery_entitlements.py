@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from billwright.ui.gallery_samples import BASE, calls, frame, page, uid
+from billwright.ui.gallery_samples import BASE, CHANGES, calls, frame, page, uid
 from billwright.ui.gallery_subscriptions import entitled_head
 
 Data = dict[str, Any]
@@ -38,9 +38,9 @@ _REMOVED = [
 
 
 def _features(url: str, *, empty: bool = False) -> Data:
-    row = {"href": f"{BASE}/feature/1", "name": "Seats", "code": "seats", "privileges": 3, "plans": 4, "created_at": AT}
+    row = {"id": uid(1), "href": f"{BASE}/feature/1", "name": "Seats", "code": "seats", "privileges": 3, "plans": 4, "created_at": AT}
     return {
-        "title": "Features", "frame": frame("features"), "search": "", "can": {"create": True}, "page": page(1, url),
+        "title": "Features", "frame": frame("features"), "search": "", "can": CHANGES, "page": page(1, url),
         "features": [] if empty else [row],
         "api": calls("POST", "/features", "query FeatureList {\n  features { collection { code } }\n}", {"feature": {}}),
     }  # fmt: skip

@@ -23,6 +23,9 @@ DEVELOPER_TABS = [
 ]
 
 
+CHANGES = {"create": True, "edit": True, "delete": True}
+
+
 def frame(active: str | None, clock: Data | None = None, **changes: Any) -> Data:
     return {
         "base": BASE,

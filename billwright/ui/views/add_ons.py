@@ -49,7 +49,7 @@ async def add_on_list(view: View) -> Response:
             for item in found["collection"]
         ],
         "page": view.pager(found["metadata"]),
-        "can": {"create": view.may("addons:create")},
+        "can": view.may_change("addons"),
         "api": view.api("AddOnList", "POST", "/add_ons", {"add_on": {
             "name": "Setup", "code": "setup", "amount_cents": 50000, "amount_currency": "USD"}}),
     }  # fmt: skip
@@ -83,7 +83,8 @@ async def add_on_page(view: View) -> Response:
             {"invoice": {"external_customer_id": "acme-001", "currency": item["amountCurrency"],
                          "fees": [{"add_on_code": item["code"], "units": 1}]}},
         ),
-        "can": {"edit": view.may("addons:update"), "delete": view.may("addons:delete")},
+        "can": view.may_change("addons"),
+        "api": view.api("AddOnPage", "GET", f"/add_ons/{item['code']}"),
     }  # fmt: skip
     return await view.page("discounts/add_on.html", "add_ons", content)
 

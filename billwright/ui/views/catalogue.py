@@ -20,19 +20,10 @@ from billwright.ui.views.usage import INTERVALS, MODELS
 _STATUSES = ["active", "pending", "terminated", "canceled"]
 
 
-def _changes(view: View, resource: str) -> dict[str, bool]:
-    """What the member may do with plans or billable metrics."""
-    return {
-        "create": view.may(f"{resource}:create"),
-        "edit": view.may(f"{resource}:update"),
-        "delete": view.may(f"{resource}:delete"),
-    }
-
-
 async def plan_list(view: View) -> Response:
     """``GET /{slug}/plans``."""
     found = (await view.ask("PlanList", **view.paging(), searchTerm=view.search or None))["plans"]
-    can = _changes(view, "plans")
+    can = view.may_change("plans")
     templates = (await view.ask("PlanTemplates"))["planTemplates"] if can["create"] and not view.is_htmx else []
     content = {
         "title": "Plans",
@@ -219,7 +210,7 @@ async def metric_list(view: View) -> Response:
     content = {
         "title": "Billable metrics",
         "url": view.url,
-        "can": _changes(view, "billable_metrics"),
+        "can": view.may_change("billable_metrics"),
         "search": view.query("search"),
         "page": view.pager(found["metadata"]),
         "metrics": [
@@ -271,7 +262,7 @@ async def metric_page(view: View) -> Response:
             ],
             "source": metric["customAggregator"],
         },
-        "can": _changes(view, "billable_metrics"),
+        "can": view.may_change("billable_metrics"),
         "affected": {
             "plans": metric["plansCount"],
             "subscriptions": metric["activeSubscriptionsCount"],

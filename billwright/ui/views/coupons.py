@@ -83,7 +83,7 @@ async def coupon_list(view: View) -> Response:
             for item in found["collection"]
         ],
         "page": view.pager(found["metadata"]),
-        "can": {"create": view.may("coupons:create")},
+        "can": view.may_change("coupons"),
         "api": view.api("CouponList", "POST", "/coupons", {"coupon": {
             "name": "Welcome", "code": "welcome", "coupon_type": "percentage", "percentage_rate": "10",
             "frequency": "recurring", "frequency_duration": 3, "expiration": "no_expiration"}}),

@@ -33,6 +33,7 @@ async def feature_list(view: View) -> Response:
         "search": view.query("search"),
         "features": [
             {
+                "id": item["id"],
                 "href": feature_href(view, item["id"]),
                 "name": feature_name(item),
                 "code": item["code"],
@@ -43,7 +44,7 @@ async def feature_list(view: View) -> Response:
             for item in found["collection"]
         ],
         "page": view.pager(found["metadata"]),
-        "can": {"create": view.may("features:create")},
+        "can": view.may_change("features"),
         "api": view.api("FeatureList", "POST", "/features", {"feature": {
             "code": "seats", "name": "Seats", "privileges": [{"code": "max", "value_type": "integer"}]}}),
     }  # fmt: skip

@@ -32,6 +32,14 @@ PER_PAGE = (20, 50, 100)
 SHORTEST_SEARCH = 3
 
 
+class Moved(Exception):
+    """What was asked for is at another address of this server."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+
 class Refused(Exception):
     """A page that cannot be shown: 401, 403, 404, 405, 422 or 500 with the server's code."""
 
@@ -113,6 +121,11 @@ class View:
     def may(self, permission: str) -> bool:
         return permission in self.permissions
 
+    def may_change(self, resource: str) -> dict[str, bool]:
+        """What the member may do with objects of a kind."""
+        actions = (("create", "create"), ("edit", "update"), ("delete", "delete"))
+        return {name: self.may(f"{resource}:{action}") for name, action in actions}
+
     @property
     def search(self) -> str:
         """The list's search term; fewer than three characters search nothing (spec 07 §7.4)."""
@@ -126,9 +139,11 @@ class View:
         return {"page": int(page) if page.isdigit() and 0 < int(page) < 2**31 else 1, "limit": limit}
 
     def pager(self, metadata: Mapping[str, int]) -> dict[str, Any]:
-        """What ``ui.pager`` shows for a collection's metadata."""
-        size, total = metadata["limitValue"], metadata["totalCount"]
+        """What ``ui.pager`` shows for a collection's metadata. A page behind the last leads to the last."""
+        size, total, last = metadata["limitValue"], metadata["totalCount"], metadata["totalPages"]
         page = metadata["currentPage"] or 1
+        if page > last > 0:
+            raise Moved(formatting.url_with(self.url, page=last if last > 1 else None))
         return {
             "first": min((page - 1) * size + 1, total),
             "last": min(page * size, total),
@@ -136,7 +151,7 @@ class View:
             "cut": bool(self.search) and total in (FEW_HITS, MOST_HITS),
             "per_page": size,
             "previous": formatting.url_with(self.url, page=page - 1 if page > 2 else None) if page > 1 else None,
-            "next": formatting.url_with(self.url, page=page + 1) if page < metadata["totalPages"] else None,
+            "next": formatting.url_with(self.url, page=page + 1) if page < last else None,
         }
 
     async def ask(self, operation: str, **variables: Any) -> Any:
@@ -310,6 +325,8 @@ async def _answer(
         if MEMBER not in needs and not principal.permissions.intersection(needs):
             raise Refused(403, "forbidden")
         return await handler(view)
+    except Moved as moved:
+        return view.redirect(moved.address)
     except Refused as refused:
         if refused.status == 401:
             return to_login(request)
