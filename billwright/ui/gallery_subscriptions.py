@@ -53,6 +53,7 @@ def subscription_list(url: str) -> Data:
     return {
         "title": "Subscriptions", "frame": frame("subscriptions", CLOCK), "search": "", "filters": found.bar, "filtered": bool(found),
         "page": page(3, url), "api": calls("POST", "/subscriptions", OPERATION),
+        "quick": [{"label": "Current", "href": "#", "current": True, "count": None}, {"label": "All", "href": "#", "current": False, "count": None}],
         "subscriptions": [
             {"id": uid(at), "href": HREF, "name": name, "external_id": f"sub-{at}" if at < 2 else None, "status": status,
              "customer": {"name": customer, "href": f"{BASE}/customer/1/overview"}, "plan": plan, "overridden": at == 0,

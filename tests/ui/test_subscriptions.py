@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 from sqlalchemy import text
 
@@ -239,6 +240,12 @@ async def test_the_list_is_filtered(world: World) -> None:
         empty = words(await admin.page(f"{BASE}/subscriptions?plan=other"))
         assert "No subscriptions match" in empty
         assert "Plan code other" in empty
+        page = await admin.page(f"{BASE}/subscriptions?search=Customer+c2&page=1")
+        ended = "?search=Customer+c2&amp;status=terminated&amp;status=canceled"
+        assert f'href="{BASE}/subscriptions{ended}"' in page, "quick filters keep what was searched"
+        current = r'<a href="([^"]*)"[^>]*aria-current="true">(\w+)<'
+        assert re.findall(current, page)[0] == (f"{BASE}/subscriptions?search=Customer+c2", "Current")
+        assert "Ended" in re.findall(current, await admin.page(f"{BASE}/subscriptions{unescape(ended)}"))[0]
 
 
 async def test_prices_of_its_own(world: World) -> None:

@@ -399,6 +399,7 @@
   // --- After a swap: focus the first error, draw charts, settle the palette ------------------------------------------
   on("htmx:afterSettle", (event) => {
     const part = event.detail.elt;
+    if (part.matches("form[data-guard]") && event.detail.requestConfig?.verb === "post") part.dataset.changed = "";
     $('[aria-invalid="true"]', part)?.focus();
     if (part.id === "found") palette.settle(false);
     drawCharts();
@@ -416,9 +417,16 @@
   function drawChart(box) {
     const chart = JSON.parse(box.dataset.chart);
     const scale = 10 ** chart.axis.exponent, unit = chart.unit || "Month";
-    const bars = chart.kind === "bars" ? uPlot.paths.bars({ size: [0.55, 36], radius: 0.12 }) : undefined;
+    const stacked = chart.kind === "stack";
+    const bars = stacked || chart.kind === "bars" ? uPlot.paths.bars({ size: [0.55, 36], radius: 0.12 }) : undefined;
     const rule = { stroke: colour("--text-muted"), font: `12px ${colour("--font")}`, ticks: { show: false } };
     const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+    // A stack is drawn from its top: each bar reaches down to the axis, and those below cover it.
+    const parts = chart.series.map((series, at) => ({
+      ...series, mark: `--mark-${at + 1}`,
+      heights: stacked ? series.values.map((_, x) => chart.series.slice(0, at + 1).reduce((sum, one) => sum + one.values[x], 0)) : series.values,
+    }));
+    if (stacked) parts.reverse();
     const options = {
       width: box.clientWidth, height: 200, padding: [8, 18, 0, 0],
       cursor: { y: false, points: { size: 7 } }, legend: { live: true, markers: { show: false } },
@@ -429,14 +437,14 @@
       ],
       series: [
         { label: unit, value: (_u, _v, _s, index) => (index == null ? "—" : chart.x_labels[index]) },
-        ...chart.series.map((series, at) => ({
-          label: series.label, stroke: colour(`--mark-${at + 1}`), width: bars ? 0 : 2, paths: bars,
-          fill: bars ? colour(`--mark-${at + 1}`) : `${colour(`--mark-${at + 1}`)}14`, points: { show: false },
+        ...parts.map((series) => ({
+          label: series.label, stroke: colour(series.mark), width: bars ? 0 : 2, paths: bars,
+          fill: bars ? colour(series.mark) : `${colour(series.mark)}14`, points: { show: false },
           value: (_u, _v, _s, index) => (index == null ? "—" : series.display[index]),
         })),
       ],
     };
-    return new uPlot({ ...options, tzDate: (at) => uPlot.tzDate(new Date(at * 1e3), "UTC") }, [chart.x, ...chart.series.map((series) => series.values)], box);
+    return new uPlot({ ...options, tzDate: (at) => uPlot.tzDate(new Date(at * 1e3), "UTC") }, [chart.x, ...parts.map((series) => series.heights)], box);
   }
   function drawCharts(again = false) {
     if (!window.uPlot) return;

@@ -31,6 +31,8 @@ FILTERS = (
     Filter("external_id", "External id", "text"),
     Filter("overridden", "Prices of its own", "choice", YES_OR_NO),
 )
+QUICK = (("Current", ()), ("Ended", ("terminated", "canceled")), ("All", STATUSES))
+"""Quick filters: without any status the list has those that are active or pending (spec 07 §7.5)."""
 CREDIT_NOTES = ("credit", "refund", "offset", "skip")
 _REASONS: Mapping[str, str] = {
     "subscription_starting": "Start",
@@ -72,6 +74,15 @@ async def subscription_list(view: View) -> Response:
         "title": "Subscriptions",
         "url": view.url,
         "search": view.query("search"),
+        "quick": [
+            {
+                "label": label,
+                "href": formatting.url_with(view.url, status=statuses or None, page=None),
+                "current": set(filters.many("status") or ()) == set(statuses),
+                "count": None,
+            }
+            for label, statuses in QUICK
+        ],
         "filters": filters.bar,
         "filtered": bool(filters) or bool(view.search),
         "subscriptions": [_row(view, item) for item in found["collection"]],
