@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from billwright.sso.next_path import safe_next
+
 LIFETIME_SECONDS = 600
 MODES = ("login", "signup", "invite")
 
@@ -59,7 +61,7 @@ class PendingSignIns:
             browser=_digest(browser),
             nonce=secrets.token_urlsafe(32),
             verifier=secrets.token_urlsafe(48),
-            next=next,
+            next=safe_next(next),
             email=email,
             invite_token=invite_token,
             connection=connection,

@@ -176,6 +176,21 @@ async def test_next_leads_nowhere_else(world: World, provider: IdentityProvider,
         assert answer.headers["location"] == "/"
 
 
+@pytest.mark.parametrize(("wanted", "kept"), [("//evil.example", ""), ("/acme-search/plans", "/acme-search/plans")])
+async def test_next_is_judged_over_graphql_too(
+    world: World, provider: IdentityProvider, wanted: str, kept: str
+) -> None:
+    provider.email = "admin@acme.example"
+    begin = "query($n: String) { googleAuthUrl(next: $n) { url } }"
+    finish = "mutation($i: SignOnInput!) { googleLoginUser(input: $i) { next } }"
+    async with world.client(None) as client:
+        begun = (await client.post("/graphql", json={"query": begin, "variables": {"n": wanted}})).json()
+        back = parse_qs(urlsplit(await consent(begun["data"]["googleAuthUrl"]["url"])).query)
+        sent = {"i": {"code": back["code"][0], "state": back["state"][0]}}
+        done = (await client.post("/graphql", json={"query": finish, "variables": sent})).json()
+    assert done == {"data": {"googleLoginUser": {"next": kept}}}
+
+
 async def test_the_redirect_uri_is_not_taken_from_the_request(world: World, provider: IdentityProvider) -> None:
     async with visitor(world, None) as browser:
         begun = await browser.get("/sso/google", headers={"host": "evil.example"})

@@ -13,7 +13,7 @@ from billwright.ui.application import PAGES, PARTS, routes
 from billwright.ui.views.access import safe_next
 from billwright.ui.views.support import MEMBER
 from tests.graphql.support import PASSWORD, World
-from tests.ui.support import BASE, HTMX, company, field, make_credit_note, visitor, words
+from tests.ui.support import BASE, HTMX, company, field, make_credit_note, make_payment, visitor, words
 
 UNKNOWN = "018e4b1c-7a2f-7c77-9d1e-3f5a6b7c8d90"
 
@@ -75,10 +75,46 @@ async def test_too_many_attempts(world: World) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["//evil.example", "/\\evil.example", "%2F%2Fevil.example", "https://evil.example", "/%5Cevil", "x", "/a\nb", ""],
+    [
+        "//evil.example",
+        "/\\evil.example",
+        "%2F%2Fevil.example",
+        "https://evil.example",
+        "/%5Cevil",
+        "x",
+        "/a\nb",
+        "/a%0Ab",
+        "/a%7Fb",
+        "/a\x85b",
+        "/" + "a" * 2000,
+        "",
+    ],
 )
 def test_next_leads_nowhere_else(path: str) -> None:
     assert safe_next(path) == ""
+
+
+async def test_whoever_is_locked_out_can_log_in_another_way(world: World) -> None:
+    """Spec 07 §3.6: whoever disables their own way to log in is not caught in it."""
+    async with world.runtime.database.transaction() as session:
+        await session.execute(text("update organizations set authentication_methods = '[\"google_oauth\"]'"))
+    async with visitor(world) as admin:
+        assert (await admin.get("/login")).headers["location"] == "/", "whoever is logged in goes on"
+        home = await admin.page("/", 403)
+        assert "Your organizations do not allow the way you logged in" in words(home)
+        page = await admin.page(f"{BASE}/invoices?view=draft", 403)
+        assert "You cannot open this organization" in words(page)
+        for shown, wanted in ((home, ""), (page, f"{BASE}/invoices?view=draft")):
+            assert 'action="/logout"' in shown
+            assert field(shown, "next") == wanted
+        admin.token = field(page, csrf.FIELD)
+        out = await admin.submit("/logout", next=field(page, "next"))
+        assert out.headers["location"] == "/login?next=%2Facme-search%2Finvoices%3Fview%3Ddraft"
+        assert sessions.COOKIE not in admin.cookies
+        assert "Continue with Okta" in await admin.page(out.headers["location"])
+    async with visitor(world, None) as nobody:
+        assert (await nobody.submit("/logout", next="//evil.example")).headers["location"] == "/login"
+        assert 'action="/logout"' not in await nobody.page("/docs/nothing", 404)
 
 
 async def test_a_session_that_is_over_leads_to_the_log_in(world: World) -> None:
@@ -132,7 +168,7 @@ def test_every_page_declares_who_may_open_it() -> None:
 @pytest.mark.parametrize("role", ["admin", "manager", "finance"])
 async def test_roles_open_what_they_may(world: World, role: str) -> None:
     known = await company(world)
-    known["credit_note"] = await make_credit_note(world)
+    known |= {"credit_note": await make_credit_note(world), "payment": await make_payment(world)}
     held = permissions_of([role])
     async with visitor(world, role) as member:
         for method, path, _, needs in PAGES:

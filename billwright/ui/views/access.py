@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from billwright.graphql.execution import context_of, run
 from billwright.server.settings import Settings
+from billwright.sso.next_path import safe_next
 from billwright.ui import csrf, sessions
 from billwright.ui.components import navigation
 from billwright.ui.rendering import render
 from billwright.ui.views.support import Refused, View, guarded, outside, to_login
 from billwright.ui.views.words import REFUSALS, in_words, toast_words
-
-
-def safe_next(text: str) -> str:
-    """``text`` if a path of this server, else empty (spec 07 §4.3: no ``//evil``, ``/\\evil``, ``%2F%2Fevil``)."""
-    path = unquote(unquote(text))
-    if not path.startswith("/") or path.startswith(("//", "/\\")) or "\\" in path or len(text) > 2000:
-        return ""
-    if any(ord(char) < 32 for char in path) or urlsplit(path).netloc or urlsplit(path).scheme:
-        return ""
-    return text if text.startswith("/") else ""
 
 
 async def show_login(request: Request) -> Response:
@@ -70,7 +61,7 @@ async def log_in(request: Request) -> Response:
 
 
 async def log_out(request: Request) -> Response:
-    """Close the session and forget it."""
+    """Close the session and forget it; ``next`` is kept for who logs in afterwards."""
     settings: Settings = request.app.state.settings
     cookie = request.cookies.get(sessions.COOKIE)
     form = await request.form()
@@ -85,7 +76,9 @@ async def log_out(request: Request) -> Response:
             await run(context, "Logout")
         finally:
             await context.close()
-    response = RedirectResponse("/login", status_code=303)
+    wanted = form.get("next")
+    next_path = safe_next(wanted) if isinstance(wanted, str) else ""
+    response = RedirectResponse(f"/login?next={quote(next_path, safe='')}" if next_path else "/login", status_code=303)
     sessions.drop_cookie(response)
     return guarded(response)
 
@@ -118,9 +111,10 @@ async def _into_organization(request: Request, path: str) -> Response:
     for membership in answer.data["currentUser"]["memberships"]:
         if membership["accessibleByCurrentSession"]:
             return guarded(RedirectResponse(f"/{membership['organization']['slug']}{path}", status_code=303))
-    return outside(
-        request, 403, "There is nothing for you to open", "Ask an admin of your organization for an invitation."
-    )
+    text = "Ask an admin of your organization for an invitation."
+    if answer.data["currentUser"]["memberships"]:
+        text = "Your organizations do not allow the way you logged in. Log in another way to open them."
+    return outside(request, 403, "There is nothing for you to open", text, log_out="")
 
 
 async def organization_home(view: View) -> Response:

@@ -11,9 +11,9 @@ from starlette.responses import RedirectResponse, Response
 
 from billwright.graphql.execution import Answer, context_of, run
 from billwright.server.settings import Settings
+from billwright.sso.next_path import safe_next
 from billwright.ui import sessions
 from billwright.ui.rendering import CONTENT_SECURITY_POLICY
-from billwright.ui.views.access import safe_next
 from billwright.ui.views.public import EXPIRED_PAGE, form_of, problems, signed_in, visitor_page
 from billwright.ui.views.support import guarded
 

@@ -316,7 +316,7 @@ async def _answer(
     except Forbidden as refused:
         if refused.code == "login_method_not_authorized":
             text = "This organization does not allow the way you signed in. Log in another way to open it."
-            return outside(request, 403, "You cannot open this organization", text)
+            return outside(request, 403, "You cannot open this organization", text, log_out=_page_of(request))
         return outside(
             request, 404, "Nothing lives at this address", "Check the address, or start from your home page."
         )
@@ -347,12 +347,19 @@ async def refusal_page(view: View, refused: Refused) -> Response:
     return await view.page(_STATUS_PAGES.get(status, "errors/500.html"), None, content, status_code=status)
 
 
+def _page_of(request: Request) -> str:
+    """The address of a page that was loaded, to come back to; empty for anything else."""
+    if request.method != "GET":
+        return ""
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
 def to_login(request: Request) -> Response:
     """Off to the log in page, and back here afterwards when this was a page load."""
-    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     if request.headers.get("hx-request") == "true":
         return guarded(Response(status_code=204, headers={"HX-Redirect": "/login"}))
-    target = f"/login?next={quote(path, safe='')}" if request.method == "GET" else "/login"
+    path = _page_of(request)
+    target = f"/login?next={quote(path, safe='')}" if path else "/login"
     return guarded(RedirectResponse(target, status_code=303))
 
 
@@ -368,9 +375,14 @@ def here(view: View, address: str) -> str:
     return address.removeprefix(view.settings.api_url) if view.settings.api_url == view.settings.app_url else address
 
 
-def outside(request: Request, status: int, heading: str, text: str) -> Response:
-    """A plain page outside of any organization."""
-    content = {"title": heading, "heading": heading, "text": text, "status": status}
+def outside(request: Request, status: int, heading: str, text: str, *, log_out: str | None = None) -> Response:
+    """A plain page outside of any organization. ``log_out``: where somebody who is logged in may want to go when logged
+    in another way, empty for home; else the page offers no logging out."""
+    cookie = request.cookies.get(sessions.COOKIE)
+    leave = None
+    if log_out is not None and cookie:
+        leave = {"csrf_token": csrf.token_for(request.app.state.settings, cookie), "next": log_out}
+    content = {"title": heading, "heading": heading, "text": text, "status": status, "log_out": leave}
     return guarded(render(request, "errors/outside.html", content, status_code=status))
 
 
