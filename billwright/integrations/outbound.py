@@ -16,6 +16,7 @@ import httpcore
 import httpx
 
 from billwright.billing.notifications.addresses import is_public
+from billwright.integrations.trust import trusted
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 RESOLVING_THREADS = 64
@@ -123,7 +124,7 @@ class OutboundHttp:
         self._own_resolver = Resolver() if resolve is None else None
         self._seconds = timeout
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=ssl_context or httpx.create_ssl_context(),
+            ssl_context=ssl_context or trusted(),
             max_connections=None,
             max_keepalive_connections=0,
             network_backend=JudgingBackend(resolve or self._own_resolver or Resolver(), allow_private=allow_private),

@@ -17,6 +17,7 @@ from defusedxml.ElementTree import fromstring
 
 from billwright.billing.taxes.vat_checks import ErrorType, Invalid, Outcome, Unavailable, Valid
 from billwright.billing.taxes.vat_numbers import VatNumber, iso_country, vies_prefix
+from billwright.integrations.trust import trusted
 
 DEFAULT_URL = "https://ec.europa.eu/taxation_customs/vies/services"
 SERVICE, TEST_SERVICE = "checkVatService", "checkVatTestService"
@@ -60,7 +61,7 @@ class ViesClient:
         self._url = base if base.endswith((f"/{SERVICE}", f"/{TEST_SERVICE}")) else f"{base}/{SERVICE}"
         self._sends_anything = base.endswith(f"/{TEST_SERVICE}")
         self._seconds = timeout
-        self._http = httpx.AsyncClient(timeout=timeout, follow_redirects=False)
+        self._http = httpx.AsyncClient(timeout=timeout, follow_redirects=False, verify=trusted())
         self._turns: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(CALLS_AT_ONCE))
 
     async def check(self, vat_number: str) -> Outcome:

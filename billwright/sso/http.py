@@ -9,6 +9,7 @@ import httpcore
 import httpx
 
 from billwright.integrations.outbound import AddressNotAllowed, JudgingBackend, Resolver
+from billwright.integrations.trust import trusted
 
 MAX_BYTES = 1 << 20
 SECONDS = 10.0
@@ -20,7 +21,7 @@ class JudgedTransport(httpx.AsyncBaseTransport):
     def __init__(self, *, allow_private: bool = False, ssl_context: ssl.SSLContext | None = None) -> None:
         self._resolver = Resolver(threads=4)
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=ssl_context or httpx.create_ssl_context(),
+            ssl_context=ssl_context or trusted(),
             max_keepalive_connections=0,
             network_backend=JudgingBackend(self._resolver, allow_private=allow_private),
         )
