@@ -501,6 +501,7 @@ async def test_a_purchase_from_the_number_to_the_confirmation(world: World, shop
     question = await shop.page(f"{path}?credits=10.5&review=1")
     assert "10.5 credits €21.00" in words(question)
     assert "Buy for €21.00" in words(question)
+    assert question.count(f'href="{shop.base}{path}?credits=10.5"') == 2, "every way back keeps the number"
     token = field(question, "form_token")
     for _ in range(2):
         answer = await shop.post(shop.base + path, data={"form_token": token, "credits": "10.5"})
