@@ -209,6 +209,7 @@ async def test_keys_are_shown_once(world: World) -> None:
     ("given", "expected"),
     [
         ({"permissions": {}}, "value_is_mandatory"),
+        ({"permissions": None}, "value_is_mandatory"),
         ({"permissions": {"nothing": ["read"]}}, "forbidden_keys"),
         ({"permissions": {"plan": ["own"]}}, "forbidden_values"),
         ({"permissions": {"plan": "read"}}, "forbidden_values"),
@@ -216,6 +217,12 @@ async def test_keys_are_shown_once(world: World) -> None:
 )
 async def test_permission_maps_of_keys(world: World, given: dict[str, Any], expected: str) -> None:
     assert code(await world.error(CREATE_KEY, input=given)) == {"permissions": [expected]}
+    key = (await world.data(KEYS))["apiKeys"]["collection"][0]
+    changed = await world.error(
+        "mutation($input: UpdateApiKeyInput!){ updateApiKey(input:$input){ id } }", input={"id": key["id"], **given}
+    )
+    assert code(changed) == {"permissions": [expected]}
+    assert (await world.data(KEYS))["apiKeys"]["collection"] == [key]
 
 
 async def test_admins_are_told_about_keys_and_methods(world: World) -> None:
@@ -233,6 +240,44 @@ async def test_admins_are_told_about_keys_and_methods(world: World) -> None:
     assert methods["kind"] == "authentication_methods.updated"
     assert "No longer allowed: Google" in methods["text"]
     assert "By: admin@acme.example" in methods["text"]
+
+
+async def test_admins_are_told_of_each_change_of_a_key_without_any_part_of_it(world: World) -> None:
+    """Spec 07 §2.2: as blind copies to all active admins, with the organization's name and what happened, in English
+    whatever the language of documents."""
+    manager = (await members(world))["manager@acme.example"]["id"]
+    await world.data(UPDATE_MEMBER, input={"id": manager, "roles": ["manager", "admin"]})
+    await world.data(UPDATE, input={"billingConfiguration": {"documentLocale": "de"}})
+    made = (await world.data(CREATE_KEY, input={"name": "CI"}))["createApiKey"]
+    rotated = (await world.data(ROTATE_KEY, input={"id": made["id"]}))["rotateApiKey"]
+    await world.data(DESTROY_KEY, input={"id": rotated["id"]})
+    mails = (await world.data(EMAILS))["emails"]["collection"]
+    assert {mail["kind"]: mail["subject"] for mail in mails} == {
+        "api_key.created": "Acme Search: API key created",
+        "api_key.rotated": "Acme Search: API key rotated",
+        "api_key.deleted": "Acme Search: API key deleted",
+    }
+    for mail in mails:
+        assert mail["recipients"] == []
+        assert sorted(mail["blindRecipients"]) == ["admin@acme.example", "manager@acme.example"]
+        assert "Organization: Acme Search\nKey: CI\nBy: admin@acme.example\n" in mail["text"]
+        for key in (made, rotated):
+            assert key["value"][-3:] not in mail["text"].replace("Acme Search", "")
+
+
+async def test_ways_to_log_in_are_told_in_the_language_of_documents(world: World) -> None:
+    """Spec 07 §3.6: who, organization, methods added and removed."""
+    await world.data(METHODS, input={"authenticationMethods": ["google_oauth"]})
+    async with world.runtime.database.transaction() as session:
+        await session.execute(text("update user_sessions set login_method = 'google_oauth'"))
+    await world.data(UPDATE, input={"billingConfiguration": {"documentLocale": "de"}})
+    await world.data(METHODS, input={"authenticationMethods": ["google_oauth", "email_password"]})
+    german, english = (await world.data(EMAILS))["emails"]["collection"]
+    assert english["text"] == (
+        "Organization: Acme Search\nNo longer allowed: e-mail and password\nBy: admin@acme.example\n"
+    )
+    assert german["subject"] == "Acme Search: Die Anmeldewege haben sich geändert"
+    assert german["text"] == "Organisation: Acme Search\nJetzt erlaubt: E-Mail und Passwort\nVon: admin@acme.example\n"
 
 
 async def test_a_forgotten_password_is_reset_by_the_outbox(world: World) -> None:

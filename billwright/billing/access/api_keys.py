@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import and_, func, or_, select, update
@@ -23,6 +23,9 @@ from billwright.billing.kernel.clock import system_now
 from billwright.billing.kernel.db import Session
 from billwright.billing.kernel.errors import NotFound, ValidationFailed
 from billwright.billing.kernel.ids import new_id
+
+EVERYTHING: Final = object()
+"""In place of a permission map: whatever keys may do."""
 
 
 def digest_of(value: str) -> bytes:
@@ -67,12 +70,15 @@ async def list_api_keys(ctx: Context) -> list[ApiKey]:
 
 async def find_api_key(ctx: Context, key_id: UUID | None) -> ApiKey:
     """An active key. Raises ``NotFound("api_key")``."""
-    return await _mine(ctx, key_id)
+    return await _mine(ctx, key_id, lock=False)
 
 
-async def create_api_key(ctx: Context, name: str | None = None, permissions: Any = None) -> NewApiKey:
-    """A new key; without ``permissions`` it may do everything. The admins are told."""
-    granted = all_api_permissions() if permissions is None else check_api_permissions(permissions)
+async def create_api_key(ctx: Context, name: Any = None, permissions: Any = EVERYTHING) -> NewApiKey:
+    """A new key; without ``permissions`` it may do everything. The admins are told.
+
+    An empty map or ``None`` is a mistake, not everything: ``permissions: value_is_mandatory`` (spec 07 §2.3).
+    """
+    granted = all_api_permissions() if permissions is EVERYTHING else check_api_permissions(permissions)
     created = await _insert(ctx, checked_name(name), granted)
     await tell_admins_of_key(ctx, created.key, "created")
     return created
@@ -163,15 +169,13 @@ def _active(now: datetime) -> Any:
     return or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > now)
 
 
-async def _mine(ctx: Context, key_id: UUID | None) -> ApiKey:
-    key = await ctx.session.scalar(
-        select(ApiKey)
-        .where(
-            and_(col(ApiKey.id) == key_id, col(ApiKey.organization_id) == ctx.organization_id, _active(system_now()))
-        )
-        .with_for_update()
-        .execution_options(populate_existing=True)
+async def _mine(ctx: Context, key_id: UUID | None, *, lock: bool = True) -> ApiKey:
+    statement = select(ApiKey).where(
+        and_(col(ApiKey.id) == key_id, col(ApiKey.organization_id) == ctx.organization_id, _active(system_now()))
     )
+    if lock:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    key = await ctx.session.scalar(statement)
     if key is None:
         raise NotFound("api_key")
     return key

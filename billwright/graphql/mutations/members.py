@@ -149,9 +149,8 @@ class MemberMutations:
         description="Make an API key. Its value is readable in this answer only.", permission_classes=[KEYS]
     )
     async def create_api_key(self, info: Inf, input: NewKey) -> ApiKey | None:
-        given = sent(input)
         async with info.context.writing() as ctx:
-            return shown(await create_api_key(ctx, given.get("name"), given.get("permissions")))
+            return shown(await create_api_key(ctx, **sent(input)))
 
     @strawberry.mutation(description="Change an API key's label or permissions.", permission_classes=[KEYS])
     async def update_api_key(self, info: Inf, input: ChangedKey) -> ApiKey | None:

@@ -183,8 +183,10 @@ def _note(request: Request, response: Response, request_id: str) -> None:
 
 
 async def _admit(call: Call, state: Any, headers: dict[str, str]) -> None:
-    """Rate limit, then permission (spec 07 §1.1, order of checks)."""
+    """Rate limit, then permission (spec 07 §1.1, order of checks). The key was used, whatever comes of it."""
     known = call.operation
+    if known.counts_as_use:
+        _last_use(state).note(call.api_key.id)
     budget = await spend(
         getattr(state, "redis", None), getattr(state, "settings", None), call.organization.id, known.rate_class
     )
@@ -192,8 +194,6 @@ async def _admit(call: Call, state: Any, headers: dict[str, str]) -> None:
         headers.update(budget.headers())
         if budget.exceeded:
             raise RateLimited
-    if known.counts_as_use:
-        _last_use(state).note(call.api_key.id)
     require_api_permission(call.api_key.permissions, known.resource, known.mode)
 
 

@@ -25,7 +25,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from billwright.billing.access.api_keys import create_api_key
+from billwright.billing.access.api_keys import EVERYTHING, create_api_key
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
 from billwright.billing.access.service import create_organization
@@ -75,7 +75,9 @@ class RestClient:
     async def with_key(self, permissions: dict[str, list[str]] | None = None) -> RestClient:
         """The same organization through a new key with ``permissions`` (none given: all)."""
         async with self.database.transaction() as session:
-            created = await create_api_key(Context(session, self.organization), permissions=permissions)
+            created = await create_api_key(
+                Context(session, self.organization), permissions=EVERYTHING if permissions is None else permissions
+            )
         return RestClient(self.app, self.database, self.organization, created.value, self.http)
 
     @asynccontextmanager

@@ -310,6 +310,27 @@ async def test_last_use_goes_through_redis_to_the_key(database: Database, valkey
         assert await store_noted_uses(valkey, database) == 0
 
 
+async def test_a_refused_request_has_used_its_key(database: Database, valkey: redis.asyncio.Redis) -> None:
+    """Spec 07 §2.5: every authenticated request but POST /events, those beyond the limit and without permission too."""
+    from billwright.server.rest.authentication import LAST_USED
+
+    async with rest_client(database, redis=valkey, settings=SimpleNamespace(rate_limit_default=1)) as client:
+        limited, status = await client.with_key({"event": ["read"]}), 0
+        while status != 429:
+            await valkey.delete(LAST_USED)
+            status = (await client.get("taxes")).status_code
+            await client.app.state.rest_last_use.flush()
+        assert await valkey.hlen(LAST_USED) == 1
+        while (await limited.get("taxes")).status_code != 403:
+            pass
+        await client.app.state.rest_last_use.flush()
+        assert await valkey.hlen(LAST_USED) == 2
+        await valkey.delete(LAST_USED)
+        assert (await client.post("events", {"event": {"code": ""}})).status_code == 422
+        await client.app.state.rest_last_use.flush()
+        assert not await valkey.exists(LAST_USED)
+
+
 async def test_explicit_keys_of_the_permission_map_can_change(rest: RestClient) -> None:
     limited = await rest.with_key({"tax": ["read"]})
     async with rest.context() as ctx:
