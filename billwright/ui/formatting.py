@@ -86,6 +86,16 @@ def rate(value: str | float | Decimal) -> str:
     return (MINUS if number < 0 else "") + f"{format(abs(number).normalize(), 'f')}%"
 
 
+def tax_line(name: str, percent: str, base_cents: int | str, currency: str) -> str:
+    """A tax below the lines of a document: ``VAT (20% on €15.00)``."""
+    return f"{name} ({rate(percent)} on {money_with_currency(base_cents, currency)})"
+
+
+def tax_names(taxes: Iterable[Mapping[str, str]]) -> str:
+    """Taxes with their rates: ``VAT 20%, City 1.125%``; empty for none."""
+    return ", ".join(f"{tax['name']} {rate(tax['rate'])}" for tax in taxes)
+
+
 def share(part: int | str | Decimal, whole: int | str | Decimal) -> Decimal:
     """``part`` of ``whole`` in percent with one decimal, exact inside; 0 when there is no whole. May exceed 100."""
     total = Decimal(whole)

@@ -157,8 +157,14 @@ def key_form() -> Data:
          "modes": [{"mode": mode, "known": mode in known[name], "on": mode == "read"} for mode in ("read", "write")]}
         for name in API_RESOURCES
     ]  # fmt: skip
-    return _form("New API key", "developers", f"{BASE}/developers/keys", name="", resources=resources,
-                 key={"value": "••••••••9f2", "last_used_at": AT})
+    return _form(
+        "New API key",
+        "developers",
+        f"{BASE}/developers/keys",
+        name="",
+        resources=resources,
+        key={"value": "••••••••9f2", "last_used_at": AT},
+    )
 
 
 def webhooks(url: str) -> Data:
@@ -270,7 +276,7 @@ def payments(url: str) -> Data:
         "filtered": False, "page": page(1, url),
         "payments": [{"id": uid(1), "status": "succeeded", "invoices": [{"number": "ACM-001-003", "href": "#"}],
                       "customer": {"name": "Acme Corporation", "href": "#"}, "reference": "Bank transfer 42",
-                      "amount_cents": 12_000, "currency": "USD", "at": AT}],
+                      "method": "Recorded by hand", "href": f"{BASE}/payment/1", "amount_cents": 12_000, "currency": "USD", "at": AT}],
         "api": calls("GET", "/payments", "query Payments {\n  payments { collection { id } }\n}"),
     }  # fmt: skip
 

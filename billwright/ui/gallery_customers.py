@@ -148,6 +148,7 @@ def _invoices(url: str, empty: bool) -> Data:
 def _payments(url: str, empty: bool) -> Data:
     row = {"id": uid(2), "status": "succeeded", "invoices": [{"number": "NOR-001-040", "href": f"{BASE}/invoice/1"}],
            "customer": {"name": "Acme Corporation", "href": "#"}, "reference": "Bank transfer 42", "amount_cents": 412_365,
+           "method": "Recorded by hand", "href": f"{BASE}/payment/1",
            "currency": "USD", "at": "2024-03-01T10:00:00Z"}  # fmt: skip
     both = {**row, "invoices": [*row["invoices"], {"number": "NOR-001-041", "href": f"{BASE}/invoice/1"}]}
     due = [{"id": uid(1), "number": "NOR-001-041", "href": f"{BASE}/invoice/1#record-payment", "due": "$1,204.00"}]

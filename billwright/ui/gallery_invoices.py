@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from billwright.ui.filters import read_filters
-from billwright.ui.gallery_samples import BASE, CLOCK, calls, frame, invoice_page, page, total, uid
+from billwright.ui.gallery_samples import BASE, CLOCK, calls, frame, invoice_page, invoice_rows, page, total, uid
 from billwright.ui.views.credit_notes import FILTERS
 
 Data = dict[str, Any]
@@ -115,6 +115,15 @@ def one_off() -> Data:
     }  # fmt: skip
 
 
+def payment_page() -> Data:
+    return {
+        "title": "Payment of $1,000.00", "frame": frame("payments", CLOCK), "customer": {**_CUSTOMER, "timezone": "Asia/Tokyo"},
+        "payment": {"id": uid(9), "status": "succeeded", "shown": "$1,000.00", "method": "Recorded by hand", "reference": "Bank transfer 42",
+                    "at": "2024-03-11T16:20:00Z"},
+        "invoices": invoice_rows()[1:2], "api": calls("GET", f"/payments/{uid(9)}", OPERATION),
+    }  # fmt: skip
+
+
 INVOICE_PAGES: dict[str, tuple[str, str, Callable[[str], Data]]] = {
     "/acme/invoice/1/payments": ("Invoice, payments", "invoices/page.html", lambda url: invoice_page(tab="payments")),
     "/acme/invoice/1/credit-notes": ("Invoice, credit notes", "invoices/page.html", lambda url: invoice_page(tab="credit-notes")),
@@ -125,6 +134,7 @@ INVOICE_PAGES: dict[str, tuple[str, str, Callable[[str], Data]]] = {
     "/acme/customer/1/one-off": ("One-off invoice", "invoices/one_off.html", lambda url: one_off()),
     "/acme/credit-notes": ("Credit notes", "credit_notes/list.html", note_list),
     "/acme/credit-notes/empty": ("Credit notes, none", "credit_notes/list.html", lambda url: note_list(url, empty=True)),
+    "/acme/payment/1": ("Payment", "payments/page.html", lambda url: payment_page()),
     "/acme/credit-note/1": ("Credit note", "credit_notes/page.html", lambda url: note_page()),
 }  # fmt: skip
 """Address -> (label, template, context of an address)."""

@@ -134,8 +134,9 @@ def invoice_rows() -> list[Data]:
             "overdue": overdue, "disputed": disputed, "total_cents": total, "due_cents": due, "currency": currency,
             "customer": {"name": NAMES[who][0], "href": f"{BASE}/customer/1/overview"}, "issuing_date": issued,
             "due_date": issued,
-            "can": {"download": status in ("finalized", "voided"), "finalize": status == "draft",
-                    "refresh": status in ("draft", "failed"), "void": status == "finalized"},
+            "can": dict.fromkeys(("record_payment", "status", "send", "collect", "metadata", "dispute", "void"), status == "finalized")
+            | dict.fromkeys(("finalize", "refresh", "delete"), status == "draft")
+            | {"download": status in ("finalized", "voided")},
         }
         for at, (number, kind, status, payment, overdue, disputed, total, due, currency, who, issued)
         in enumerate(INVOICE_ROWS)
@@ -382,8 +383,8 @@ def invoice_page(draft: bool = False, tab: str = "overview") -> Data:
                 {"icon": "contrast", "title": "Partly paid", "at": "2024-03-11T16:20:00Z", "note": "$1,000.00", "state": "now"},
                 {"icon": "circle", "title": "Due", "at": None, "note": "Mar 31, 2024", "state": "next"}])],
         "payments": [] if draft else [
-            {"status": "succeeded", "amount_cents": 100_000, "currency": "USD", "method": "Bank transfer", "at": "2024-03-11T16:20:00Z"},
-            {"status": "failed", "amount_cents": 322_090, "currency": "USD", "method": "Visa •• 4242", "at": "2024-03-04T05:00:31Z"}],
+            {"status": "succeeded", "amount_cents": 100_000, "currency": "USD", "method": "Bank transfer", "href": f"{BASE}/payment/1", "at": "2024-03-11T16:20:00Z"},
+            {"status": "failed", "amount_cents": 322_090, "currency": "USD", "method": "Visa •• 4242", "href": f"{BASE}/payment/1", "at": "2024-03-04T05:00:31Z"}],
         "no_payment": "No payment yet.", "error": None,
         "errors": {"amount": None, "paid_on": None, "reference": None},
         "payment": {"action": f"{BASE}/invoice/1/payments", "number": number, "currency": "USD", "due": "$2,220.90",

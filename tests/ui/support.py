@@ -25,6 +25,8 @@ from billwright.billing.kernel.ids import new_id
 from billwright.billing.notifications.endpoints import create_endpoint
 from billwright.billing.notifications.models import Webhook
 from billwright.billing.notifications.schemas import EndpointInput
+from billwright.billing.payments.schemas import PaymentInput
+from billwright.billing.payments.service import create_manual_payment
 from billwright.billing.taxes.schemas import TaxCreate
 from billwright.billing.taxes.service import create_tax
 from billwright.billing.wallets.schemas import WalletInput
@@ -137,6 +139,7 @@ async def ids(world: World) -> dict[str, str]:
                 ("wallet", "wallets"),
                 ("alert", "alerts"),
                 ("credit_note", "credit_notes"),
+                ("payment", "payments"),
             )
         }
 
@@ -202,6 +205,14 @@ async def make_credit_note(world: World, **parts: int) -> str:
         items = [{"fee_id": str(fee), "amount_cents": sum(given.values())}]
         asked = {"invoice_id": known["invoice"], "reason": "other", "items": items, **given}
         return str((await create_credit_note(await world.fresh(session), CreditNoteCreate.parse(asked))).id)
+
+
+async def make_payment(world: World, cents: int = 500) -> str:
+    """A payment of the first invoice, 5.00 unless told; its id."""
+    known = await ids(world)
+    sent = {"invoice_id": known["invoice"], "amount_cents": cents, "reference": "wire 1"}
+    async with world.runtime.database.transaction() as session:
+        return str((await create_manual_payment(await world.fresh(session), PaymentInput.parse(sent))).id)
 
 
 async def make_alert(world: World) -> None:

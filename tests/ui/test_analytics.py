@@ -8,8 +8,10 @@ from datetime import timedelta
 from html import unescape
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
+from billwright.billing.analytics import mrr
 from billwright.billing.analytics.daily_usage import note_days
 from tests.graphql.support import CLOCK, World, make_customers, make_plan, send_usage
 from tests.ui.support import BASE, company, visitor, words
@@ -38,6 +40,39 @@ async def test_the_figures_of_the_month(world: World) -> None:
     revenue = next(chart for chart in charts if chart["label"] == "Gross revenue by month")
     assert revenue["x_labels"] == ["Nov 2023", "Dec 2023", "Jan 2024"]
     assert revenue["series"][0]["values"] == [0, 0, total]
+
+
+async def test_07_8_10_outstanding_invoices_lead_to_just_those(world: World) -> None:
+    """A draft is pending too, and an invoice of another currency or of before the period is not counted."""
+    known = await company(world, 3)
+    async with world.runtime.database.transaction() as session:
+        of = "where customer_id = (select id from customers where external_id = :customer)"
+        await session.execute(text(f"update invoices set status = 'draft' {of}"), {"customer": "c1"})
+        await session.execute(text(f"update invoices set issuing_date = '2023-12-31' {of}"), {"customer": "c2"})
+    async with visitor(world) as admin:
+        page = await admin.page(f"{BASE}/analytics?currency=EUR&period=1")
+        assert "Pending 1 invoice " in words(page)
+        link = re.search(r'href="([^"]+payment_status=pending[^"]+)"', page)
+        assert link is not None
+        listed = await admin.page(unescape(link[1]))
+        assert listed.count("<tr data-href") == 1
+        assert known["invoice"] in listed
+        assert "No invoices match" in words(await admin.page(unescape(link[1]).replace("pending", "failed")))
+
+
+async def test_07_8_10_a_block_that_fails_fails_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    await company(world, 1)
+    monkeypatch.setattr(mrr, "_revenue", broken)
+    async with visitor(world) as admin:
+        said = words(await admin.page(f"{BASE}/analytics?currency=EUR"))
+        assert said.count("This could not be loaded") == 1
+        assert "across 1 invoice" in said
+        monkeypatch.setattr("billwright.billing.analytics.invoiced._gross_revenues", broken)
+        said = words(await admin.page(f"{BASE}/analytics"))
+        assert said.count("This could not be loaded") == 2
 
 
 USAGES = """query ($granularity: TimeGranularityEnum, $from: ISO8601Date, $type: CustomerCustomerTypeEnum) {

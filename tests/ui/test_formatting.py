@@ -104,3 +104,10 @@ def test_curl_survives_the_shell() -> None:
     words = shlex.split(f.curl("POST", "https://h/api/v1/customers?a=1&b=2", body).replace("\\\n", ""))
     assert words[:4] == ["curl", "-X", "POST", "https://h/api/v1/customers?a=1&b=2"]
     assert json.loads(words[words.index("-d") + 1]) == body
+
+
+def test_rates_keep_all_their_digits() -> None:
+    assert f.tax_line("GST", "12.345678", "1000000", "USD") == "GST (12.345678% on $10,000.00)"
+    assert f.tax_names([{"name": "VAT", "rate": "20.0"}, {"name": "City", "rate": "1.0000025"}]) == (
+        "VAT 20%, City 1.0000025%"
+    )

@@ -37,6 +37,35 @@ async def test_the_payment_status_is_set_and_set_back(world: World) -> None:
         assert back.headers["location"] == href
 
 
+async def test_07_7_8_rows_offer_what_the_state_allows(world: World) -> None:
+    """In the list of all invoices and in the customer's."""
+    known = await company(world, 1)
+    href = f"{BASE}/invoice/{known['invoice']}"
+    places = (f"{BASE}/invoices", f"{BASE}/customer/{known['customer']}/invoices")
+    offered = {
+        "issued": {".pdf", "#record-payment", "#payment-status", "/collect", "#metadata", "#dispute", "/void"},
+        "paid": {".pdf", "#payment-status", "#metadata", "#dispute", "/void"},
+        "draft": {"#finalize", "#delete"},
+        "voided": {".pdf"},
+    }
+
+    async def rows(admin: Visitor) -> list[set[str]]:
+        pages = [await admin.page(place) for place in places]
+        menus = [page[page.index('id="row-') :].partition("</tr>")[0] for page in pages]
+        return [set(re.findall(rf'="{href}([./#][^"]+)"', menu)) - {"/refresh"} for menu in menus]
+
+    async with visitor(world) as admin:
+        assert await rows(admin) == [offered["issued"]] * 2
+        await admin.submit(f"{href}/payments", "invoice", amount="17", paid_on="2024-01-15", reference="all")
+        assert await rows(admin) == [offered["paid"]] * 2
+        for status in ("draft", "voided"):
+            async with world.runtime.database.transaction() as session:
+                await session.execute(text("update invoices set status = :status"), {"status": status})
+            assert await rows(admin) == [offered[status]] * 2, status
+    async with visitor(world, "finance") as finance:
+        assert not any("/void" in found for found in await rows(finance))
+
+
 async def test_voiding_says_what_it_does(world: World) -> None:
     href = await issued(world)
     async with visitor(world) as admin:

@@ -7,7 +7,7 @@ from uuid import UUID
 from billwright.billing.invoicing.schemas import InvoiceUpdate
 from billwright.billing.invoicing.updates import update_invoice
 from tests.graphql.support import World
-from tests.ui.support import BASE, Visitor, company, field, visitor, words
+from tests.ui.support import BASE, Visitor, company, field, make_payment, visitor, words
 
 
 async def opened(world: World, admin: Visitor) -> str:
@@ -92,9 +92,11 @@ async def test_the_list(world: World) -> None:
             await admin.submit(f"{href}/payments", amount=cents, paid_on="2024-01-14", reference=reference)
         page = await admin.page(f"{BASE}/payments")
         assert page.count("data-href=") == 2
-        assert page.count(f'data-href="{href}"') == 2
+        assert page.count(f'class="row-name clip" href="{href}"') == 2, (
+            "a row leads to its payment, the number to its invoice"
+        )
         said = words(page)
-        assert "Customer c0 wire 2 €9.50" in said
+        assert "Customer c0 Recorded by hand wire 2 €9.50" in said
         assert "1–2 of 2" in said
         found = await admin.part(f"{BASE}/payments?search=wire 1", "results")
         assert found.text.count("data-href=") == 1
@@ -102,3 +104,20 @@ async def test_the_list(world: World) -> None:
         assert f'href="{BASE}/payments"' in await admin.page(f"{BASE}/customers"), "in the navigation"
     async with visitor(world, "manager") as manager:
         assert (await manager.get(f"{BASE}/payments")).status_code == 200
+
+
+async def test_a_payment_has_a_page_with_its_invoices(world: World) -> None:
+    """Spec 07 §7.8."""
+    known = await company(world, 1)
+    payment = await make_payment(world, 750)
+    href = f"{BASE}/payment/{payment}"
+    async with visitor(world) as admin:
+        page = await admin.page(href)
+        said = words(page)
+        assert "€7.50 Succeeded Customer c0" in said
+        assert "Received Jan 15, 2024, 10:00 Method Recorded by hand Reference wire 1" in said
+        assert f'data-href="{BASE}/invoice/{known["invoice"]}"' in page
+        assert "Partly paid €17.00 €9.50" in said
+        for place in ("payments", f"customer/{known['customer']}/payments", f"invoice/{known['invoice']}/payments"):
+            assert f'data-href="{href}"' in await admin.page(f"{BASE}/{place}"), place
+        await admin.page(f"{BASE}/payment/{known['invoice']}", 404)

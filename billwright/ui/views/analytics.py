@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from starlette.responses import Response
 from billwright.billing.kernel.money import CURRENCIES, exponent
 from billwright.ui import formatting
 from billwright.ui.views.customers import load_frame, present
-from billwright.ui.views.support import View
+from billwright.ui.views.support import Refused, View
 
 PERIODS = (("12", "12 months", 12), ("3", "3 months", 3), ("1", "This month", 1))
 LARGEST = 4
@@ -22,16 +23,21 @@ _STATES = (("succeeded", "Paid"), ("pending", "Pending"), ("failed", "Failed"))
 
 async def dashboard(view: View) -> Response:
     """``GET /{slug}/analytics?currency=&period=``."""
-    known = await view.ask("DashboardCurrencies")
-    default: str = known["organization"]["defaultCurrency"]
-    used = {row["currency"] for key in ("grossRevenues", "overdueBalances") for row in known[key]} | {default}
+    frame = await load_frame(view)
+    default: str = frame["organization"]["defaultCurrency"]
+    known: Mapping[str, Any] = await _asked(view, "DashboardCurrencies") or {}
+    used = {row["currency"] for rows in known.values() for row in rows} | {default}
     wanted = view.query("currency").upper()
     currency = wanted if wanted in CURRENCIES else default
     chosen = next((each for each in PERIODS if each[0] == view.query("period")), PERIODS[0])
-    now = formatting.instant(present(view, await load_frame(view)))
-    days = days_until(now)
-    data = await view.ask("Dashboard", currency=currency, since=days[0].isoformat())
-    months = months_until(now, chosen[2])
+    now = formatting.instant(present(view, frame))
+    days, months = days_until(now), months_until(now, chosen[2])
+
+    async def block(operation: str, make: Callable[[list[dict[str, Any]]], Any], **more: Any) -> Any:
+        """A block's figure, ``None`` where it could not be had: each fails alone (spec 07 §8.10)."""
+        found = await _asked(view, operation, currency=currency, **more)
+        return None if found is None else make(next(iter(found.values())))
+
     content = {
         "title": "Analytics",
         "url": view.url,
@@ -45,14 +51,27 @@ async def dashboard(view: View) -> Response:
             {"label": label, "href": formatting.url_with(view.url, period=key), "current": key == chosen[0]}
             for key, label, _ in PERIODS
         ],
-        "revenue": revenue_of(data["grossRevenues"], months, currency),
-        "overdue": _overdue(view, data["overdueBalances"], months, currency),
-        "recurring": _recurring(data["mrrs"], months, months_until(now, 12), currency),
-        "usage": _usage(data["invoicedUsages"], months, currency),
-        "collections": _collections(view, data["invoiceCollections"], months, currency),
-        "daily": _daily(data["usages"], days, currency),
+        "revenue": await block("DashboardRevenue", lambda rows: revenue_of(rows, months, currency)),
+        "overdue": await block("DashboardOverdue", lambda rows: _overdue(view, rows, months, currency)),
+        "recurring": await block(
+            "DashboardMrr", lambda rows: _recurring(rows, months, months_until(now, 12), currency)
+        ),
+        "usage": await block("DashboardUsage", lambda rows: _usage(rows, months, currency)),
+        "collections": await block("DashboardCollections", lambda rows: _collections(view, rows, months, currency)),
+        "daily": await block("DashboardDays", lambda rows: _daily(rows, days, currency), since=days[0].isoformat()),
     }  # fmt: skip
     return await view.page("analytics/dashboard.html", "analytics", content)
+
+
+async def _asked(view: View, operation: str, **variables: Any) -> Mapping[str, Any] | None:
+    """What a query answers, ``None`` where it failed on our side."""
+    try:
+        found: Mapping[str, Any] = await view.ask(operation, **variables)
+    except Refused as refused:
+        if refused.status < 500:
+            raise
+        return None
+    return found
 
 
 def months_until(now: datetime, count: int) -> list[str]:
@@ -133,7 +152,7 @@ def _overdue(view: View, rows: list[dict[str, Any]], months: list[str], currency
     return {
         "total_cents": sum(sums.values()),
         "note": f"across {count:,} invoice{'' if count == 1 else 's'}",
-        "href": f"{view.base}/invoices?view=overdue",
+        "href": formatting.url_with(f"{view.base}/invoices", view="overdue", currency=currency),
         "chart": _chart("Overdue balance by month", "bars", months, currency, {"Overdue": sums}),
         "empty": not sums,
     }
@@ -181,6 +200,14 @@ def _collections(view: View, rows: list[dict[str, Any]], months: list[str], curr
     counts: dict[str, int] = defaultdict(int)
     series: dict[str, dict[str, int]] = {label: defaultdict(int) for _, label in _STATES}
     labels = dict(_STATES)
+    first, last = date.fromisoformat(f"{months[0]}-01"), date.fromisoformat(f"{months[-1]}-01")
+    behind = {
+        "status": "finalized",
+        "currency": currency,
+        "disputed": "no",
+        "issued_from": first.isoformat(),
+        "issued_to": last.replace(day=monthrange(last.year, last.month)[1]).isoformat(),
+    }
     for row in rows:
         month, state = row["month"][:7], row["paymentStatus"]
         if month in months and state in labels:
@@ -194,11 +221,11 @@ def _collections(view: View, rows: list[dict[str, Any]], months: list[str], curr
                 "label": label,
                 "amount_cents": amounts[state],
                 "count": counts[state],
-                "href": formatting.url_with(f"{view.base}/invoices", payment_status=state, currency=currency),
+                "href": formatting.url_with(f"{view.base}/invoices", payment_status=state, **behind),
             }
             for state, label in _STATES
         ],
-        "chart": _chart("Issued invoices by payment", "bars", months, currency, series),
+        "chart": _chart("Issued invoices by payment", "stack", months, currency, series),
         "empty": not any(counts.values()),
     }
 

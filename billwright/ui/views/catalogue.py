@@ -170,7 +170,7 @@ def _facts(plan: Mapping[str, Any]) -> list[dict[str, str]]:
         ("Trial", f"{formatting.units(trial)} days" if trial and float(trial) else "None"),
         ("Currency", plan["amountCurrency"]),
         ("Name on invoices", plan["invoiceDisplayName"] or plan["name"]),
-        ("Taxes", ", ".join(f"{tax['name']} {float(tax['rate']):g}%" for tax in plan["taxes"]) or "Of the customer"),
+        ("Taxes", formatting.tax_names(plan["taxes"]) or "Of the customer"),
     ]
     return [{"label": label, "value": value} for label, value in facts]
 

@@ -273,8 +273,7 @@ def _sum(invoice: Data, found: Data, parts: Mapping[str, int]) -> dict[str, Any]
     if coupons:
         rows.append({"label": "Share of coupons", "cents": -coupons, "kind": "part"})
     for tax in found["appliedTaxes"]:
-        base = formatting.money_with_currency(tax["baseAmountCents"], currency)
-        label = f"{tax['taxName']} ({float(tax['taxRate']):g}% on {base})"
+        label = formatting.tax_line(tax["taxName"], tax["taxRate"], tax["baseAmountCents"], currency)
         rows.append({"label": label, "cents": int(tax["amountCents"]), "kind": "part"})
     worth = int(found["maxCreditableAmountCents"]) or total
     difference = worth - sum(row["cents"] for row in rows)

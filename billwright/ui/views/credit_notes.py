@@ -237,8 +237,7 @@ def note_totals(note: Data) -> list[dict[str, Any]]:
     rows.append({"label": "Subtotal, excl. tax", "cents": sub_total, "kind": "sum"})
     taxes = sorted(note["appliedTaxes"], key=lambda tax: -float(tax["taxRate"]))
     for tax in taxes:
-        base = formatting.money_with_currency(tax["baseAmountCents"], currency)
-        label = f"{tax['taxName']} ({float(tax['taxRate']):g}% on {base})"
+        label = formatting.tax_line(tax["taxName"], tax["taxRate"], tax["baseAmountCents"], currency)
         rows.append({"label": label, "cents": int(tax["amountCents"]), "kind": "part"})
     difference = int(note["taxesAmountCents"]) - sum(int(tax["amountCents"]) for tax in taxes)
     if not taxes:

@@ -144,8 +144,8 @@ def _rows(data: Data) -> list[dict[str, Any]]:
         },
         {
             "key": "taxes", "kind": "taxes", "label": "Taxes", "hint": "Drafts are computed anew.",
-            "own": _tax_names(customer["taxes"]) if own_taxes else None,
-            "inherited": _tax_names(given) or "none",
+            "own": formatting.tax_names(customer["taxes"]) if own_taxes else None,
+            "inherited": formatting.tax_names(given) or "none",
             "filled": "",
             "options": [
                 {"value": tax["code"], "label": tax["name"], "rate": formatting.rate(tax["rate"]),
@@ -154,7 +154,3 @@ def _rows(data: Data) -> list[dict[str, Any]]:
             ],
         },
     ]  # fmt: skip
-
-
-def _tax_names(taxes: list[Data]) -> str:
-    return ", ".join(f"{tax['name']} {formatting.rate(tax['rate'])}" for tax in taxes)

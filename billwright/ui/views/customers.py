@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from billwright.billing.kernel.clock import iso_ms, system_now
 from billwright.billing.wallets.service import MAX_ACTIVE
+from billwright.ui import formatting
 from billwright.ui.views.choices import country_names
 from billwright.ui.views.support import View
 from billwright.ui.views.support import load_frame as load_frame
@@ -117,7 +118,7 @@ def _head(customer: Mapping[str, Any], href: str) -> dict[str, Any]:
             "Grace period",
             _days(customer["applicableInvoiceGracePeriod"], inherited=customer["invoiceGracePeriod"] is None),
         ),
-        ("Taxes", ", ".join(f"{tax['name']} {float(tax['rate']):g}%" for tax in customer["taxes"]) or None),
+        ("Taxes", formatting.tax_names(customer["taxes"]) or None),
     ]
     return {
         "id": customer["id"],

@@ -21,22 +21,37 @@ _PRINTED = ("finalized", "voided")
 
 
 def may(view: View, invoice: Data) -> dict[str, bool]:
-    """The actions that the invoice's state and the permissions allow."""
+    """The actions that the invoice's state and the permissions allow, on its page."""
+    found = may_in_rows(view, invoice)
+    issued = invoice["status"] == "finalized"
+    return {
+        **found,
+        "link": _is_unpaid(invoice) and view.may("invoices:update") and bool(invoice["customer"]["paymentProvider"]),
+        "credit_note": issued and is_creditable(invoice) and view.may("credit_notes:create"),
+    }
+
+
+def _is_unpaid(invoice: Data) -> bool:
+    undisputed = invoice["status"] == "finalized" and invoice["paymentDisputeLostAt"] is None
+    return undisputed and invoice["paymentStatus"] != "succeeded"
+
+
+def may_in_rows(view: View, invoice: Data) -> dict[str, bool]:
+    """Those of a row of a list: without what takes a look at every fee to know."""
     status, update = invoice["status"], view.may("invoices:update")
     issued = status == "finalized"
     undisputed = issued and invoice["paymentDisputeLostAt"] is None
-    unpaid = undisputed and invoice["paymentStatus"] != "succeeded"
     return {
         "download": status in _PRINTED,
         "send": invoice["canBeMailed"] and view.may("invoices:send"),
-        "collect": unpaid and view.may("invoices:send"),
-        "link": unpaid and update and bool(invoice["customer"]["paymentProvider"]),
+        "collect": _is_unpaid(invoice) and view.may("invoices:send"),
         "record_payment": may_record(view, invoice),
         "status": issued and update,
-        "credit_note": issued and is_creditable(invoice) and view.may("credit_notes:create"),
         "void": undisputed and view.may("invoices:void"),
         "dispute": undisputed and update,
         "retry": status == "failed" and update,
+        "finalize": status == "draft" and update,
+        "refresh": status == "draft" and update,
         "metadata": status not in ("draft", "voided") and update,
         "delete": status == "draft" and view.may("invoices:delete"),
     }

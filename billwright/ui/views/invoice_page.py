@@ -34,7 +34,6 @@ async def show_invoice(view: View, toast: tuple[str, str] | None = None) -> Resp
     now = present(view, await load_frame(view))
     today = formatting.instant(now).astimezone(ZoneInfo(invoice["customer"]["applicableTimezone"])).date()
     href, tab = invoice_href(view, invoice), _tab(view)
-    may_update = invoice["status"] == "draft" and view.may("invoices:update")
     actions = may(view, invoice)
     content = {
         "title": invoice["number"] or "Draft",
@@ -58,11 +57,11 @@ async def show_invoice(view: View, toast: tuple[str, str] | None = None) -> Resp
                 if not item["displayInInvoice"]
             ],
         },
-        "can": {**actions, "edit": may_update, "finalize": may_update, "refresh": may_update},
+        "can": {**actions, "edit": actions["finalize"]},
         "finalize": {"text": _consequence(invoice)},
         "delete": {"text": _deletion(invoice)},
         "events": events(invoice),
-        "payments": shown_payments(invoice),
+        "payments": shown_payments(view, invoice),
         "no_payment": no_payment_words(invoice),
         "payment": form_of(invoice, today, view.base),
         "metadata": metadata_of(view, invoice),
@@ -169,8 +168,8 @@ def totals(invoice: Data) -> list[dict[str, Any]]:
     rows.append(row("Subtotal, excl. tax", cents("subTotalExcludingTaxes"), "sum"))
     taxes = sorted(invoice["appliedTaxes"], key=lambda tax: -float(tax["taxRate"]))
     for tax in taxes:
-        base = formatting.money_with_currency(tax["feesAmountCents"], currency)
-        rows.append(row(f"{tax['taxName']} ({float(tax['taxRate']):g}% on {base})", int(tax["amountCents"])))
+        label = formatting.tax_line(tax["taxName"], tax["taxRate"], tax["feesAmountCents"], currency)
+        rows.append(row(label, int(tax["amountCents"])))
     if not taxes:
         rows.append(row("Tax (0%)", 0))
     rows.append(row("Subtotal, incl. tax", cents("subTotalIncludingTaxes"), "sum"))

@@ -11,6 +11,7 @@ from billwright.ui import formatting
 from billwright.ui.components import status_of
 from billwright.ui.filters import YES_OR_NO, Filter, Filters, read_filters
 from billwright.ui.views.exports import INVOICES, export_dialog, start_export
+from billwright.ui.views.invoice_actions import may_in_rows
 from billwright.ui.views.invoice_bulk import bulk
 from billwright.ui.views.spans import amount_span
 from billwright.ui.views.support import Refused, View, here
@@ -84,6 +85,7 @@ def shown_row(view: View, item: Mapping[str, Any]) -> dict[str, Any]:
         "due_cents": int(item["totalDueAmountCents"]) if open_ else 0,
         "currency": item["currency"],
         "issuing_date": item["issuingDate"],
+        "can": may_in_rows(view, item),
     }
 
 
@@ -172,7 +174,6 @@ async def export(view: View) -> Response:
 
 def _row(view: View, item: Mapping[str, Any]) -> dict[str, Any]:
     customer = item["customer"]
-    may_update = view.may("invoices:update")
     return {
         **shown_row(view, item),
         "type": None if item["invoiceType"] == "subscription" else TYPES[item["invoiceType"]],
@@ -182,14 +183,6 @@ def _row(view: View, item: Mapping[str, Any]) -> dict[str, Any]:
             "href": f"{view.base}/customer/{customer['id']}",
         },
         "due_date": item["paymentDueDate"],
-        "can": {
-            "download": item["status"] in ("finalized", "voided"),
-            "finalize": item["status"] == "draft" and may_update,
-            "refresh": item["status"] == "draft" and may_update,
-            "void": item["status"] == "finalized"
-            and item["paymentDisputeLostAt"] is None
-            and view.may("invoices:void"),
-        },
     }
 
 

@@ -212,7 +212,7 @@ def _option(item: Data) -> dict[str, str]:
 def _shown(index: int, line: Line, choices: Data, problems: Mapping[str, str]) -> dict[str, Any]:
     """A line with the values that its empty fields stand for."""
     chosen = next((item for item in choices["addOns"]["collection"] if item["id"] == line["add_on"]), None)
-    own = ", ".join(f"{tax['name']} {float(tax['rate']):g}%" for tax in chosen["taxes"]) if chosen else ""
+    own = formatting.tax_names(chosen["taxes"]) if chosen else ""
     return {
         "index": index,
         **{name: line[name] for name in TEXTS},
@@ -229,10 +229,7 @@ def _shown(index: int, line: Line, choices: Data, problems: Mapping[str, str]) -
 
 
 def _taxes(chosen: Sequence[str], taxes: Sequence[Data]) -> list[dict[str, Any]]:
-    return [
-        {"code": tax["code"], "label": f"{tax['name']} {float(tax['rate']):g}%", "on": tax["code"] in chosen}
-        for tax in taxes
-    ]
+    return [{"code": tax["code"], "label": formatting.tax_names([tax]), "on": tax["code"] in chosen} for tax in taxes]
 
 
 def _sum(found: Data) -> dict[str, Any]:
@@ -243,8 +240,7 @@ def _sum(found: Data) -> dict[str, Any]:
     ]
     rows.append({"label": "Subtotal, excl. tax", "cents": int(found["feesAmountCents"]), "kind": "sum"})
     for tax in sorted(found["appliedTaxes"], key=lambda tax: -float(tax["taxRate"])):
-        base = formatting.money_with_currency(tax["feesAmountCents"], currency)
-        label = f"{tax['taxName']} ({float(tax['taxRate']):g}% on {base})"
+        label = formatting.tax_line(tax["taxName"], tax["taxRate"], tax["feesAmountCents"], currency)
         rows.append({"label": label, "cents": int(tax["amountCents"]), "kind": "part"})
     if not found["appliedTaxes"]:
         rows.append({"label": "Tax (0%)", "cents": 0, "kind": "part"})

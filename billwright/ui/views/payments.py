@@ -31,7 +31,7 @@ FIELDS: Mapping[str, str] = {
 NO_ERRORS: Mapping[str, None] = dict.fromkeys(FIELDS.values())
 
 
-def shown_payments(invoice: Data) -> list[dict[str, Any]]:
+def shown_payments(view: View, invoice: Data) -> list[dict[str, Any]]:
     """The payments of an invoice, newest first."""
     return [
         {
@@ -39,10 +39,16 @@ def shown_payments(invoice: Data) -> list[dict[str, Any]]:
             "amount_cents": int(payment["amountCents"]),
             "currency": payment["amountCurrency"],
             "method": payment["reference"] or "Payment",
+            "href": f"{view.base}/payment/{payment['id']}",
             "at": payment["createdAt"],
         }
         for payment in invoice["payments"] or []
     ]
+
+
+def method(payment: Data) -> str:
+    """How it was made, in words."""
+    return "Recorded by hand" if payment["paymentType"] == "manual" else "Payment provider"
 
 
 def is_marked(invoice: Data) -> bool:
@@ -99,6 +105,8 @@ def payment_row(view: View, payment: Data) -> dict[str, Any]:
     customer = payment["customer"]
     return {
         "id": payment["id"],
+        "href": f"{view.base}/payment/{payment['id']}",
+        "method": method(payment),
         "status": payment["payablePaymentStatus"],
         "invoices": [
             {"number": invoice["number"], "href": f"{view.base}/invoice/{invoice['id']}"}

@@ -19,7 +19,7 @@ def effective_terms(plan: Data) -> list[dict[str, Any]]:
         ("Fee", lambda item: formatting.money_with_currency(item["amountCents"], item["amountCurrency"])),
         ("Free trial", _trial),
         ("Minimum commitment", _commitment),
-        ("Taxes", lambda item: _taxes(item["taxes"])),
+        ("Taxes", lambda item: formatting.tax_names(item["taxes"]) or None),
         ("Name on invoices", lambda item: item["invoiceDisplayName"]),
     ]
     shown: list[dict[str, Any]] = []
@@ -85,12 +85,8 @@ def _notes(charge: Data, currency: str) -> str:
     if int(charge["minAmountCents"]):
         notes.append(f"at least {formatting.money_with_currency(charge['minAmountCents'], currency)}")
     if charge["taxes"]:
-        notes.append(_taxes(charge["taxes"]) or "")
+        notes.append(formatting.tax_names(charge["taxes"]))
     return " · ".join(notes)
-
-
-def _taxes(taxes: Sequence[Data]) -> str | None:
-    return ", ".join(f"{tax['name']} {formatting.rate(tax['rate'])}" for tax in taxes) or None
 
 
 def _trial(plan: Data) -> str | None:
