@@ -10,13 +10,13 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
-    GraphQLError,
     InlineFragmentNode,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
 )
 from graphql.validation import ValidationContext, ValidationRule
+from graphql.validation.validate import ValidationAbortedError
 
 MAX_CHARACTERS = 15_000
 MAX_TOKENS = 5_000
@@ -98,7 +98,8 @@ def refusal(document: DocumentNode) -> str | None:
 
 
 class WithinLimits(ValidationRule):
-    """Refuses documents beyond the limits with ``query_too_complex``."""
+    """Refuses documents beyond the limits with ``query_too_complex``, before anything else looks at their fields: some
+    rules compare each field with every other one."""
 
     def __init__(self, context: ValidationContext) -> None:
         super().__init__(context)
@@ -106,5 +107,4 @@ class WithinLimits(ValidationRule):
     def enter_document(self, node: DocumentNode, *_: Any) -> None:
         text = refusal(node)
         if text is not None:
-            error = GraphQLError(text, extensions={"status": 400, "code": "query_too_complex"})
-            self.context.report_error(error)
+            raise ValidationAbortedError(text, extensions={"status": 400, "code": "query_too_complex"})
