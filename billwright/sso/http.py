@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
 
@@ -13,6 +14,9 @@ from billwright.integrations.trust import trusted
 
 MAX_BYTES = 1 << 20
 SECONDS = 10.0
+"""For a whole call, from the name server's answer to the last byte."""
+_UNPACKED = (b"Accept-Encoding", b"identity")
+"""What is asked for and taken: packed, a small answer can be a large one."""
 
 
 class JudgedTransport(httpx.AsyncBaseTransport):
@@ -31,19 +35,21 @@ class JudgedTransport(httpx.AsyncBaseTransport):
         url = request.url
         extensions = dict(request.extensions)
         extensions.setdefault("timeout", dict.fromkeys(("connect", "read", "write", "pool"), SECONDS))
+        headers = [(name, value) for name, value in request.headers.raw if name.lower() != _UNPACKED[0].lower()]
         try:
-            answer = await self._pool.handle_async_request(
-                httpcore.Request(
-                    method=request.method.encode(),
-                    url=httpcore.URL(
-                        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path or b"/"
-                    ),
-                    headers=request.headers.raw,
-                    content=request.content,
-                    extensions=extensions,
+            async with asyncio.timeout(SECONDS):
+                answer = await self._pool.handle_async_request(
+                    httpcore.Request(
+                        method=request.method.encode(),
+                        url=httpcore.URL(
+                            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path or b"/"
+                        ),
+                        headers=[*headers, _UNPACKED],
+                        content=request.content,
+                        extensions=extensions,
+                    )
                 )
-            )
-            body = await _beginning(answer)
+                body = await _beginning(answer)
         except AddressNotAllowed as refused:
             raise httpx.ConnectError(f"{refused} is not a public address") from None
         except (httpcore.TimeoutException, TimeoutError):
@@ -61,6 +67,8 @@ class JudgedTransport(httpx.AsyncBaseTransport):
 async def _beginning(answer: httpcore.Response) -> bytes:
     received = bytearray()
     try:
+        if any(name.lower() == b"content-encoding" and value != _UNPACKED[1] for name, value in answer.headers):
+            raise httpx.ReadError("the answer is packed")
         stream: AsyncIterator[bytes] = answer.aiter_stream()
         async for chunk in stream:
             received += chunk

@@ -14,6 +14,8 @@ from sqlalchemy import text
 
 from billwright.billing.access.invites import create_invite, invite_url
 from billwright.billing.access.service import create_organization
+from billwright.sso import http
+from billwright.sso.pending import LIFETIME_SECONDS
 from billwright.ui import csrf, sessions
 from tests.graphql.support import PASSWORD, World
 from tests.support.identity_provider import CLIENT_ID, CLIENT_SECRET, IdentityProvider
@@ -156,6 +158,33 @@ async def test_a_state_works_once_and_in_its_browser(world: World, provider: Ide
         assert refused(await browser.get("/auth/google/callback")) == "state_not_found"
 
 
+async def test_what_is_kept_of_a_flow_and_for_how_long(world: World, provider: IdentityProvider) -> None:
+    """Ten minutes at the server under the state's digest, bound by a cookie that scripts do not see; then nothing."""
+    provider.email = "admin@acme.example"
+    kept = world.app.state.redis
+    async with visitor(world, None) as browser:
+        begun = await browser.get("/sso/google")
+        (cookie,) = [line for line in begun.headers.get_list("set-cookie") if line.startswith(sessions.BROWSER_COOKIE)]
+        assert {"HttpOnly", "SameSite=lax", f"Max-Age={LIFETIME_SECONDS}"} <= set(cookie.split("; "))
+        (name,) = await kept.keys("sso:*")
+        assert LIFETIME_SECONDS == 600
+        assert 590 < await kept.ttl(name) <= 600
+        attempt = (await kept.get(name)).decode()
+        for secret in (provider_state(begun), browser.cookies[sessions.BROWSER_COOKIE]):
+            assert len(secret) >= 43
+            assert secret not in name.decode() + attempt
+        assert (await browser.get(await consent(begun.headers["location"]))).headers["location"] == "/"
+        assert await kept.keys("sso:*") == []
+        begun = await browser.get("/sso/google")
+        back = await consent(begun.headers["location"])
+        await kept.flushdb()
+        assert refused(await browser.get(back)) == "state_not_found", "ten minutes have passed"
+
+
+def provider_state(begun: httpx.Response) -> str:
+    return parse_qs(urlsplit(begun.headers["location"]).query)["state"][0]
+
+
 async def test_a_state_serves_its_purpose_only(world: World, provider: IdentityProvider) -> None:
     """A sign-up's state does not log in, Google's does not open Okta's callback."""
     provider.email = "admin@acme.example"
@@ -200,6 +229,27 @@ async def test_the_redirect_uri_is_not_taken_from_the_request(world: World, prov
 @pytest.mark.parametrize("fault", ["token:500", "token:malformed", "token:400", "token:elsewhere", "keys:500"])
 async def test_a_provider_out_of_order(world: World, provider: IdentityProvider, fault: str) -> None:
     provider.email, provider.fault = "admin@acme.example", fault
+    async with visitor(world, None) as browser:
+        assert refused(await by_google(browser)) == "invalid_google_code"
+
+
+@pytest.mark.parametrize("fault", ["token:slow", "keys:slow"])
+async def test_a_call_ends_in_time(
+    world: World, provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """Ten seconds for the whole call, however many bytes come in time."""
+    assert http.SECONDS == 10
+    monkeypatch.setattr(http, "SECONDS", 0.4)
+    provider.email, provider.fault = "admin@acme.example", fault
+    async with visitor(world, None) as browser:
+        begun = time.monotonic()
+        assert refused(await by_google(browser)) == "invalid_google_code"
+        assert time.monotonic() - begun < 5
+
+
+async def test_packed_answers_are_not_unpacked(world: World, provider: IdentityProvider) -> None:
+    """A megabyte may unpack to a gigabyte."""
+    provider.email, provider.fault = "admin@acme.example", "keys:packed"
     async with visitor(world, None) as browser:
         assert refused(await by_google(browser)) == "invalid_google_code"
 
@@ -346,6 +396,9 @@ async def test_okta_must_name_who_began(
         ("token:malformed", {}, "okta_request_error"),
         ("userinfo:500", {}, "okta_request_error"),
         ("userinfo:malformed", {}, "okta_request_error"),
+        ("token:elsewhere", {}, "okta_request_error"),
+        ("keys:elsewhere", {}, "okta_request_error"),
+        ("userinfo:elsewhere", {}, "okta_request_error"),
         ("", {"iss": "https://evil.okta.com"}, "invalid_okta_token"),
         ("", {"nonce": "another"}, "invalid_okta_token"),
         ("", {"aud": "another"}, "invalid_okta_token"),

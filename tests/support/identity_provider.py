@@ -3,12 +3,14 @@
 async with identity_provider() as provider:
     provider.email = "ann@hooli.test"
     provider.claims = {"email_verified": False}      # change or, with None, leave out claims of the ID token
-    provider.fault = "token:500"                     # or token:malformed, userinfo:500, keys:500
+    provider.fault = "token:500"                     # or token:malformed, token:slow, keys:packed, userinfo:elsewhere
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import gzip
 import hashlib
 import hmac
 import json
@@ -25,7 +27,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from tests.support.serving import served
@@ -147,6 +149,9 @@ class IdentityProvider:
         return jwt.encode(header, claims, self.signing_key or self.key, algorithms=[self.algorithm])
 
     async def keys(self, _: Request) -> Response:
+        if self.fault == "keys:packed":
+            packed = gzip.compress(json.dumps({"keys": [self.key.as_dict(private=False)]}).encode())
+            return Response(packed, headers={"content-encoding": "gzip"}, media_type="application/json")
         if self.fault.startswith("keys:"):
             return self._broken()
         return JSONResponse({"keys": [self.key.as_dict(private=False)]})
@@ -163,9 +168,18 @@ class IdentityProvider:
         kind = self.fault.partition(":")[2]
         if kind == "malformed":
             return Response(b"{not json", media_type="application/json")
+        if kind == "slow":
+            return StreamingResponse(_dripping(), media_type="application/json")
         if kind == "elsewhere":
             return RedirectResponse("http://127.0.0.1:1/elsewhere", 302)
         return PlainTextResponse("out of order", int(kind))
+
+
+async def _dripping() -> AsyncIterator[bytes]:
+    """An answer that never stops coming, each byte in good time."""
+    for _ in range(100):
+        yield b" "
+        await asyncio.sleep(0.1)
 
 
 def _base64(data: bytes) -> str:
