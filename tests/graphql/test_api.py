@@ -10,9 +10,11 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
+from billwright import __version__
 from billwright.billing.access.models import UserSession
 from billwright.billing.kernel.clock import system_now
 from billwright.graphql.persisted import Operation, operations, problems_of
+from billwright.server.health import GITHUB_URL
 from billwright.ui import csrf, sessions
 from tests.graphql.support import PASSWORD, World, make_customers, make_plan
 
@@ -277,3 +279,9 @@ async def test_operations_can_be_called_by_their_digest(world: World) -> None:
             answer = (await client.post("/graphql", json=body)).json()
             assert answer["data"]["organization"]["name"] == "Acme Search"
         assert (await client.post("/graphql", json={"documentId": "0" * 64})).status_code == 400
+
+
+async def test_the_version_is_for_everybody(world: World) -> None:
+    """Spec 07 §6.2: number and githubUrl, as ``GET /health`` tells them (§1.6)."""
+    known = (await world.data("{ currentVersion { number githubUrl } }", None))["currentVersion"]
+    assert known == {"number": __version__, "githubUrl": GITHUB_URL}

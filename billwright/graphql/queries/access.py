@@ -10,11 +10,13 @@ from billwright import __version__
 from billwright.graphql.permissions import IsMember, IsPublic, IsSignedIn
 from billwright.graphql.types.access import CurrentUser, Organization
 from billwright.graphql.types.common import Inf, f
+from billwright.server.health import GITHUB_URL
 
 
 @strawberry.type(description="Version of this server.")
 class CurrentVersion:
     number: str = f("Version number.")
+    github_url: str = f("Address of its source.")
 
 
 @strawberry.type
@@ -30,4 +32,4 @@ class AccessQueries:
 
     @strawberry.field(description="Version of this server.", permission_classes=[IsPublic])
     async def current_version(self) -> CurrentVersion:
-        return CurrentVersion(number=__version__)
+        return CurrentVersion(number=__version__, github_url=GITHUB_URL)
