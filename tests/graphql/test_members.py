@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from billwright.billing.access.invites import create_invite, find_invite, update_invite
+from billwright.billing.access.members import list_members, update_member
 from billwright.billing.background.jobs import due_jobs, run_job
 from billwright.billing.background.registration import register_all
+from billwright.billing.kernel.errors import Forbidden, NotFound
+from billwright.billing.kernel.pagination import PageRequest
 from tests.graphql.support import PASSWORD, World
 
 SIGN_UP = (
@@ -24,6 +28,8 @@ MEMBERS = """query($with: MembershipRoleEnum){ memberships(role:$with){
   collection{ id roles user{ email } } metadata{ totalCount adminCount managerCount financeCount } } }"""
 INVITATION = "query($t:String!){ invite(token:$t){ email organizationName roles authenticationMethods } }"
 UPDATE_MEMBER = "mutation($input: UpdateMembershipInput!){ updateMembership(input:$input){ id roles } }"
+UPDATE_INVITE = "mutation($input: UpdateInviteInput!){ updateInvite(input:$input){ id roles } }"
+REVOKE_INVITE = "mutation($input: RevokeInviteInput!){ revokeInvite(input:$input){ status } }"
 REVOKE_MEMBER = "mutation($input: RevokeMembershipInput!){ revokeMembership(input:$input){ id } }"
 KEYS = "{ apiKeys{ collection{ id name value permissions expiresAt } metadata{ totalCount } } }"
 CREATE_KEY = "mutation($input: CreateApiKeyInput!){ createApiKey(input:$input){ id name value permissions } }"
@@ -144,6 +150,65 @@ async def test_what_invitations_refuse(world: World) -> None:
     )
     assert code(changed) == "cannot_update_revoked_invite"
     assert (await world.data("{ invites{ metadata{ totalCount } } }"))["invites"]["metadata"]["totalCount"] == 0
+
+
+async def test_a_used_invitation_stays_as_it_is(world: World) -> None:
+    """Spec 07 §3.4: accepted and revoked are final."""
+    made = (await world.data(INVITE, input={"email": "ann@acme.example", "roles": ["manager"]}))["createInvite"]
+    changed = {"id": made["id"], "roles": ["finance"]}
+    await world.data(UPDATE_INVITE, input=changed)
+    unknown = await world.error(UPDATE_INVITE, input={**changed, "id": str(world.organization.id)})
+    assert code(unknown) == {"invite": ["not_found"]}
+    assert code(await world.error(UPDATE_INVITE, input={**changed, "roles": []})) == {"roles": ["invalid_role"]}
+    joined = await world.data(ACCEPT, None, input={"token": made["token"], "password": PASSWORD})
+    assert joined["acceptInvite"]["user"]["memberships"] == [{"roles": ["finance"]}]
+    refused = await world.error(UPDATE_INVITE, input=changed)
+    assert (refused["extensions"]["status"], code(refused)) == (403, "cannot_update_accepted_invite")
+    assert code(await world.error(REVOKE_INVITE, input={"id": made["id"]})) == {"invite": ["not_found"]}
+    member = (await members(world))["ann@acme.example"]["id"]
+    await world.data(REVOKE_MEMBER, input={"id": member})
+    again = (await world.data(INVITE, input={"email": "ann@acme.example", "roles": ["manager"]}))["createInvite"]
+    await world.data(ACCEPT, None, input={"token": again["token"], "password": PASSWORD})
+    assert (await members(world))["ann@acme.example"]["id"] != member, "a new membership"
+    assert code(await world.error(UPDATE_MEMBER, input={"id": member, "roles": ["admin"]})) == {
+        "membership": ["not_found"]
+    }
+    assert code(await world.error(UPDATE_MEMBER, input={"id": again["id"], "roles": []})) == {
+        "membership": ["not_found"]
+    }
+
+
+async def test_an_invitation_is_accepted_as_it_is_then(world: World) -> None:
+    """Whoever takes the roles back at the moment of joining has taken them back."""
+    made = (await world.data(INVITE, input={"email": "ann@acme.example", "roles": ["admin"]}))["createInvite"]
+    async with world.runtime.database.transaction() as session:
+        assert (await find_invite(session, made["token"])).invite.roles == ["admin"]
+        await world.data(UPDATE_INVITE, input={"id": made["id"], "roles": ["finance"]})
+        await world.data(METHODS, input={"authenticationMethods": ["email_password"]})
+        found = await find_invite(session, made["token"], lock=True)
+        assert found.invite.roles == ["finance"]
+        assert found.organization.authentication_methods == ["email_password"]
+
+
+async def test_only_admins_make_admins(world: World) -> None:
+    """Spec 07 §3.4. Today only admins may change members at all: the rule holds for whoever else may one day."""
+    async with world.runtime.database.transaction() as session:
+        ctx = await world.fresh(session)
+        invite = await create_invite(ctx, world.runtime.box, "ann@acme.example", ["finance"], granted_by=["manager"])
+        everyone = {item.user.email: item.membership.id for item in (await list_members(ctx, PageRequest())).items}
+        attempts = (
+            create_invite(ctx, world.runtime.box, "bob@acme.example", ["admin"], granted_by=["manager"]),
+            update_invite(ctx, invite.id, ["finance", "admin"], granted_by=["manager"]),
+            update_member(ctx, everyone["finance@acme.example"], ["admin"], granted_by=["manager"]),
+        )
+        for attempt in attempts:
+            with pytest.raises(Forbidden, match="cannot_grant_admin"):
+                await attempt
+        for roles in ([], ["king"], "admin", None):
+            with pytest.raises(NotFound, match="role"):
+                await update_member(ctx, everyone["finance@acme.example"], roles, granted_by=["admin"])
+        kept = await update_member(ctx, everyone["admin@acme.example"], ["admin", "finance"], granted_by=["manager"])
+        assert kept.membership.roles == ["admin", "finance"], "who is admin already is not made one"
 
 
 async def test_invitations_by_password_need_the_method(world: World) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import text
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from billwright import __version__
+from billwright.billing.access.naming import RESERVED_SLUGS
 from billwright.billing.access.permissions import permissions_of
+from billwright.server.app import create_app
+from billwright.sso.next_path import safe_next
 from billwright.ui import csrf, sessions
 from billwright.ui.application import PAGES, PARTS, routes
-from billwright.ui.views.access import safe_next
 from billwright.ui.views.support import MEMBER
-from tests.graphql.support import PASSWORD, World
+from tests.graphql.support import PASSWORD, World, settings_for
 from tests.ui.support import BASE, HTMX, company, field, make_credit_note, make_payment, visitor, words
 
 UNKNOWN = "018e4b1c-7a2f-7c77-9d1e-3f5a6b7c8d90"
@@ -156,6 +158,15 @@ async def test_no_form_without_its_token(world: World) -> None:
                 assert answer.status_code == 403, path
                 assert "open for too long" in answer.text
     assert await books() == before
+
+
+def test_no_organization_is_named_as_a_route() -> None:
+    """Spec 07 §3.1: the first word of every address of ours is no slug."""
+    app = create_app(settings_for("postgresql://nobody@127.0.0.1/x", "redis://127.0.0.1:1/0"))
+    first = {route.path.split("/")[1] for route in app.routes if isinstance(route, Route | Mount)}
+    words = {word.replace(".", "-") for word in first if word and "{" not in word}
+    assert {"api", "login", "graphql", "health", "static", "customer-portal"} <= words
+    assert words <= RESERVED_SLUGS
 
 
 def test_every_page_declares_who_may_open_it() -> None:

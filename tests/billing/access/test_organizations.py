@@ -107,6 +107,20 @@ async def test_registration(database: Database) -> None:
         assert count == 2
 
 
+async def test_one_address_registers_once_under_concurrency(database: Database) -> None:
+    async def register(name: str) -> dict[str, list[str]] | None:
+        try:
+            async with database.transaction() as session:
+                await register_user(session, "a@b.test", PASSWORD, name)
+        except ValidationFailed as refused:
+            return refused.details
+        return None
+
+    done = await asyncio.gather(*(register(f"Organization {number}") for number in range(4)))
+    assert done.count(None) == 1
+    assert done.count({"email": ["user_already_exists"]}) == 3
+
+
 async def test_slugs_are_unique_under_concurrency(database: Database) -> None:
     async def make() -> str:
         async with database.transaction() as session:

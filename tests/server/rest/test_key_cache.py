@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import event, text
 
-from billwright.billing.access.api_keys import rotate_api_key, update_api_key
+from billwright.billing.access.api_keys import delete_api_key, rotate_api_key, update_api_key
 from billwright.billing.access.schemas import OrganizationUpdate
 from billwright.billing.access.service import create_organization, update_organization
 from billwright.billing.kernel.clock import system_now
@@ -82,6 +82,22 @@ async def test_a_rotated_key_stops_at_its_expiry(rest: RestClient, cache: KeyCac
     await _eventually_forgotten(rest, cache)
     await cache.find(rest.api_key)
     await asyncio.sleep((end - system_now()).total_seconds() + 0.05)
+    with pytest.raises(Unauthorized):
+        await cache.find(rest.api_key)
+
+
+@pytest.mark.parametrize("end", [rotate_api_key, delete_api_key])
+async def test_an_ended_key_opens_nothing_in_the_process_that_ended_it(
+    rest: RestClient, cache: KeyCache, end: Callable[..., Awaitable[object]]
+) -> None:
+    """Spec 07 §2.5, §10 trap 6: at once, before any other process has told so."""
+    await rest.with_key()
+    await cache.find(rest.api_key)
+    assert await _queries(rest, cache) == 0
+    async with rest.context() as ctx:
+        key_id = (await ctx.session.execute(text("select id from api_keys order by created_at"))).scalars().first()
+        await end(ctx, key_id)
+        assert await _queries(rest, cache) == 0, "nothing has changed before the commit"
     with pytest.raises(Unauthorized):
         await cache.find(rest.api_key)
 
