@@ -56,6 +56,19 @@ async def test_signing_in_and_out(world: World) -> None:
         assert (await nobody.get(f"{BASE}/customers")).headers["location"].startswith("/login")
 
 
+async def test_logging_out_of_every_browser(world: World) -> None:
+    """Spec 07 §3.5: other sessions of the person end as well, nobody else's."""
+    async with visitor(world, None) as here, visitor(world) as there, visitor(world, "manager") as other:
+        here.token = field(await here.page("/login"), csrf.FIELD)
+        await here.submit("/login", email="admin@acme.example", password=PASSWORD)
+        page = await here.page(f"{BASE}/customers")
+        assert 'name="everywhere"' in page
+        here.token = field(page, csrf.FIELD)
+        assert (await here.submit("/logout", everywhere="yes")).headers["location"] == "/login"
+        assert (await there.get(f"{BASE}/customers")).headers["location"].startswith("/login")
+        await other.page(f"{BASE}/customers")
+
+
 async def test_logging_in_needs_the_form_s_token(world: World) -> None:
     async with visitor(world, None) as nobody:
         fields = {"email": "admin@acme.example", "password": PASSWORD}

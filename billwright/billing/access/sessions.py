@@ -151,8 +151,27 @@ async def revoke_session(session: Session, session_id: UUID) -> None:
     )
 
 
+async def log_out_everywhere(session: Session, signed_in: SignedIn) -> None:
+    """End all sessions of the person. One by an organization's Okta ends those of that Okta only: it speaks for nobody
+    elsewhere (spec 07 §4.2)."""
+    bound = signed_in.session.provider_organization_id
+    if bound is None:
+        await revoke_all_sessions(session, signed_in.user.id)
+        return
+    now = system_now()
+    await session.execute(
+        update(UserSession)
+        .where(
+            col(UserSession.user_id) == signed_in.user.id,
+            col(UserSession.provider_organization_id) == bound,
+            col(UserSession.revoked_at).is_(None),
+        )
+        .values(revoked_at=now, updated_at=now)
+    )
+
+
 async def revoke_all_sessions(session: Session, user_id: UUID) -> None:
-    """Log out everywhere: every session of the user ends, those of tokens not yet seen included."""
+    """Every session of the user ends, those of tokens not yet seen included."""
     now = system_now()
     await session.execute(
         update(User)

@@ -9,7 +9,14 @@ import strawberry
 from billwright.billing.access.invites import accept_by_password
 from billwright.billing.access.password_resets import mail_password_reset, reset_password
 from billwright.billing.access.service import register_user
-from billwright.billing.access.sessions import EMAIL_PASSWORD, SignedIn, login, open_session, revoke_session
+from billwright.billing.access.sessions import (
+    EMAIL_PASSWORD,
+    SignedIn,
+    log_out_everywhere,
+    login,
+    open_session,
+    revoke_session,
+)
 from billwright.billing.access.throttling import count_sign_up
 from billwright.billing.kernel.ids import new_id
 from billwright.graphql.context import RequestContext
@@ -89,7 +96,7 @@ AcceptArgument = Annotated[AcceptInviteInput, strawberry.argument(description="T
 ForgotArgument = Annotated[CreatePasswordResetInput, strawberry.argument(description="Whose password.")]
 ResetArgument = Annotated[ResetPasswordInput, strawberry.argument(description="The link's token, the new password.")]
 LoginArgument = Annotated[LoginUserInput, strawberry.argument(description="E-mail address and password.")]
-LogoutArgument = Annotated[LogoutInput | None, strawberry.argument(description="Nothing is needed.")]
+LogoutArgument = Annotated[LogoutInput | None, strawberry.argument(description="Which sessions; this one without it.")]
 
 
 @strawberry.type
@@ -104,14 +111,17 @@ class AccessMutations:
             )
         return LoginUser(token=open_session_of(context, signed_in), user=CurrentUser(signed_in=signed_in))
 
-    @strawberry.mutation(description="End the session.", permission_classes=[IsSignedIn])
+    @strawberry.mutation(description="End the session, or all sessions of the person.", permission_classes=[IsSignedIn])
     async def logout(self, info: Inf, input: LogoutArgument = None) -> Logout | None:
         context = info.context
         signed_in = await context.signed_in()
         session_id: Any = signed_in.session.id
         await context.close()
         async with context.services.runtime.database.transaction() as session:
-            await revoke_session(session, session_id)
+            if input is not None and input.everywhere is True:
+                await log_out_everywhere(session, signed_in)
+            else:
+                await revoke_session(session, session_id)
         context.session_id = None
         context.closed_session = True
         return Logout(id=session_id)

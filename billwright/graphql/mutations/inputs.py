@@ -52,8 +52,11 @@ class LoginUserInput:
     client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
 
 
-@strawberry.input(description="Nothing is needed.")
+@strawberry.input(description="Logging out.")
 class LogoutInput:
+    everywhere: bool | None = i(
+        "Whether all sessions of the person end, in other browsers too; of a session by Okta, those by that Okta."
+    )
     client_mutation_id: str | None = i(CLIENT_MUTATION_ID)
 
 

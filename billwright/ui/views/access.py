@@ -61,7 +61,8 @@ async def log_in(request: Request) -> Response:
 
 
 async def log_out(request: Request) -> Response:
-    """Close the session and forget it; ``next`` is kept for who logs in afterwards."""
+    """Close the session and forget it, ``everywhere``: with the person's others; ``next`` is kept for who logs in
+    afterwards."""
     settings: Settings = request.app.state.settings
     cookie = request.cookies.get(sessions.COOKIE)
     form = await request.form()
@@ -73,7 +74,7 @@ async def log_out(request: Request) -> Response:
     if cookie:
         context = context_of(request, sessions.read_token(settings, cookie))
         try:
-            await run(context, "Logout")
+            await run(context, "Logout", {"input": {"everywhere": form.get("everywhere") == "yes"}})
         finally:
             await context.close()
     wanted = form.get("next")

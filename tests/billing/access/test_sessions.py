@@ -18,8 +18,10 @@ from billwright.billing.access.passwords import hash_password, is_acceptable, ve
 from billwright.billing.access.permissions import permissions_of
 from billwright.billing.access.service import add_membership, create_organization
 from billwright.billing.access.sessions import (
+    SignedIn,
     load_principal,
     load_session,
+    log_out_everywhere,
     login,
     needs_refresh,
     open_session,
@@ -273,6 +275,23 @@ async def test_an_okta_session_opens_only_its_own_organization(database: Databas
             ("Aviato", False),
             ("Hooli", False),
         ]
+
+
+async def test_an_okta_session_logs_out_of_its_own_okta_only(database: Database, hooli: Organization) -> None:
+    """Spec 07 §4.2: whoever runs a tenant does not speak for the person elsewhere."""
+    by_password = await _login(database)
+    async with database.transaction() as session:
+        user = await session.get_one(User, by_password.user.id)
+        bound = [await open_session(session, user, "okta", provider_organization_id=hooli.id) for _ in range(2)]
+        await log_out_everywhere(session, SignedIn(bound[0], user))
+    async with database.transaction() as session:
+        for each in bound:
+            with pytest.raises(Unauthorized):
+                await load_session(session, each.id)
+        found = await load_session(session, by_password.session.id)
+        await log_out_everywhere(session, found)
+        with pytest.raises(Unauthorized):
+            await load_session(session, by_password.session.id)
 
 
 async def test_one_active_membership_per_organization(database: Database, hooli: Organization) -> None:
