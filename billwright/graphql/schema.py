@@ -43,6 +43,7 @@ from billwright.graphql.queries.activity_logs import ActivityLogQueries
 from billwright.graphql.queries.alerts import AlertQueries
 from billwright.graphql.queries.analytics import AnalyticsQueries
 from billwright.graphql.queries.api_logs import ApiLogQueries
+from billwright.graphql.queries.billing_entities import BillingEntityQueries
 from billwright.graphql.queries.catalog import CatalogQueries
 from billwright.graphql.queries.coupons import CouponQueries
 from billwright.graphql.queries.credit_notes import CreditNoteQueries
@@ -74,6 +75,7 @@ Query = merge_types(
         AlertQueries,
         AnalyticsQueries,
         ApiLogQueries,
+        BillingEntityQueries,
         CatalogQueries,
         CouponQueries,
         CreditNoteQueries,

@@ -149,6 +149,8 @@ plans:view: plans plan
 plans:create: createPlan
 plans:update: updatePlan replacePlanEntitlements
 plans:delete: destroyPlan
+billing_entities:view: billingEntities billingEntity
+billing_entities:update: updateBillingEntity
 features:view|subscriptions:update: features
 features:view: feature
 features:create: createFeature

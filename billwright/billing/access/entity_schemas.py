@@ -15,7 +15,8 @@ from billwright.billing.kernel.inputs import Input, Text, as_mapping
 from billwright.billing.kernel.outputs import Id, Instant
 
 _NUMBERING = {"per_customer": "per_customer", "per_billing_entity": "per_organization"}
-_DATES = ("subscription_invoice_issuing_date_anchor", "subscription_invoice_issuing_date_adjustment")
+ISSUING_DATES = ("subscription_invoice_issuing_date_anchor", "subscription_invoice_issuing_date_adjustment")
+"""Settings that stand below ``billing_configuration`` outside, and beside the others inside."""
 
 
 class EntityBillingConfiguration(OrganizationBillingConfiguration):
@@ -66,7 +67,7 @@ class BillingEntityUpdate(AdministeredOrganizationUpdate):
         given = as_mapping(given.get("billing_entity")) or given
         flat = {name: value for name, value in given.items() if name != "webhook_url"}
         nested = as_mapping(flat.get("billing_configuration")) or {}
-        flat.update({name: nested[name] for name in _DATES if name in nested})
+        flat.update({name: nested[name] for name in ISSUING_DATES if name in nested})
         return super().parse(flat)
 
     def settings(self) -> dict[str, Any]:
@@ -123,16 +124,20 @@ class BillingEntityOut(TypedDict):
     updated_at: Instant | None
 
 
+def entity_numbering(organization: Organization) -> str:
+    """``per_customer`` or ``per_billing_entity``."""
+    return "per_customer" if organization.document_numbering == "per_customer" else "per_billing_entity"
+
+
 def billing_entity_object(organization: Organization) -> BillingEntityOut:
     """The wire form without taxes."""
-    numbering = "per_customer" if organization.document_numbering == "per_customer" else "per_billing_entity"
     shown: BillingEntityOut = {
         "lago_id": organization.id,
         "code": billing_entity_code(organization),
         "name": organization.name,
         "default_currency": organization.default_currency,
         "document_locale": organization.document_locale,
-        "document_numbering": numbering,
+        "document_numbering": entity_numbering(organization),
         "document_number_prefix": organization.document_number_prefix,
         "finalize_zero_amount_invoice": organization.finalize_zero_amount_invoice,
         "invoice_footer": organization.invoice_footer,

@@ -8,17 +8,20 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
+from billwright.billing.access.entity_schemas import BillingEntityUpdate
 from billwright.billing.access.models import Organization
 from billwright.billing.access.schemas import OrganizationUpdate
-from billwright.billing.access.service import OrganizationChange, update_organization
+from billwright.billing.access.service import OrganizationChange, rename, update_organization
 from billwright.billing.background.jobs import JobCall, job
 from billwright.billing.customers.locking import lock_customer
 from billwright.billing.invoicing.drafts import finalize_due_drafts, redate_drafts
 from billwright.billing.invoicing.models import Invoice
+from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.outbox import enqueue
 from billwright.billing.notifications.endpoints import set_first_url
 from billwright.billing.subscriptions.rescheduling import customers_on_organization_zone, reschedule_by_id
 from billwright.billing.taxes.eu_management import follow_eu_tax_management
+from billwright.billing.taxes.service import replace_default_taxes
 
 
 async def change_settings(
@@ -39,6 +42,20 @@ async def change_settings(
     if change.moves_due_dates:
         await enqueue(ctx.session, ctx.organization_id, "organization.reschedule")
     return change
+
+
+async def change_billing_entity(ctx: Context, inp: BillingEntityUpdate) -> None:
+    """Update the organization as its billing entity (spec 07 §9.6): name, settings, default taxes.
+
+    Raises ``NotFound`` (``invoice_custom_section``: there are none; ``tax``) besides what settings raise.
+    """
+    if inp.invoice_custom_section_codes:
+        raise NotFound("invoice_custom_section")
+    if inp.given("name") and inp.name != ctx.organization.name:
+        await rename(ctx, inp.name)
+    await change_settings(ctx, inp, outside_eu="billing_entity_must_be_in_eu")
+    if inp.given("tax_codes"):
+        await replace_default_taxes(ctx, inp.tax_codes or [])
 
 
 @job("organization.redate_drafts")

@@ -54,14 +54,20 @@ class OrganizationBillingConfiguration:
     invoice_footer: str | None = f("Text at the foot of invoices.")
     invoice_grace_period: int = f("Days for which invoices stay drafts.")
     document_locale: str = f("Language of documents.")
+    subscription_invoice_issuing_date_anchor: str = f(
+        "Day that invoices of subscriptions carry: current_period_end or next_period_start."
+    )
+    subscription_invoice_issuing_date_adjustment: str = f(
+        "What a grace period does to it: keep_anchor or align_with_finalization_date."
+    )
 
 
-@strawberry.type(description="A tenant and its settings.")
-class Organization:
+@strawberry.type(description="Who sells, and how it bills.")
+class Seller:
+    """What an organization and its billing entity, which is the same under the contract's names, have alike."""
+
     id: strawberry.ID = f("Internal id; the value of the header x-lago-organization.")
     name: str = f("Name.")
-    slug: str = f("Name in addresses of the back office.")
-    kind: OrganizationKindEnum = f("Live, or a sandbox with a clock of its own.")
     legal_name: str | None = f("Legal name.")
     legal_number: str | None = f("Registration number.")
     tax_identification_number: str | None = f("Tax id.")
@@ -75,11 +81,9 @@ class Organization:
     timezone: str = f("Time zone.")
     default_currency: str = f("Currency of new objects (ISO 4217).")
     net_payment_term: int = f("Days until an invoice is due.")
-    document_numbering: str = f("How invoices are numbered: per_customer or per_organization.")
     document_number_prefix: str = f("Beginning of every number.")
     finalize_zero_amount_invoice: bool = f("Whether empty invoices are issued.")
     eu_tax_management: bool = f("Whether taxes of customers in the European Union are chosen automatically.")
-    authentication_methods: list[str] = f("How members may sign in.")
     created_at: ISO8601DateTime = f("When it was made.")
 
     @strawberry.field(description="Address of its logo; null without one.")
@@ -94,11 +98,29 @@ class Organization:
             invoice_footer=root.invoice_footer,
             invoice_grace_period=root.invoice_grace_period,
             document_locale=root.document_locale,
+            subscription_invoice_issuing_date_anchor=root.subscription_invoice_issuing_date_anchor,
+            subscription_invoice_issuing_date_adjustment=root.subscription_invoice_issuing_date_adjustment,
         )
 
     @strawberry.field(description="Which e-mails are sent; null without organization:emails:view.")
     async def email_settings(self, root: OrganizationRow, info: Inf) -> list[str] | None:
         return root.email_settings if await info.context.may("organization:emails:view") else None
+
+    @strawberry.field(description="Default taxes; null without organization:taxes:view.")
+    async def taxes(self, root: OrganizationRow, info: Inf) -> list[Tax] | None:
+        if not await info.context.may("organization:taxes:view"):
+            return None
+        async with info.context.reading() as ctx:
+            found: Any = await default_taxes(ctx)
+        return found
+
+
+@strawberry.type(description="A tenant and its settings.")
+class Organization(Seller):
+    slug: str = f("Name in addresses of the back office.")
+    kind: OrganizationKindEnum = f("Live, or a sandbox with a clock of its own.")
+    document_numbering: str = f("How invoices are numbered: per_customer or per_organization.")
+    authentication_methods: list[str] = f("How members may sign in.")
 
     @strawberry.field(description="URL of the oldest webhook endpoint; null without developers:manage.")
     async def webhook_url(self, root: OrganizationRow, info: Inf) -> str | None:
@@ -114,14 +136,6 @@ class Organization:
         runtime = info.context.services.runtime
         async with runtime.database.transaction() as session:
             return await runtime.webhooks.keys.hmac_key(session, root.id)
-
-    @strawberry.field(description="Default taxes; null without organization:taxes:view.")
-    async def taxes(self, root: OrganizationRow, info: Inf) -> list[Tax] | None:
-        if not await info.context.may("organization:taxes:view"):
-            return None
-        async with info.context.reading() as ctx:
-            found: Any = await default_taxes(ctx)
-        return found
 
     @strawberry.field(description="The clock of a sandbox; null for a live organization.")
     async def clock(self, root: OrganizationRow, info: Inf) -> TestClock | None:

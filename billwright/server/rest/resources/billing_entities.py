@@ -11,12 +11,10 @@ from billwright.billing.access.entity_schemas import (
     billing_entity_object,
 )
 from billwright.billing.access.naming import billing_entity_code
-from billwright.billing.access.service import rename
-from billwright.billing.invoicing.settings_changes import change_settings
+from billwright.billing.invoicing.settings_changes import change_billing_entity
 from billwright.billing.kernel.errors import Forbidden, NotFound
 from billwright.billing.taxes.queries import default_tax_objects
 from billwright.billing.taxes.schemas import TaxOut
-from billwright.billing.taxes.service import replace_default_taxes
 from billwright.server.rest.envelope import listing, one
 from billwright.server.rest.operations import Call, operation
 
@@ -58,15 +56,8 @@ async def create_billing_entity(call: Call, inp: BillingEntityCreate) -> Billing
 
 async def update_billing_entity(call: Call, code: str, inp: BillingEntityUpdate) -> BillingEntityWithTaxes:
     await _exists(call, code)
-    ctx = call.context
-    if inp.invoice_custom_section_codes:
-        raise NotFound("invoice_custom_section")
-    if inp.given("name") and inp.name != ctx.organization.name:
-        await rename(ctx, inp.name)
-    await change_settings(ctx, inp, outside_eu="billing_entity_must_be_in_eu")
-    if inp.given("tax_codes"):
-        await replace_default_taxes(ctx, inp.tax_codes or [])
-    call.organization = ctx.organization
+    await change_billing_entity(call.context, inp)
+    call.organization = call.context.organization
     return await _answer(call)
 
 
