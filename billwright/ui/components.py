@@ -95,9 +95,9 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
         "voided": Status("Voided", "circle-minus"),
     },
     "refund": {
-        "pending": Status("Pending", "clock"),
+        "pending": Status("Refund pending", "clock"),
         "succeeded": Status("Refunded", "circle-check", "positive"),
-        "failed": Status("Failed", "triangle-alert", "warning"),
+        "failed": Status("Refund failed", "triangle-alert", "warning"),
     },
     "delivery": {
         "pending": Status("Waiting", "clock"),

@@ -41,7 +41,7 @@ async def test_a_partial_refund_and_credit_then_the_void(page: Page, company: Co
     await page.get_by_role("button", name="Issue the credit note").click()
     await page.wait_for_url("**/credit-note/**")
     await expect(page.locator("#toasts")).to_contain_text("-CN001 issued: €12.00")
-    await expect(page.locator("h1")).to_contain_text(re.compile(r"-CN001\s*Available\s*Pending"))
+    await expect(page.locator("h1")).to_contain_text(re.compile(r"-CN001\s*Available\s*Refund pending"))
 
     await page.get_by_title("More actions").click()
     await page.get_by_role("link", name="Void the rest…").click()

@@ -69,7 +69,7 @@ async def test_from_the_form_to_the_void(world: World) -> None:
         assert "Credit note over €7.00" in invoice
         assert "€17.00 can" not in words(await admin.page(f"{href}/credit-notes/create"))
         tab = words(await admin.page(f"{href}/credit-notes"))
-        assert "-CN001 Order changed Available Pending €7.00 €2.00" in tab
+        assert "-CN001 Order changed Available Refund pending €7.00 €2.00" in tab
         refunded = await admin.submit(f"{note}/refund", "credit-note", refund_status="succeeded")
         assert "Refunded" in words(refunded.text)
         assert 'href="#refund"' not in refunded.text

@@ -66,6 +66,19 @@ async def test_07_7_8_rows_offer_what_the_state_allows(world: World) -> None:
         assert not any("/void" in found for found in await rows(finance))
 
 
+async def test_a_finalized_draft_has_the_dialogs_of_an_issued_invoice(world: World) -> None:
+    """They stand outside of the part that htmx swaps."""
+    href = f"{BASE}/invoice/{(await company(world, 1, grace_days=3))['invoice']}"
+    async with visitor(world) as admin:
+        assert 'id="record-payment"' not in await admin.page(href)
+        done = await admin.submit(f"{href}/finalize", "invoice")
+        assert done.headers["hx-redirect"] == href
+        page = await admin.page(href)
+        assert "Invoice finalized" in words(page)
+        assert all(f'<dialog class="dialog" id="{name}"' in page for name in ("record-payment", "payment-status"))
+        assert (await admin.submit(f"{href}/finalize", "invoice")).status_code == 404
+
+
 async def test_voiding_says_what_it_does(world: World) -> None:
     href = await issued(world)
     async with visitor(world) as admin:
@@ -106,7 +119,7 @@ async def test_voiding_with_a_credit_note(world: World) -> None:
             assert sentence in words(refused.text)
         assert (await manager.submit(f"{href}/void", **asked)).headers["location"] == href
         said = words(await manager.page(f"{href}/credit-notes"))
-        assert "-CN001 Other Available Pending €5.00 €2.00" in said
+        assert "-CN001 Other Available Refund pending €5.00 €2.00" in said
         assert "-CN002 Other Voided €12.00" in said
 
 
@@ -223,7 +236,8 @@ async def test_what_could_not_be_issued_is_tried_again(world: World) -> None:
         assert "its taxes could not be determined: vies unavailable (no answer)." in words(page)
         assert f"{href}.pdf" not in page
         tried = await finance.submit(f"{href}/retry", "invoice")
-        assert "The customer's taxes are being determined." in words(tried.text)
+        assert tried.headers["hx-redirect"] == href
+        assert "The customer's taxes are being determined." in words(await finance.page(href))
         again = await finance.submit(f"{href}/retry", "invoice")
         assert "negative" in again.headers["hx-trigger"]
 

@@ -140,7 +140,8 @@ async def test_a_draft_invoice_refreshed_finalized_and_printed(world: World) -> 
         )  # fmt: skip
         assert from_the_list.text.count("data-href=") == 1, "the list as it was filtered"
         finalized = await admin.submit(f"{href}/finalize", "invoice")
-        said = words(finalized.text)
+        assert finalized.headers["hx-redirect"] == href
+        said = words(await admin.page(href))
         assert "Finalized" in said
         assert "Due Feb" in said
         again = await admin.submit(f"{href}/finalize", "invoice")

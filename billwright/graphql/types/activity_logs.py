@@ -11,7 +11,7 @@ from billwright.graphql.scalars import ISO8601DateTime, JsonObject
 from billwright.graphql.types.common import Inf, f
 
 Row = strawberry.Parent[models.ActivityLog]
-_NAMES = ("number", "name", "external_id", "code", "email", "webhook_url", "domain", "lago_id")
+_NAMES = ("number", "name", "external_id", "code", "email", "webhook_url", "domain", "reference", "lago_id")
 
 
 @strawberry.type(description="A change of an object or a setting: written with it, and never edited.")

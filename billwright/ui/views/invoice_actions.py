@@ -87,7 +87,7 @@ async def lose_dispute(view: View) -> Response:
 async def retry(view: View) -> Response:
     """``POST /{slug}/invoice/{id}/retry``: determine the taxes of a failed invoice again."""
     outcome = await view.change("RetryInvoice", id=view.path("invoice"))
-    return await answer(view, outcome, "Its taxes are being determined again")
+    return await answer(view, outcome, "Its taxes are being determined again", anew=True)
 
 
 async def collect(view: View) -> Response:
@@ -146,12 +146,12 @@ async def set_metadata(view: View) -> Response:
     return await metadata_forms.refused(view, "invoices", _metadata_action(view), "#invoice", rows, problem)
 
 
-async def answer(view: View, outcome: Outcome, words: str) -> Response:
-    """The invoice's page after an action, with what came of it."""
+async def answer(view: View, outcome: Outcome, words: str, *, anew: bool = False) -> Response:
+    """The invoice's page after an action, with what came of it; loaded ``anew`` where other dialogs belong to it."""
     from billwright.ui.views.invoice_page import show_invoice  # it shows this module's actions
 
     toast = ("positive", words) if outcome.ok else ("negative", _failure(outcome))
-    if not view.is_htmx:
+    if not view.is_htmx or (anew and outcome.ok):
         return view.redirect(f"{view.base}/invoice/{view.path('invoice')}", toast)
     return await show_invoice(view, toast=toast)
 

@@ -211,11 +211,11 @@ async def refresh(view: View) -> Response:
 
 
 async def finalize(view: View) -> Response:
-    """``POST /{slug}/invoice/{id}/finalize``."""
-    return await _change(view, "FinalizeInvoice", "Invoice finalized")
+    """``POST /{slug}/invoice/{id}/finalize``: the page anew, for an issued invoice has other dialogs."""
+    return await _change(view, "FinalizeInvoice", "Invoice finalized", anew=True)
 
 
-async def _change(view: View, operation: str, words: str) -> Response:
+async def _change(view: View, operation: str, words: str, *, anew: bool = False) -> Response:
     from billwright.ui.views.invoice_page import show_invoice  # it shares this module's rows
 
     outcome = await view.change(operation, id=view.path("invoice"))
@@ -227,7 +227,8 @@ async def _change(view: View, operation: str, words: str) -> Response:
         view.back_at(f"{view.base}/invoices")
         return await _list(view, toast)
     try:
-        return await show_invoice(view, toast=toast)
+        shown = await show_invoice(view, toast=toast)
+        return view.redirect(f"{view.base}/invoice/{view.path('invoice')}", toast) if anew and outcome.ok else shown
     except Refused as refused:
         if refused.status != 404 or not outcome.ok:
             raise
