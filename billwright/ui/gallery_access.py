@@ -295,7 +295,7 @@ def coupon(url: str) -> Data:
     return {
         "title": "Welcome", "frame": frame("coupons"), "page": page(1, url),
         "coupon": {"id": uid(1), "href": f"{BASE}/coupon/1", "name": "Welcome", "code": "welcome", "description": "For the fair",
-                   "status": "active", "caption": "10% off during 3 invoices", "until": AT, "created_at": AT, "ended_at": None,
+                   "status": "active", "caption": "10% off during 3 invoices", "in_force": 3, "until": AT, "created_at": AT, "ended_at": None,
                    "reusable": True, "limits": [{"href": "#", "name": "Scale"}]},
         "applied": [{"id": uid(2), "status": "active", "customer": "Acme Corporation", "href": "#", "left": "2 invoices",
                      "caption": "10% off during 3 invoices", "at": AT}],
@@ -307,7 +307,7 @@ def coupon(url: str) -> Data:
 def coupon_form() -> Data:
     names = "name code description type amount currency rate frequency duration until reusable plans metrics"
     values = {**dict.fromkeys(names.split(), ""), "type": "percentage", "frequency": "recurring", "currency": "EUR"}
-    return _form("New coupon", "coupons", f"{BASE}/coupons", locked=False, values=values, currencies=_CURRENCIES,
+    return _form("New coupon", "coupons", f"{BASE}/coupons", locked=False, facts=[], values=values, currencies=_CURRENCIES,
                  plans=[{"id": uid(1), "name": "Scale", "code": "scale", "on": True}], metrics=[])  # fmt: skip
 
 
@@ -341,7 +341,7 @@ def metric_form(*, custom: bool = False, locked: bool = False) -> Data:
     kind = "custom_agg" if custom else "sum_agg"
     values = {**dict.fromkeys(names.split(), ""), "aggregation": kind, "type": "metered", "source": SOURCE}
     step = {"event": '{"gb": 4}', "units": "4", "amount": "0.4", "memo": None}
-    return _form("New billable metric", "metrics", f"{BASE}/billable-metrics", locked=locked, plans=2, values=values,
+    return _form("New billable metric", "metrics", f"{BASE}/billable-metrics", fresh=True, added=False, locked=locked, plans=2, values=values,
                  aggregations=[{"value": key, "label": label} for key, label in AGGREGATIONS.items()],
                  roundings=[{"value": "", "label": "Not at all"}], facts=[{"label": "Aggregation", "value": "Custom"}],
                  filters=[("region", "eu, us"), ("", "")],

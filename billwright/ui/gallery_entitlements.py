@@ -38,7 +38,15 @@ _REMOVED = [
 
 
 def _features(url: str, *, empty: bool = False) -> Data:
-    row = {"id": uid(1), "href": f"{BASE}/feature/1", "name": "Seats", "code": "seats", "privileges": 3, "plans": 4, "created_at": AT}
+    row = {
+        "id": uid(1),
+        "href": f"{BASE}/feature/1",
+        "name": "Seats",
+        "code": "seats",
+        "privileges": 3,
+        "plans": 4,
+        "created_at": AT,
+    }
     return {
         "title": "Features", "frame": frame("features"), "search": "", "can": CHANGES, "page": page(1, url),
         "features": [] if empty else [row],
@@ -63,7 +71,7 @@ def _feature_form(*, refused: bool = False) -> Data:
     types = [{"value": "integer", "label": "Whole number"}, {"value": "select", "label": "One of a list"}]
     return {
         "title": "New feature", "heading": "New feature", "frame": frame("features"), "action": f"{BASE}/create/feature",
-        "back": f"{BASE}/features", "submit": "Create feature", "is_new": refused, "types": types, "error": None,
+        "back": f"{BASE}/features", "submit": "Create feature", "is_new": refused, "added": False, "types": types, "error": None,
         "values": {"name": "Seats", "code": "seats", "description": ""},
         "privileges": [row, {**listed, "error": "A list needs at least one option, separated by commas." if refused else None}],
         "errors": {"name": None, "code": "This is taken already." if refused else None, "description": None},

@@ -191,3 +191,25 @@ async def test_a_metric_on_a_plan_keeps_how_it_counts(world: World) -> None:
         assert "Calls" in page
         assert "calls_scale" in page
         assert "Its charges on 1 plan are deleted with it" in words(page)
+
+
+async def test_a_coupon_without_an_end_shows_none(world: World) -> None:
+    """Spec 05 B1: a date may stand beside ``no_expiration``; it ends nothing then."""
+    await make_customers(world, await make_plan(world), 2)
+    given: dict[str, object] = {"name": "Fair", "code": "fair", "couponType": "percentage", "percentageRate": "10"}
+    given |= {"frequency": "recurring", "frequencyDuration": 3}
+    given |= {"expiration": "no_expiration", "expirationAt": "2030-01-01T00:00:00Z"}
+    make = "mutation($input: CreateCouponInput!){ createCoupon(input:$input){ id } }"
+    coupon = (await world.data(make, input=given))["createCoupon"]["id"]
+    async with visitor(world) as admin:
+        assert "No end date" in words(await admin.page(f"{BASE}/coupons"))
+        page = words(await admin.page(f"{BASE}/coupon/{coupon}"))
+        assert "Ends No end date" in page
+        assert "Nobody has it. This cannot be undone." in page
+        assert "2030" not in await admin.page(f"{BASE}/coupon/{coupon}/edit")
+        await world.data(GIVE, input={"couponId": coupon, "customerId": (await ids(world))["customer"]})
+        page = words(await admin.page(f"{BASE}/coupon/{coupon}"))
+        assert "Customer c0 10% off during 3 invoices" in page
+        assert "It is in force 1 time, and reduces no more invoices." in page
+        locked = words(await admin.page(f"{BASE}/coupon/{coupon}/edit"))
+        assert "It gives 10% off during 3 invoices" in locked, "what it gives is shown, read only"

@@ -464,6 +464,14 @@
     history.replaceState(history.state, "", address);
   });
 
+  // --- The current tab is in sight, where there are more than fit ------------------------------------------------------
+  const showCurrent = () => $$(".tabs, .quick").forEach((row) => {
+    const now = $("[aria-current]", row);
+    if (now) row.scrollLeft = Math.max(0, now.offsetLeft + now.offsetWidth + 24 - row.clientWidth);
+  });
+  on("htmx:afterSettle", showCurrent);
+  showCurrent();
+
   openFromAddress();
   document.fonts?.ready.then(() => drawCharts());
   $$("#toasts .toast").forEach((one) => setTimeout(() => one.remove(), 6000));

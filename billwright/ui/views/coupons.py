@@ -46,6 +46,11 @@ def caption(item: Mapping[str, Any]) -> str:
     return f"{what} {often}"
 
 
+def until(item: Mapping[str, Any]) -> str | None:
+    """When it ends for everybody; a date of a coupon without an end means nothing (spec 05 B1)."""
+    return item["expirationAt"] if item["expiration"] == "time_limit" else None
+
+
 def _href(view: View, coupon: str) -> str:
     return f"{view.base}/coupon/{coupon}"
 
@@ -78,7 +83,7 @@ async def coupon_list(view: View) -> Response:
                 "caption": caption(item),
                 "status": item["status"],
                 "customers": item["customersCount"],
-                "until": item["expirationAt"],
+                "until": until(item),
             }
             for item in found["collection"]
         ],
@@ -94,7 +99,8 @@ async def coupon_list(view: View) -> Response:
 async def coupon_page(view: View) -> Response:
     """``GET /{slug}/coupon/{id}``."""
     item = (await view.ask("CouponPage", id=view.path("coupon")))["coupon"]
-    applied = (await view.ask("CouponCustomers", **view.paging(), code=[item["code"]]))["appliedCoupons"]
+    data = await view.ask("CouponCustomers", **view.paging(), code=[item["code"]])
+    applied = data["appliedCoupons"]
     limits = [(f"{view.base}/plan/{each['id']}", each["name"]) for each in item["plans"]]
     limits += [(f"{view.base}/billable-metric/{each['id']}", each["name"]) for each in item["billableMetrics"]]
     content = {
@@ -108,7 +114,8 @@ async def coupon_page(view: View) -> Response:
             "description": item["description"],
             "status": item["status"],
             "caption": caption(item),
-            "until": item["expirationAt"],
+            "until": until(item),
+            "in_force": data["inForce"]["metadata"]["totalCount"],
             "created_at": item["createdAt"],
             "ended_at": item["terminatedAt"],
             "reusable": item["reusable"],
@@ -170,7 +177,7 @@ async def edit_coupon(view: View) -> Response:
         "rate": item["percentageRate"] or "",
         "frequency": item["frequency"],
         "duration": str(item["frequencyDuration"] or ""),
-        "until": local_text(item["expirationAt"], zone),
+        "until": local_text(until(item), zone),
         "reusable": "yes" if item["reusable"] else "",
         "plans": "",
         "metrics": "",
@@ -195,14 +202,14 @@ async def _save(view: View, item: Mapping[str, Any] | None) -> Response:
     metrics = [str(value) for value in view.form.getlist("metric")]
     zone = (await load_frame(view))["organization"]["timezone"]
     problems: dict[str, list[str]] = {}
-    until = local_instant(values["until"], zone) if values["until"] else None
-    if values["until"] and until is None:
+    ends = local_instant(values["until"], zone) if values["until"] else None
+    if values["until"] and ends is None:
         problems["expirationAt"] = ["invalid_date"]
     sent: dict[str, Any] = {
         "name": values["name"],
         "description": values["description"] or None,
-        "expiration": "time_limit" if until else "no_expiration",
-        "expirationAt": until,
+        "expiration": "time_limit" if ends else "no_expiration",
+        "expirationAt": ends,
     }
     locked = item is not None and item["appliedCouponsCount"] > 0
     if not locked:
@@ -235,6 +242,17 @@ async def _save(view: View, item: Mapping[str, Any] | None) -> Response:
         return await _form(view, item, values, outcome.fields, outcome.code, chosen={*plans, *metrics})
     made = outcome.data["createCoupon" if item is None else "updateCoupon"]
     return view.redirect(_href(view, made["id"]), ("positive", f"{made['name']} created" if item is None else "Saved"))
+
+
+def _facts(item: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What cannot change any more once a customer has it."""
+    limits = ", ".join(each["name"] for each in (*item["plans"], *item["billableMetrics"]))
+    facts = [
+        ("It gives", caption(item)),
+        ("More than once to a customer", "Yes" if item["reusable"] else "No"),
+        ("Limited to", limits or "Nothing: it reduces everything"),
+    ]
+    return [{"label": label, "value": value} for label, value in facts]
 
 
 async def end(view: View) -> Response:
@@ -281,6 +299,7 @@ async def _form(
         "submit": "Save" if item else "Create coupon",
         "is_new": item is None,
         "locked": item is not None and item["appliedCouponsCount"] > 0,
+        "facts": _facts(item) if item else [],
         "values": {**values, "currency": default},
         "currencies": [{"value": each, "label": each} for each in sorted(CURRENCIES)],
         "plans": [{**each, "on": each["id"] in picked} for each in data["plans"]["collection"]],

@@ -218,6 +218,7 @@ async def _form(
         "back": feature_href(view, item["id"]) if item else f"{view.base}/features",
         "submit": "Save" if item else "Create feature",
         "is_new": item is None,
+        "added": more,
         "values": values,
         "privileges": shown,
         "types": [{"value": name, "label": label} for name, label in TYPES.items()],

@@ -225,6 +225,8 @@ async def _form(
         "back": _href(view, metric["id"]) if metric else f"{view.base}/billable-metrics",
         "submit": "Save" if metric else "Create metric",
         "is_new": metric is None,
+        "fresh": not view.form,
+        "added": more,
         "locked": locked,
         "plans": metric["plansCount"] if metric else 0,
         "facts": counting(metric) if metric and locked else [],
