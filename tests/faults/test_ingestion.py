@@ -117,13 +117,13 @@ def requests(given: list[dict[str, Any]]) -> deque[list[dict[str, Any]]]:
 
 
 async def kill_along_the_way(product: Product, kind: str, clients: Clients, total: int) -> None:
-    """Three kills while requests are under way."""
+    """Three kills while requests are under way; two in the plain run."""
     kill = {
         "an API process": product.kill_an_api_process,
         "the database": product.kill_the_database,
         "everything": product.kill_everything,
     }[kind]
-    for part in (0.15, 0.4, 0.65):
+    for part in share((0.15, 0.4, 0.65), 2):
         await clients.until(int(part * total))
         assert clients.waiting
         await asyncio.to_thread(kill)

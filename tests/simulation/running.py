@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -13,10 +13,18 @@ from tests.simulation.checker.actions import Books
 from tests.simulation.compare import differences
 from tests.simulation.driver import Driver, as_text
 from tests.simulation.plan import FEATURES, plan_life
+from tests.support.extent import DEEP
 from tests.support.sandbox import sandbox_on
 
 PREFIX = "SIM"
+PLAIN = frozenset({0, 5, 8, 10, 12, 14, 27, 30, 34, 41, 44, 45, 46, 47, 50, 57})
+"""The lives of the plain run: short ones that have every feature (``test_checker``)."""
 _PAPERS = ("invoice.document", "credit_note.document")
+
+
+def lives(seeds: Iterable[int]) -> list[int]:
+    """Those of ``seeds`` that the tests live: all in a deep run, else the plain ones."""
+    return [seed for seed in seeds if DEEP or seed in PLAIN]
 
 
 @contextmanager

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.running import check_life
-from tests.support.extent import share
+from tests.simulation.running import check_life, lives
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("seed", share(range(15), 4))
+@pytest.mark.parametrize("seed", lives(range(15)))
 async def test_checker_agrees_with_every_invoice_of_two_years(module_database_url: str, seed: int) -> None:
     await check_life(module_database_url, seed)
