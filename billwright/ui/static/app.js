@@ -467,7 +467,7 @@
   // --- The current tab is in sight, where there are more than fit ------------------------------------------------------
   const showCurrent = () => $$(".tabs, .quick").forEach((row) => {
     const now = $("[aria-current]", row);
-    if (now) row.scrollLeft = Math.max(0, now.offsetLeft + now.offsetWidth + 24 - row.clientWidth);
+    if (now) row.scrollLeft = now.offsetLeft - row.offsetLeft + now.offsetWidth + 24 - row.clientWidth;
   });
   on("htmx:afterSettle", showCurrent);
   showCurrent();
