@@ -342,6 +342,7 @@ PAGES = (
     ("GET", "/settings", settings.home, settings.ANY),
     ("GET", "/settings/general", settings.general, ("organization:view",)),
     ("POST", "/settings/general", settings.save_general, ("organization:update",)),
+    ("POST", "/settings/logo", settings.save_logo, ("organization:update",)),
     ("GET", "/settings/invoices", settings.invoices, ("organization:invoices:view",)),
     ("POST", "/settings/invoices", settings.save_invoices, ("organization:invoices:update",)),
     ("GET", "/settings/emails", email_settings.emails, ("organization:emails:view",)),

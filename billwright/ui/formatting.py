@@ -222,6 +222,14 @@ def url_with(url: str, **changes: str | int | Sequence[str] | None) -> str:
     return parts.path + (f"?{query}" if query else "")
 
 
+def own_path(url: str | None) -> str | None:
+    """Path and query of an address on this server, whatever name it was asked by; ``None`` for none."""
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
 def query_pairs(url: str, *left_out: str) -> list[tuple[str, str]]:
     """The pairs of the address's query, without the keys ``left_out``."""
     pairs = parse_qsl(urlsplit(url).query, keep_blank_values=True)

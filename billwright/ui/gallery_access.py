@@ -74,9 +74,9 @@ def general() -> Data:
     values = {**dict.fromkeys([*names.split(), "city", "state", "country"], ""), "name": "Acme", "slug": "acme",
               "timezone": "Europe/Paris", "country": "FR"}  # fmt: skip
     zones = [{"value": "Europe/Paris", "label": "Europe/Paris (UTC+01:00)"}]
-    return settings_page(
-        "General", "General", values=values, timezones=zones, countries=[{"value": "FR", "label": "France"}]
-    )
+    countries = [{"value": "FR", "label": "France"}]
+    logo = {"url": "/static/favicon.svg", "error": "The image is larger than 800 KB."}
+    return settings_page("General", "General", values=values, timezones=zones, countries=countries, logo=logo)
 
 
 def invoices() -> Data:

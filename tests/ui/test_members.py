@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+import httpx
 import redis.asyncio
 from sqlalchemy import text
 
@@ -14,7 +15,7 @@ from billwright.billing.background.jobs import due_jobs, run_job
 from billwright.billing.background.registration import register_all
 from billwright.ui import csrf, sessions
 from tests.graphql.support import PASSWORD, World
-from tests.ui.support import BASE, company, field, ids, make_delivery, make_invitation, visitor, words
+from tests.ui.support import BASE, company, field, ids, make_credit_note, make_delivery, make_invitation, visitor, words
 
 
 async def run_jobs(world: World) -> None:
@@ -286,6 +287,41 @@ async def test_settings_are_saved(world: World) -> None:
     async with world.runtime.database.reading() as session:
         kept = await session.scalar(text("select authentication_methods from organizations where slug = 'acme'"))
     assert kept == ["google_oauth"]
+
+
+async def test_the_logo_is_uploaded_shown_and_removed(world: World) -> None:
+    """Spec 07 §7.10: PNG or JPEG, at most 800 KB; spec 04 §24."""
+    known = await company(world, 1)
+    image = b"\x89PNG\r\n\x1a\n" + bytes(40)
+    async with visitor(world) as admin:
+
+        async def upload(content: bytes, **headers: str) -> httpx.Response:
+            files = {"logo": ("logo.png", content, "image/png")}
+            return await admin.post(
+                f"{BASE}/settings/logo", data={csrf.FIELD: admin.token}, files=files, headers=headers
+            )
+
+        assert "<img" not in await admin.page(f"{BASE}/settings/general")
+        for wrong, sentence in (
+            (b"GIF89a", "Choose a PNG or JPEG image."),
+            (b"", "Choose a PNG or JPEG image."),
+            (image + bytes(800 * 1024), "The image is larger than 800 KB."),
+        ):
+            refused = await upload(wrong, **{"hx-request": "true", "hx-target": "logo-form"})
+            assert refused.status_code == 422
+            assert refused.text.lstrip().startswith('<section class="section" id="logo-form"')
+            assert sentence in words(refused.text)
+        assert (await upload(image)).headers["location"] == f"{BASE}/settings/general"
+        page = await admin.page(f"{BASE}/settings/general")
+        shown = re.findall(r'<img class="logo" src="([^"]+)"', page)
+        assert len(shown) == 2, "in the frame and in the settings"
+        assert (await admin.get(shown[0])).content == image
+        for place in (f"invoice/{known['invoice']}", f"credit-note/{await make_credit_note(world)}"):
+            assert (await admin.page(f"{BASE}/{place}")).count(shown[0]) == 2, place
+        await admin.submit(f"{BASE}/settings/logo", remove="yes")
+        assert "<img" not in await admin.page(f"{BASE}/settings/general")
+    async with visitor(world, "manager") as manager:
+        assert (await manager.submit(f"{BASE}/settings/logo", remove="yes")).status_code == 403
 
 
 async def test_finance_sees_its_settings_only(world: World) -> None:

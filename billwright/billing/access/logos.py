@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from billwright.billing.kernel.errors import ValidationFailed
 
 MAX_BYTES = 800 * 1024
-_MAGIC = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
+MAGIC = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ def read_logo(text: str) -> Logo:
     head, comma, encoded = text.strip().partition(",")
     kind, _, coding = head.removeprefix("data:").partition(";")
     kind = {"image/jpg": "image/jpeg"}.get(kind.lower(), kind.lower())
-    if not head.startswith("data:") or not comma or coding.rpartition(";")[2].lower() != "base64" or kind not in _MAGIC:
+    if not head.startswith("data:") or not comma or coding.rpartition(";")[2].lower() != "base64" or kind not in MAGIC:
         raise ValidationFailed(logo="invalid_content_type")
     if len(encoded) > MAX_BYTES * 4 // 3 + 4:
         raise ValidationFailed(logo="invalid_size")
@@ -36,7 +36,7 @@ def read_logo(text: str) -> Logo:
         content = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         raise ValidationFailed(logo="invalid_content_type") from None
-    if not content.startswith(_MAGIC[kind]):
+    if not content.startswith(MAGIC[kind]):
         raise ValidationFailed(logo="invalid_content_type")
     if len(content) > MAX_BYTES:
         raise ValidationFailed(logo="invalid_size")

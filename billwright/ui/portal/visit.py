@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import FormData
@@ -16,6 +15,7 @@ from billwright.billing.kernel.errors import Unauthorized
 from billwright.graphql.context import RequestContext
 from billwright.graphql.execution import Answer, context_of, run
 from billwright.server.settings import Settings
+from billwright.ui.formatting import own_path
 from billwright.ui.portal.door import FORM_FIELD, Door, guarded, open_door
 from billwright.ui.portal.words import Words, preferred, words_of
 from billwright.ui.rendering import render
@@ -95,7 +95,7 @@ class Visit:
             "base": self.base,
             "organization": self.organization["name"],
             "customer": self.customer,
-            "logo": _path(self.organization["logoUrl"]),
+            "logo": own_path(self.organization["logoUrl"]),
             "framed": self.request.headers.get("sec-fetch-dest") == "iframe",
         }
         full = {"w": self.words, "language": self.words.code, "portal": frame, **content}
@@ -108,14 +108,6 @@ class Visit:
         if self.is_htmx:
             return Response(status_code=204, headers={"HX-Redirect": url})
         return RedirectResponse(url, status_code=303)
-
-
-def _path(url: str | None) -> str | None:
-    """The address on this server, whatever name it was asked by."""
-    if url is None:
-        return None
-    parts = urlsplit(url)
-    return f"{parts.path}?{parts.query}"
 
 
 Handler = Callable[[Visit], Awaitable[Response]]

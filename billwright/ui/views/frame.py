@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from billwright.server.health import GITHUB_URL
+from billwright.ui import formatting
 from billwright.ui.components import navigation
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ async def make_frame(view: View, active: str | None, toasts: Sequence[Mapping[st
         "organization": {
             "name": organization["name"],
             "slug": organization["slug"],
-            "logo_url": None,
+            "logo_url": formatting.own_path(organization["logoUrl"]),
             "timezone": organization["timezone"],
         },
         "organizations": [_choice(item, organization["id"]) for item in user["memberships"]],

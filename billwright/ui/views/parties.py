@@ -8,6 +8,7 @@ from typing import Any
 from billwright.billing.documents.header import TAX_INVOICE_COUNTRIES, customer_block, seller_block
 from billwright.billing.documents.locales import load_locale
 from billwright.billing.documents.parties import party
+from billwright.ui import formatting
 from billwright.ui.views.customers import customer_href, shown_name
 from billwright.ui.views.support import View
 
@@ -31,7 +32,11 @@ def parties(view: View, document: Data, organization: Data) -> dict[str, Any]:
     bought = customer_block(party(buyer_values, customer["externalId"]), "", locale)
     return {
         "taxed_by_law": (seller.address.country or "").upper() in TAX_INVOICE_COUNTRIES,
-        "seller": {"name": sold.name, "logo_url": None, "lines": list(sold.lines)},
+        "seller": {
+            "name": sold.name,
+            "logo_url": formatting.own_path(organization["logoUrl"]),
+            "lines": list(sold.lines),
+        },
         "customer": {
             "name": bought.name or shown_name(customer),
             "href": customer_href(view, customer),

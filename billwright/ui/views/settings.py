@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
+from billwright.billing.access.logos import MAGIC, MAX_BYTES
+from billwright.ui import formatting
 from billwright.ui.views import choices
-from billwright.ui.views.support import MEMBER, Refused, View
+from billwright.ui.views.support import MEMBER, Refused, View, load_frame
 from billwright.ui.views.words import field_errors, in_words, toast_words
 
 TABS = (
@@ -92,17 +96,47 @@ async def save_general(view: View) -> Response:
     return view.redirect(f"/{slug}/settings/general", ("positive", "Saved"))
 
 
+async def save_logo(view: View) -> Response:
+    """``POST /{slug}/settings/logo``: the file that was chosen, or none (``remove``)."""
+    image: str | None = None
+    if view.posted("remove") != "yes":
+        file = view.form.get("logo")
+        content = await file.read(MAX_BYTES + 1) if isinstance(file, UploadFile) else b""
+        if not content:
+            return await _refused_logo(view, in_words("invalid_content_type"))
+        kind = next((kind for kind, start in MAGIC.items() if content.startswith(start)), "application/octet-stream")
+        image = f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+    outcome = await view.change("UpdateOrganization", logo=image)
+    if not outcome.ok:
+        return await _refused_logo(view, toast_words(outcome.code, outcome.fields))
+    return view.redirect(f"{view.base}/settings/general", ("positive", "Logo saved" if image else "Logo removed"))
+
+
+async def _refused_logo(view: View, words: str) -> Response:
+    found = await of_organization(view)
+    values = {form: found[name] or "" for name, form in GENERAL.items()}
+    return await _general(view, values, {}, logo_error=words)
+
+
 async def _general(
-    view: View, values: Mapping[str, str], fields: Mapping[str, list[str]], code: str | None = None
+    view: View,
+    values: Mapping[str, str],
+    fields: Mapping[str, list[str]],
+    code: str | None = None,
+    *,
+    logo_error: str | None = None,
 ) -> Response:
+    logo = (await load_frame(view))["organization"]["logoUrl"]
     content = {
         **page_head(view, "general", "General", fields, code, GENERAL),
         "values": values,
+        "logo": {"url": formatting.own_path(logo), "error": logo_error},
         "timezones": choices.timezones(),
         "countries": choices.countries(),
         "may_change": view.may("organization:update"),
     }
-    return await view.page("settings/general.html", "settings", content, status_code=422 if code else 200)
+    refused = code is not None or logo_error is not None
+    return await view.page("settings/general.html", "settings", content, status_code=422 if refused else 200)
 
 
 # --- invoices ------------------------------------------------------------------------------------------------------

@@ -75,6 +75,8 @@ _WORDS: Mapping[str, str] = {
     "must_be_greater_than_or_equal_min": "The most cannot be below the least.",
     "below_threshold": "A target is not below the threshold.",
     "wallet_is_terminated": "The wallet has ended.",
+    "invalid_content_type": "Choose a PNG or JPEG image.",
+    "invalid_size": "The image is larger than 800 KB.",
     "invalid_fee_types": "Choose from the list.",
     "value_is_not_a_number": "This is not a number.",
     "invalid_value": "This is not an amount of this currency.",
