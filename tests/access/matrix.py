@@ -226,7 +226,7 @@ plans:view: priceTrials
 plans:create: planTemplates
 invoices:export|credit_notes:export: dataExports dataExport
 subscriptions:create: previewSubscription
-subscriptions:view|customers:view: alert
+subscriptions:view|customers:view: alerts alert
 subscriptions:update: createSubscriptionAlert
 wallets:update: createCustomerWalletAlert
 subscriptions:update|wallets:update: updateAlert destroyAlert

@@ -93,3 +93,22 @@ async def test_the_alerts_of_a_list_cost_the_same_for_few_and_many(world: World)
             await world.data(LIST)
         counts.append(len(seen.texts))
     assert len(set(counts)) == 1
+
+
+async def test_lists_of_alerts(world: World) -> None:
+    """Spec 07 §6.2: a list with pages, as of every other object."""
+    first, second = await subscriptions(world, 2)
+    await world.data(CREATE, i=spend(first, code="one"))
+    await world.data(CREATE, i=spend(second, code="two"))
+    query = """query($p: Int, $s: String, $w: ID) {
+      alerts(page: $p, limit: 1, subscriptionExternalId: $s, walletId: $w) {
+      collection { code } metadata { totalCount totalPages } } }"""
+
+    async def listed(**asked: Any) -> tuple[list[str], int]:
+        found = (await world.data(query, "finance", **asked))["alerts"]
+        return [alert["code"] for alert in found["collection"]], found["metadata"]["totalCount"]
+
+    assert [await listed(), await listed(p=2)] == [(["two"], 2), (["one"], 2)]
+    assert await listed(s=first["externalId"]) == (["one"], 1)
+    assert await listed(s="unknown") == ([], 0)
+    assert (await world.error(query, w="x"))["extensions"]["details"] == {"wallet": ["not_found"]}
