@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.responses import Response
@@ -37,23 +38,28 @@ async def _page(call: Call, watched: Watched) -> Page[AlertOut]:
     return Page(await alert_objects(call.context, page.items), page.total_count, page.request)
 
 
-async def _create(call: Call, watched: Watched) -> AlertOut | Response:
-    """One alert under ``alert``, or several under ``alerts``, which are answered as a list."""
+async def _create(call: Call, find: Callable[..., Awaitable[Watched]], *address: str) -> AlertOut | Response:
+    """One alert under ``alert``, or several under ``alerts``, which are answered as a list.
+
+    The body is read before what is watched is looked for (spec 07 §1.1, order of checks).
+    """
     body = call.json
     if isinstance(body, dict) and isinstance(items := body.get("alerts"), list) and not body.get("alert"):
+        watched = await find(call, *address)
         refuse_unstorable_items(call.body, items)
         made = await service.create_alerts(call.context, watched, without_nulls(items, deep=True))
         return json_response({"alerts": await alert_objects(call.context, made)})
     received = root_of(body, "alert")
     if not isinstance(received, dict):
         raise missing_root("alert")
+    watched = await find(call, *address)
     refuse_unstorable(call.body, received)
     inp = AlertInput.parse(without_nulls(received))
     return await _answer(call, await service.create_alert(call.context, watched, inp))
 
 
 async def create_subscription_alert(call: Call, external_id: str) -> AlertOut | Response:
-    return await _create(call, await _subscription(call, external_id))
+    return await _create(call, _subscription, external_id)
 
 
 async def find_all_subscription_alerts(call: Call, external_id: str) -> Page[AlertOut]:
@@ -79,7 +85,7 @@ async def destroy_all_subscription_alerts(call: Call, external_id: str) -> None:
 
 
 async def create_wallet_alert(call: Call, external_id: str, wallet_code: str) -> AlertOut | Response:
-    return await _create(call, await _wallet(call, external_id, wallet_code))
+    return await _create(call, _wallet, external_id, wallet_code)
 
 
 async def find_all_wallet_alerts(call: Call, external_id: str, wallet_code: str) -> Page[AlertOut]:

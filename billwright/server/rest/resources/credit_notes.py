@@ -246,6 +246,7 @@ OPERATIONS = [
         permission="credit_note:write",
         body=ResendEmail,
         optional_body=True,
+        exists=_exists,
         answer=EMPTY,
         summary="Send the e-mail of a credit note again",
         description="To the customer, unless `to` names others. Needs the setting `credit_note.created` among the "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from billwright.billing.progressive.schemas import LifetimeUsageInput, LifetimeUsageOut
 from billwright.billing.progressive.service import set_historical_usage, show_lifetime_usage
-from billwright.billing.subscriptions.queries import STATUSES
+from billwright.billing.subscriptions.queries import STATUSES, find_subscription
 from billwright.server.rest.envelope import one
 from billwright.server.rest.operations import Call, Parameter, operation
 
@@ -19,6 +19,10 @@ async def find_lifetime_usage(call: Call, external_id: str) -> LifetimeUsageOut:
 
 async def change_lifetime_usage(call: Call, external_id: str, inp: LifetimeUsageInput) -> LifetimeUsageOut:
     return (await set_historical_usage(call.context, external_id, inp, _status(call))).wire()
+
+
+async def _exists(call: Call, external_id: str) -> None:
+    await find_subscription(call.context, external_id, _status(call))
 
 
 _ONE = one("lifetime_usage", LifetimeUsageOut)
@@ -45,6 +49,7 @@ OPERATIONS = [
         body=LifetimeUsageInput,
         root="lifetime_usage",
         answer=_ONE,
+        exists=_exists,
         summary="Set a subscription's usage from before",
         description="What was used before the subscription was here; it counts towards usage thresholds.",
         parameters=_STATUS,

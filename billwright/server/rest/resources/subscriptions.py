@@ -7,6 +7,7 @@ from typing import Any, NotRequired
 from billwright.billing.catalog.queries import plan_by_id, plan_views
 from billwright.billing.catalog.schemas import PlanOut, plan_object
 from billwright.billing.customers.queries import get_customer
+from billwright.billing.kernel.errors import ValidationFailed
 from billwright.billing.kernel.pagination import Page
 from billwright.billing.progressive.schemas import ApplicableUsageThresholdOut, applicable_threshold_object
 from billwright.billing.progressive.thresholds import applicable_thresholds
@@ -104,6 +105,10 @@ async def change_subscription(call: Call, external_id: str, inp: SubscriptionUpd
     return await _answer(call, await update_subscription(call.context, external_id, _edited_status(call), inp))
 
 
+async def _exists(call: Call, external_id: str) -> None:
+    await find_subscription(call.context, external_id, _edited_status(call))
+
+
 def _edited_status(call: Call) -> str:
     """``status`` beside ``subscription`` in the body, or in the query; ``active`` by default (spec 03 §6.10)."""
     body = call.json if isinstance(call.json, dict) else {}
@@ -113,14 +118,19 @@ def _edited_status(call: Call) -> str:
 
 async def end_subscription(call: Call, external_id: str) -> SubscriptionDetailOut:
     query = call.query
-    options = TerminationOptions.parse(
-        {
-            name: query.text(name)
-            for name in ("on_termination_credit_note", "on_termination_invoice")
-            if query.text(name) is not None
-        }
-    )
-    ended = await terminate_subscription(call.context, external_id, options, status=query.text("status") or "active")
+    status = query.text("status") or "active"
+    try:
+        options = TerminationOptions.parse(
+            {
+                name: query.text(name)
+                for name in ("on_termination_credit_note", "on_termination_invoice")
+                if query.text(name) is not None
+            }
+        )
+    except ValidationFailed:
+        await find_subscription(call.context, external_id, status)
+        raise
+    ended = await terminate_subscription(call.context, external_id, options, status=status)
     return await _answer(call, ended)
 
 
@@ -193,6 +203,7 @@ OPERATIONS = [
         body=SubscriptionUpdate,
         root="subscription",
         answer=_ONE,
+        exists=_exists,
         summary="Change a subscription",
         description="Its name, end date, a scheduled start, prices and thresholds of its own (`plan_overrides`, "
         "`usage_thresholds`), and what its termination does. The plan is changed by `POST /subscriptions`.",

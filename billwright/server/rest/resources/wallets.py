@@ -7,6 +7,7 @@ from uuid import UUID
 
 from typing_extensions import TypedDict
 
+from billwright.billing.customers.queries import get_customer
 from billwright.billing.kernel.ids import parse_id
 from billwright.billing.kernel.pagination import Page
 from billwright.billing.wallets import service, wallet_metadata
@@ -128,6 +129,10 @@ async def delete_customer_wallet_metadata_key(call: Call, external_id: str, code
 
 async def _exists(call: Call, lago_id: str) -> None:
     await find(call.context, _id(lago_id))
+
+
+async def _customer_exists(call: Call, external_id: str) -> None:
+    await get_customer(call.context, external_id)
 
 
 async def _code_exists(call: Call, external_id: str, code: str) -> None:
@@ -258,6 +263,7 @@ OPERATIONS = [
         body=WalletInput,
         root="wallet",
         answer=_ONE,
+        exists=_customer_exists,
         summary="Create a customer's wallet",
         description=_DESCRIPTION,
         example=_EXAMPLE,
