@@ -96,12 +96,12 @@ async def test_what_a_subscription_has_and_goes_without(world: World) -> None:
         own = {"feature": feature, names["Maximum"]: "50", names["method"]: "okta"}
         await manager.submit(f"{tab}/edit", **own)
         page = words(await manager.page(tab))
-        assert "Maximum Own plan: 10 50" in page
+        assert "Maximum Own plan: 10 → 50" in page
         assert "Sign in: sso plan: Yes" in page, "an emptied field is a value that it goes without"
         assert "Use the plan's" not in await finance.page(tab)
         assert (await finance.get(f"{tab}/edit")).status_code == 403
         await manager.submit(f"{tab}/restore", feature="sign_in", privilege="max", value="10")
-        assert "plan: 10 50" not in words(await manager.page(tab))
+        assert "plan: 10 → 50" not in words(await manager.page(tab))
         await manager.submit(f"{tab}/remove", feature="sign_in")
         assert "Removed What the plan grants and this subscription goes without Sign in" in words(
             await manager.page(tab)

@@ -295,7 +295,7 @@ async def test_prices_of_its_own(world: World) -> None:
         page = await admin.page(done.headers["location"])
         shown = words(page)
         assert "Prices Own prices beside the plan's" in shown
-        assert "Fee Own plan: €31.00 €62.00" in shown
+        assert "Fee Own plan: €31.00 → €62.00" in shown
         assert "Free trial Own plan: none 3 days" in shown
         assert (
             "at least €9.00 Own Each unit €0.04 What the plan asks of others Standard · in arrears Each unit €0.05"
@@ -352,4 +352,4 @@ async def test_an_upgrade_with_a_price_of_its_own(world: World) -> None:
         done = await admin.submit(f"{href}/change-plan", **{**cheaper, "amount": "62"})
         shown = words(await admin.page(done.headers["location"]))
         assert "Now on Large" in shown
-        assert "Fee Own plan: €310.00 €62.00" in shown
+        assert "Fee Own plan: €310.00 → €62.00" in shown

@@ -433,7 +433,7 @@
       // A bar stands around its point: the first and the last one need half a step more.
       scales: { x: { time: true, range: (_, low, high) => { const step = bars && chart.x.length > 1 ? (high - low) / (chart.x.length - 1) / 2 : 0; return [low - step, high + step]; } }, y: { range: (_, low, high) => [Math.min(0, low), Math.max(high * 1.08, 1)] } },
       axes: [
-        { ...rule, grid: { show: false }, values: (_, splits) => splits.map((at) => new Date(at * 1000).toLocaleDateString("en", { month: "short", day: unit === "Day" ? "numeric" : undefined, timeZone: "UTC" })) },
+        { ...rule, size: 30, grid: { show: false }, values: (_, splits) => splits.map((at) => new Date(at * 1000).toLocaleDateString("en", { month: "short", day: unit === "Day" ? "numeric" : undefined, timeZone: "UTC" })) },
         { ...rule, size: 56, grid: { stroke: colour("--line"), width: 1 }, values: (_, splits) => splits.map((value) => chart.axis.prefix + compact.format(value / scale)) },
       ],
       series: [
