@@ -296,7 +296,7 @@ async def test_prices_of_its_own(world: World) -> None:
         shown = words(page)
         assert "Prices Own prices beside the plan's" in shown
         assert "Fee Own plan: €31.00 → €62.00" in shown
-        assert "Free trial Own plan: none 3 days" in shown
+        assert "Free trial Own plan: none → 3 days" in shown
         assert (
             "at least €9.00 Own Each unit €0.04 What the plan asks of others Standard · in arrears Each unit €0.05"
             in shown
