@@ -335,7 +335,7 @@ async def test_prices_of_its_own(world: World) -> None:
         await admin.submit(f"{href}/edit", **{**same, "amount": "31", "commitment": "50", "whole": "yes"})
         shown = words(await admin.page(href))
         assert "Fee €31.00" in shown
-        assert "Minimum commitment Own plan: none €50.00" in shown
+        assert "Minimum commitment Own plan: none → €50.00" in shown
         assert "Thresholds Turned off" in shown
 
 
