@@ -210,6 +210,6 @@ async def test_a_coupon_without_an_end_shows_none(world: World) -> None:
         await world.data(GIVE, input={"couponId": coupon, "customerId": (await ids(world))["customer"]})
         page = words(await admin.page(f"{BASE}/coupon/{coupon}"))
         assert "Customer c0 10% off during 3 invoices" in page
-        assert "It is in force 1 time, and reduces no more invoices." in page
+        assert "It is in force 1 time. The next invoices are not reduced by it" in page
         locked = words(await admin.page(f"{BASE}/coupon/{coupon}/edit"))
         assert "It gives 10% off during 3 invoices" in locked, "what it gives is shown, read only"

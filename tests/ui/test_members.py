@@ -33,6 +33,8 @@ async def test_signing_up(world: World) -> None:
         assert "8 characters or more" in words(weak.text)
         assert field(weak.text, "email") == "gavin@hooli.test"
         assert field(weak.text, "password") == ""
+        empty = await nobody.submit("/sign-up", organization="", email="", password="")
+        assert words(empty.text).count("This cannot be empty.") == 3, "each field says it"
         taken = await nobody.submit("/sign-up", organization="X", email="admin@acme.example", password=PASSWORD)
         assert "has an account already" in words(taken.text)
         made = await nobody.submit("/sign-up", organization="Hooli", email="gavin@hooli.test", password=PASSWORD)
@@ -139,7 +141,9 @@ async def test_a_forgotten_password(world: World) -> None:
         answer = await nobody.submit(link[0], password="Brand-new-pass-1")
         assert answer.status_code == 303
         assert await nobody.page(f"{BASE}/customers")
-        assert "This link no longer works" in await nobody.page(link[0], 404)
+        gone = await nobody.page(link[0], 404)
+        assert "This link no longer works" in gone
+        assert 'href="/forgot-password"' in gone
     async with visitor(world, "manager") as old:
         assert (await old.get(f"{BASE}/customers")).headers["location"].startswith("/login")
 

@@ -105,6 +105,9 @@ async def sign_up(request: Request) -> Response:
         errors, error, status = problems(answer)
         if "name" in errors:
             errors["organization"] = errors.pop("name")
+        if errors:
+            empty = {name: in_words("value_is_mandatory") for name, value in values.items() if not value}
+            errors = {**empty, **errors}
         return _sign_up(request, values, errors, error, status)
     return signed_in(request, answer.data["registerUser"]["token"])
 
@@ -140,8 +143,9 @@ async def show_reset(request: Request) -> Response:
 async def _reset(request: Request, errors: Mapping[str, str], error: str | None, status: int) -> Response:
     answer = await ask(request, "PasswordResetPage", {"token": request.path_params["token"]})
     if answer.errors or answer.data is None:
-        text = "Links to set a password work once and for 30 minutes. Ask for a new one on the log in page."
-        return outside(request, 404, "This link no longer works", text)
+        text = "Links to set a password work once and for 30 minutes."
+        onward = ("Ask for a new one", "/forgot-password")
+        return outside(request, 404, "This link no longer works", text, onward=onward)
     content = {
         "title": "Set a new password",
         "email": answer.data["passwordReset"]["email"],

@@ -375,14 +375,22 @@ def here(view: View, address: str) -> str:
     return address.removeprefix(view.settings.api_url) if view.settings.api_url == view.settings.app_url else address
 
 
-def outside(request: Request, status: int, heading: str, text: str, *, log_out: str | None = None) -> Response:
+def outside(
+    request: Request,
+    status: int,
+    heading: str,
+    text: str,
+    *,
+    log_out: str | None = None,
+    onward: tuple[str, str] = ("To your home page", "/"),
+) -> Response:
     """A plain page outside of any organization. ``log_out``: where somebody who is logged in may want to go when logged
-    in another way, empty for home; else the page offers no logging out."""
+    in another way, empty for home; else the page offers no logging out. ``onward``: its button and where it leads."""
     cookie = request.cookies.get(sessions.COOKIE)
     leave = None
     if log_out is not None and cookie:
         leave = {"csrf_token": csrf.token_for(request.app.state.settings, cookie), "next": log_out}
-    content = {"title": heading, "heading": heading, "text": text, "status": status, "log_out": leave}
+    content = {"title": heading, "heading": heading, "text": text, "status": status, "log_out": leave, "onward": onward}
     return guarded(render(request, "errors/outside.html", content, status_code=status))
 
 
