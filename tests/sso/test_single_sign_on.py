@@ -531,9 +531,12 @@ async def test_no_secret_in_answers_or_logs(
         begun = await browser.submit("/login/okta", email="ann@hooli.test")
         back = await consent(begun.headers["location"])
         answer = await browser.get(back)
-    code = parse_qs(urlsplit(back).query)["code"][0]
+        provider.fault = ""
+        assert (await by_okta(browser, "ann@hooli.test")).headers["location"] == "/"
+    code, state = (parse_qs(urlsplit(back).query)[name][0] for name in ("code", "state"))
     said = capsys.readouterr()
-    for secret in (CLIENT_SECRET, code):
+    assert "/auth/okta/callback" in said.out + said.err
+    for secret in (CLIENT_SECRET, code, state, *provider.issued()):
         assert secret not in said.out + said.err
         assert secret not in answer.text + answer.headers["location"]
 

@@ -68,6 +68,11 @@ class IdentityProvider:
     def host(self) -> str:
         return f"127.0.0.1:{self.port}"
 
+    def issued(self) -> list[str]:
+        """The access tokens given out so far."""
+        assert self._access
+        return list(self._access)
+
     def rotate(self) -> None:
         """Another key, published under another id."""
         self.key = RSAKey.generate_key(2048, {"kid": secrets.token_hex(4)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 from sqlalchemy import text
 from starlette.routing import Mount, Route
@@ -13,7 +14,7 @@ from billwright.server.app import create_app
 from billwright.sso.next_path import safe_next
 from billwright.ui import csrf, sessions
 from billwright.ui.application import PAGES, PARTS, routes
-from billwright.ui.views.support import MEMBER
+from billwright.ui.views.support import FLASH_COOKIE, MEMBER
 from tests.graphql.support import PASSWORD, World, settings_for
 from tests.ui.support import BASE, HTMX, company, field, make_credit_note, make_payment, visitor, words
 
@@ -54,6 +55,27 @@ async def test_signing_in_and_out(world: World) -> None:
         assert sessions.COOKIE not in nobody.cookies
         nobody.cookies.set(sessions.COOKIE, kept, domain="billwright.test")
         assert (await nobody.get(f"{BASE}/customers")).headers["location"].startswith("/login")
+
+
+async def test_cookies_travel_encrypted_and_unseen_by_scripts(world: World) -> None:
+    """Spec 07 §3.5: HttpOnly, Lax, and Secure unless the front address is plain http (``test_signing_in_and_out``)."""
+    https = "https://billwright.test"
+    world.app.state.settings = world.settings.model_copy(update={"app_url": https})
+    set_cookies: list[str] = []
+    async with visitor(world, None) as browser:
+        browser.base_url = httpx.URL(https)
+        form = await browser.get("/login")
+        browser.token = field(form.text, csrf.FIELD)
+        entered = await browser.submit("/login", email="admin@acme.example", password=PASSWORD)
+        browser.token = field(await browser.page(f"{BASE}/customers"), csrf.FIELD)
+        saved = await browser.submit(f"{BASE}/settings/authentication")
+        for answer in (form, entered, saved):
+            set_cookies += [line for line in answer.headers.get_list("set-cookie") if "Max-Age=0" not in line]
+    assert {line.partition("=")[0] for line in set_cookies} == {
+        csrf.VISITOR_COOKIE, sessions.COOKIE, FLASH_COOKIE
+    }  # fmt: skip
+    for line in set_cookies:
+        assert {"HttpOnly", "Secure", "SameSite=lax", "Path=/"} <= set(line.split("; ")), line
 
 
 async def test_logging_out_of_every_browser(world: World) -> None:
