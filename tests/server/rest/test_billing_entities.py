@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -155,11 +156,14 @@ async def test_a_logo_is_kept_and_removed(rest: RestClient) -> None:
     assert (await rest.put("billing_entities/hooli", {"logo": data_uri(PNG)})).status_code == 200
     found = await stored(rest)
     assert (found.logo, found.logo_content_type) == (PNG, "image/png")
+    address = f"/customer-portal/logos/{found.id}?v={hashlib.sha256(PNG).hexdigest()[:12]}"
+    assert (await entity(rest))["logo_url"].endswith(address)
     assert (await rest.put("billing_entities/hooli", {"legal_name": "H"})).status_code == 200
     assert (await stored(rest)).logo == PNG
     assert (await rest.put("billing_entities/hooli", {"logo": None})).status_code == 200
     found = await stored(rest)
     assert (found.logo, found.logo_content_type) == (None, None)
+    assert (await entity(rest))["logo_url"] is None
 
 
 async def test_a_logo_of_exactly_the_limit(rest: RestClient) -> None:

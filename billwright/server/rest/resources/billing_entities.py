@@ -13,6 +13,7 @@ from billwright.billing.access.entity_schemas import (
 from billwright.billing.access.naming import billing_entity_code
 from billwright.billing.invoicing.settings_changes import change_billing_entity
 from billwright.billing.kernel.errors import Forbidden, NotFound
+from billwright.billing.portal.links import logo_url
 from billwright.billing.taxes.queries import default_tax_objects
 from billwright.billing.taxes.schemas import TaxOut
 from billwright.server.rest.envelope import listing, one
@@ -26,11 +27,17 @@ class BillingEntityWithTaxes(BillingEntityOut):
     selected_invoice_custom_sections: list[Any]
 
 
-async def _answer(call: Call) -> BillingEntityWithTaxes:
+def _entity(call: Call) -> BillingEntityOut:
     ctx = call.context
+    shown = billing_entity_object(ctx.organization)
+    shown["logo_url"] = logo_url(ctx.app_url, ctx.organization_id, ctx.organization.logo)
+    return shown
+
+
+async def _answer(call: Call) -> BillingEntityWithTaxes:
     return {
-        **billing_entity_object(ctx.organization),
-        "taxes": await default_tax_objects(ctx),
+        **_entity(call),
+        "taxes": await default_tax_objects(call.context),
         "selected_invoice_custom_sections": [],
     }
 
@@ -41,7 +48,7 @@ async def _exists(call: Call, code: str) -> None:
 
 
 async def list_billing_entities(call: Call) -> list[BillingEntityOut]:
-    return [billing_entity_object(call.organization)]
+    return [_entity(call)]
 
 
 async def get_billing_entity(call: Call, code: str) -> BillingEntityWithTaxes:
