@@ -29,7 +29,7 @@ def note_list(url: str, *, empty: bool = False) -> Data:
     return {
         "title": "Credit notes", "frame": frame("credit_notes", CLOCK), "search": "", "filters": read_filters(url, FILTERS).bar,
         "filtered": False, "credit_notes": [] if empty else rows, "page": page(5, url), "api": calls("GET", "/credit_notes", OPERATION),
-        "export": {"what": "credit notes", "one": "credit note", "count": 5, "email": "jana@northwind.example", "action": f"{BASE}/credit-notes/export",
+        "export": {"what": "credit notes", "one": "credit note", "count": 5, "more": False, "email": "jana@northwind.example", "action": f"{BASE}/credit-notes/export",
                    "choices": [{"value": "credit_notes", "label": "Simple", "hint": "one row per credit note"},
                                {"value": "credit_note_items", "label": "Advanced", "hint": "one row per item"}]},
     }  # fmt: skip

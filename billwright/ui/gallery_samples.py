@@ -155,7 +155,7 @@ def invoice_list(url: str, *, empty: bool = False) -> Data:
         "filters": read_filters("/acme/invoices" if empty else f"{BASE}/invoices?type=subscription", INVOICE_FILTERS).bar,
         "filtered": False,
         "page": page(1_204_318, url), "invoices": [] if empty else invoice_rows(),
-        "export": {"what": "invoices", "one": "invoice", "count": 1_204_318, "email": "jana@northwind.example",
+        "export": {"what": "invoices", "one": "invoice", "count": 1_204_318, "more": False, "email": "jana@northwind.example",
                    "action": f"{BASE}/invoices/export",
                    "choices": [{"value": "invoices", "label": "Simple", "hint": "one row per invoice"},
                                {"value": "invoice_fees", "label": "Advanced", "hint": "one row per fee"}]},

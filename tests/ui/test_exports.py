@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html import unescape
 
+import pytest
 from sqlalchemy import text
 
 from billwright.billing.background.jobs import due_jobs, run_job
@@ -21,6 +22,17 @@ async def rows(person: Visitor, query: str) -> int:
 async def work(world: World) -> None:
     for job_id in await due_jobs(world.runtime.database):
         await run_job(world.runtime, job_id, immediate=True)
+
+
+async def test_a_search_with_many_hits_exports_all(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list of a search stops at many hits; the file does not, and the dialog says so."""
+    await company(world, 3)
+    monkeypatch.setattr("billwright.ui.views.support.FEW_HITS", 3)
+    async with visitor(world) as admin:
+        page = words(await admin.page(f"{BASE}/invoices?search=Customer"))
+    assert "Export 3 and more invoices" in page
+    assert "The file has all that match" in page
+    assert "of the first 3" in page
 
 
 async def test_an_export_has_what_the_list_shows(world: World) -> None:

@@ -108,7 +108,7 @@ async def note_list(view: View) -> Response:
         "filtered": bool(filters) or bool(view.search),
         "credit_notes": [note_row(view, item) for item in found["collection"]],
         "page": view.pager(found["metadata"]),
-        "export": await export_dialog(view, CREDIT_NOTES, found["metadata"]["totalCount"]),
+        "export": await export_dialog(view, CREDIT_NOTES, view.pager(found["metadata"])),
         "api": view.api("CreditNoteList", "GET", "/credit_notes?per_page=20"),
     }
     return await view.page("credit_notes/list.html", "credit_notes", content)

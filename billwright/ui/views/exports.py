@@ -55,10 +55,11 @@ CREDIT_NOTES = Exported(
 )
 
 
-async def export_dialog(view: View, exported: Exported, count: int) -> dict[str, Any] | None:
-    """What ``ui.export_dialog`` shows beside a list; ``None`` without the permission.
+async def export_dialog(view: View, exported: Exported, page: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What ``ui.export_dialog`` shows beside a list; ``None`` without the permission. ``page``: see ``View.pager``.
 
-    The form is sent to the list's own address with its query, so that the file has what the list shows.
+    The form is sent to the list's own address with its query, so that the file has what the list shows: all of it,
+    where the list of a search stops.
     """
     if not view.may(exported.permission):
         return None
@@ -66,7 +67,8 @@ async def export_dialog(view: View, exported: Exported, count: int) -> dict[str,
     return {
         "what": exported.what,
         "one": exported.what.removesuffix("s"),
-        "count": count,
+        "count": page["total"],
+        "more": page["cut"],
         "email": (await load_frame(view))["currentUser"]["email"],
         "action": f"{view.base}/{exported.path}/export" + (f"?{query}" if query else ""),
         "choices": [

@@ -160,7 +160,7 @@ async def _list(view: View, toast: tuple[str, str] | None = None) -> Response:
         "filtered": bool(filters) or bool(view.search) or _quick(view) != "all",
         "page": view.pager(found["metadata"]),
         "invoices": [_row(view, item) for item in found["collection"]],
-        "export": await export_dialog(view, INVOICES, found["metadata"]["totalCount"]),
+        "export": await export_dialog(view, INVOICES, view.pager(found["metadata"])),
         "api": view.api("InvoiceList", "GET", "/invoices?per_page=20"),
     }
     return await view.page("invoices/list.html", "invoices", content, toast=toast)
