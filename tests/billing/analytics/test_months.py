@@ -134,3 +134,17 @@ async def test_mrr_of_a_monthly_subscription(database: Database) -> None:
         assert rows == []
         rows = (await sandbox.call("GET", "analytics/mrr?months=2"))["mrrs"]
         assert [row["month"][:7] for row in rows] == ["2024-02", "2024-03"]
+
+
+async def test_07_8_7_weekly_fees_are_a_mean_of_the_month(database: Database) -> None:
+    """Of 1000, 1000, 1200 and 1000 issued in one month: 1050 x 4.33 = 4546.5, so 4547."""
+    async with sandbox_on(database, clock=CREATED) as sandbox:
+        await sandbox.advance(NOW)
+        customer = (await sandbox.customer("c1"))["lago_id"]
+        await sandbox.plan(interval="weekly", amount_cents=1000)
+        subscription = (await sandbox.subscribe())["lago_id"]
+        for day, cents in (("05", 1000), ("12", 1000), ("19", 1200), ("26", 1000)):
+            invoice = await _invoice(sandbox, customer, f"2024-02-{day}", cents)
+            await _fee(sandbox, invoice, customer, cents, fee_type="subscription", subscription_id=UUID(subscription))
+        rows = (await sandbox.call("GET", "analytics/mrr?currency=eur"))["mrrs"]
+        assert rows == [{"month": "2024-02-01T00:00:00.000Z", "amount_cents": 4547, "currency": "EUR"}]
