@@ -277,6 +277,11 @@ async def test_settings_are_saved(world: World) -> None:
         await admin.submit("/acme/settings/invoices", **invoices)
         page = await admin.page("/acme/settings/invoices")
         assert "ACM-202401-001" in page
+        async with world.runtime.database.transaction() as session:
+            await session.execute(
+                text("update organizations set clock_now = '2024-12-31T23:30:00Z', timezone = 'Asia/Tokyo'")
+            )
+        assert "ACM-202501-001" in await admin.page("/acme/settings/invoices"), "the present month, where it is"
         assert "Merci" in page
         assert field(page, "term") == "30"
         await admin.submit("/acme/settings/emails", choice="invoice.finalized")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
@@ -12,6 +13,7 @@ from starlette.responses import Response
 from billwright.billing.access.logos import MAGIC, MAX_BYTES
 from billwright.ui import formatting
 from billwright.ui.views import choices
+from billwright.ui.views.customers import present
 from billwright.ui.views.support import MEMBER, Refused, View, load_frame
 from billwright.ui.views.words import field_errors, in_words, toast_words
 
@@ -201,7 +203,9 @@ async def save_invoices(view: View) -> Response:
 async def _invoices(
     view: View, values: Mapping[str, str], fields: Mapping[str, list[str]], code: str | None = None
 ) -> Response:
-    per_customer = values["numbering"] == "per_customer"
+    frame = await load_frame(view)
+    now = formatting.instant(present(view, frame)).astimezone(ZoneInfo(frame["organization"]["timezone"]))
+    middle = "001" if values["numbering"] == "per_customer" else f"{now:%Y%m}"
     content = {
         **page_head(view, "invoices", "Invoices", fields, code, INVOICES),
         "values": values,
@@ -212,7 +216,7 @@ async def _invoices(
             {"value": "per_organization", "label": "One sequence for the whole organization"},
         ],
         "yes_no": [{"value": "yes", "label": "Issue them"}, {"value": "no", "label": "Leave them out"}],
-        "preview": f"{values['prefix']}-001-001" if per_customer else f"{values['prefix']}-202401-001",
+        "preview": f"{values['prefix']}-{middle}-001",
         "may_change": view.may("organization:invoices:update"),
     }
     return await view.page("settings/invoices.html", "settings", content, status_code=422 if code else 200)
