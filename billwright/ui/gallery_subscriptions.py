@@ -55,7 +55,7 @@ def subscription_list(url: str) -> Data:
         "page": page(3, url), "api": calls("POST", "/subscriptions", OPERATION),
         "quick": [{"label": "Current", "href": "#", "current": True, "count": None}, {"label": "All", "href": "#", "current": False, "count": None}],
         "subscriptions": [
-            {"id": uid(at), "href": HREF, "name": name, "external_id": f"sub-{at}" if at < 2 else None, "status": status,
+            {"id": uid(at), "href": HREF, "name": name, "external_id": f"sub-{at}", "named": at < 2, "can_edit": True, "status": status,
              "customer": {"name": customer, "href": f"{BASE}/customer/1/overview"}, "plan": plan, "overridden": at == 0,
              "next_plan": "Team from Apr 1, 2024" if at == 2 else None, "amount_cents": cents, "currency": currency, "interval": "Monthly",
              "started_at": "2024-01-15T23:30:00Z", "ending_at": ending}

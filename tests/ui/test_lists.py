@@ -29,5 +29,9 @@ async def test_each_row_has_its_menu(world: World) -> None:
             assert menu(await admin.page(f"{BASE}/{place}"), known[kind]) == expected
         for place, kind in (("plans", "plan"), ("add-ons", "add_on"), ("coupons", "coupon")):
             assert menu(await finance.page(f"{BASE}/{place}"), known[kind]) == "Open Copy id"
+        running = "Open Copy external id Open the customer Edit Terminate…"
+        assert menu(await admin.page(f"{BASE}/subscriptions"), known["subscription"]) == running
+        seen = menu(await finance.page(f"{BASE}/subscriptions"), known["subscription"])
+        assert seen == "Open Copy external id Open the customer"
         await admin.submit(f"{BASE}/coupon/{known['coupon']}/terminate")
         assert "End…" not in menu(await admin.page(f"{BASE}/coupons"), known["coupon"])

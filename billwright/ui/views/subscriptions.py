@@ -22,6 +22,7 @@ from billwright.ui.views.words import toast_words
 
 Data = Mapping[str, Any]
 STATUSES = ("active", "pending", "terminated", "canceled")
+RUNNING = STATUSES[:2]
 FILTERS = (
     Filter(
         "status", "Status", "choices", [(each, status_of("subscription", each).word) for each in STATUSES], quick=True
@@ -101,8 +102,10 @@ def _row(view: View, item: Data) -> dict[str, Any]:
         "id": item["id"],
         "href": subscription_href(view, item),
         "name": subscription_name(item),
-        "external_id": item["externalId"] if item["name"] else None,
+        "external_id": item["externalId"],
+        "named": bool(item["name"]),
         "status": item["status"],
+        "can_edit": item["status"] in RUNNING and view.may("subscriptions:update"),
         "customer": {"name": shown_name(item["customer"]), "href": customer_href(view, item["customer"])},
         "plan": plan["name"],
         "next_plan": _waiting(item),
@@ -183,7 +186,7 @@ async def entitlements_page(view: View) -> Response:
 
 async def _page(view: View, item: Data, tab: str, content: Data, api: list[dict[str, str]]) -> Response:
     plan, href = item["plan"], subscription_href(view, item)
-    running = item["status"] in ("active", "pending")
+    running = item["status"] in RUNNING
     changes = view.may("subscriptions:create") and running and not _follows(item)
     full = {
         "title": subscription_name(item),
