@@ -414,6 +414,8 @@ async def test_what_is_not_there_is_told_in_the_customer_s_language(world: World
     await change(world, "update customers set document_locale = 'fr'")
     for path in ("/usage/x", f"/usage/{UUID(int=1)}", "/wallet/x", "/invoice/x.pdf", "/anything"):
         assert read_texts("fr")["not_found"].replace("'", "&#39;") in await shop.page(path, 404), path
+    slash = await shop.get(shop.base + "/")
+    assert (slash.status_code, slash.headers["location"]) == (303, shop.base)
 
 
 # --- usage ---------------------------------------------------------------------------------------------------

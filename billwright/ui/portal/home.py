@@ -37,7 +37,9 @@ async def home(visit: Visit) -> Response:
 
 
 async def missing(visit: Visit) -> Response:
-    """Nothing lives below a link at that address."""
+    """Nothing lives below a link at that address; a slash alone leads home."""
+    if not visit.path("rest"):
+        return visit.home()
     raise Refused(404, "not_found")
 
 
