@@ -358,6 +358,7 @@ GET POST /customer/{}/one-off: invoices:create
 POST /customer/{}/one-off/lines: invoices:create
 POST /customer/{}/one-off/estimate: invoices:create
 GET /payments: payments:view
+GET /payment/{}: payments:view
 GET /invoice/{}/payments/create: payments:create
 POST /invoice/{}/payments: payments:create
 GET /plans: plans:view
@@ -417,6 +418,7 @@ GET /developers/audit: developers:manage
 GET /developers/api: developers:manage
 GET /developers/graphql: developers:manage
 GET POST /settings/general: organization:view organization:update
+POST /settings/logo: organization:update
 GET POST /settings/invoices: organization:invoices:view organization:invoices:update
 GET POST /settings/emails: organization:emails:view organization:emails:update
 GET /settings/emails/preview: organization:emails:view
