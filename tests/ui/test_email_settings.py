@@ -34,8 +34,9 @@ async def test_a_preview_by_scenario_language_and_device(world: World) -> None:
         assert "Crédité sur le solde du client le 5 janv. 2025" in mail.text
         assert "Acme &lt;Search&gt;" in mail.text
         assert "office@acme.test" in mail.text
+        assert "<img" not in mail.text
         policy = mail.headers["content-security-policy"]
-        assert policy == "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
+        assert policy == "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; frame-ancestors 'self'"
         nonsense = await admin.page(f"{BASE}/settings/emails?scenario=x&locale=xx&device=y")
         assert 'class="mail-frame desktop"' in nonsense
     async with visitor(world, "finance") as finance:

@@ -327,6 +327,7 @@ async def test_the_logo_is_uploaded_shown_and_removed(world: World) -> None:
         assert (await admin.get(shown[0])).content == image
         for place in (f"invoice/{known['invoice']}", f"credit-note/{await make_credit_note(world)}"):
             assert (await admin.page(f"{BASE}/{place}")).count(shown[0]) == 2, place
+        assert f'<img src="{shown[0]}"' in await admin.page(f"{BASE}/settings/emails/preview")
         await admin.submit(f"{BASE}/settings/logo", remove="yes")
         assert "<img" not in await admin.page(f"{BASE}/settings/general")
     async with visitor(world, "manager") as manager:

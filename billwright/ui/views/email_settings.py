@@ -16,8 +16,8 @@ from billwright.ui import formatting
 from billwright.ui.views import choices, settings
 from billwright.ui.views.support import View
 
-PREVIEW_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
-"""A mail has its styles inline; it is shown in a frame, without scripts."""
+PREVIEW_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; frame-ancestors 'self'"
+"""A mail has its styles inline, and here the logo from this server; it is shown in a frame, without scripts."""
 DEVICES = (("desktop", "Desktop"), ("phone", "Phone"))
 _WORDS = {INVOICE: "Invoice", CREDIT_NOTE: "Credit note"}
 
@@ -60,7 +60,7 @@ async def preview(view: View) -> Response:
     found = await settings.of_organization(view)
     letter = _letter(_scenario(view), _language(view, found), found)
     headers = {"Content-Security-Policy": PREVIEW_POLICY, "Cache-Control": "private, no-store"}
-    return HTMLResponse(letter_html(letter), headers=headers)
+    return HTMLResponse(letter_html(letter, formatting.own_path(found["logoUrl"]) or ""), headers=headers)
 
 
 def _scenario(view: View) -> str:
@@ -76,7 +76,8 @@ def _language(view: View, organization: Mapping[str, Any]) -> str:
 
 def _letter(scenario: str, language: str, organization: Mapping[str, Any]) -> Letter:
     currency = organization["defaultCurrency"]
-    sender = Sender(organization["name"], organization["email"] or "you@example.com")
+    has_logo = organization["logoUrl"] is not None
+    sender = Sender(organization["name"], organization["email"] or "you@example.com", has_logo=has_logo)
     number = f"{organization['documentNumberPrefix']}-001-001"
     amount = 1204 * 10 ** exponent(currency)
     locale, common = load_locale(language), {"issued": date(2025, 1, 5), "currency": currency, "url": "#"}
