@@ -375,6 +375,28 @@ async def test_a_user_without_membership_gets_the_password_but_no_session(
         assert (await reset_password(session, requested.token, NEW)).session is None
 
 
+@pytest.mark.parametrize("methods", [["okta"], ["email_password", "okta"]])
+async def test_a_password_rescues_who_had_none(database: Database, methods: list[str]) -> None:
+    """Spec 07 §3.5: people of single sign-on get the mail as well; the session is subject to what is allowed."""
+    async with database.transaction() as session:
+        made = await create_organization(session, "Aviato", owner_email=EMAIL)
+        made.organization.authentication_methods = methods
+    with pytest.raises(ValidationFailed) as refused:
+        await _login(database)
+    assert refused.value.details == WRONG
+    requested = await _request(database)
+    assert requested is not None
+    async with database.transaction() as session:
+        done = await reset_password(session, requested.token, NEW)
+    assert (done.session is not None) == ("email_password" in methods)
+    if "email_password" in methods:
+        assert (await _login(database, password=NEW)).session.login_method == "email_password"
+    else:
+        with pytest.raises(ValidationFailed) as refused:
+            await _login(database, password=NEW)
+        assert refused.value.details == {"email_password": ["login_method_not_authorized"]}
+
+
 async def test_reset_requests_tell_nothing_and_are_limited(database: Database, hooli: Organization) -> None:
     assert await _request(database, "nobody@hooli.test") is None
     assert await _request(database, "nonsense\x00") is None
