@@ -41,7 +41,7 @@ async def test_signing_in_and_out(context: BrowserContext, company: Company) -> 
     await page.wait_for_url(f"**{company.base}/analytics")
     await page.locator(".organization").click()
     await expect(page.get_by_text(EMAIL, exact=True)).to_be_visible()
-    await page.get_by_role("button", name="Log out").click()
+    await page.get_by_role("button", name="Log out", exact=True).click()
     await page.wait_for_url("**/login")
     await page.goto(f"{company.base}/customers")
     await page.wait_for_url("**/login?next=**")
