@@ -396,12 +396,21 @@
   on("htmx:beforeSwap", (event) => { unfolded = $$("details[id][open]", event.detail.target).map((one) => one.id); });
   on("htmx:afterSwap", () => unfolded.splice(0).forEach((id) => document.getElementById(id)?.setAttribute("open", "")));
 
+  // --- Strips of tabs: the current one is in sight, however narrow the window is ----------------------------------------
+  function showCurrent() {
+    $$(".tabs [aria-current], .quick [aria-current]").forEach((tab) => {
+      const strip = tab.parentElement, place = tab.getBoundingClientRect(), within = strip.getBoundingClientRect();
+      strip.scrollLeft += place.left + place.width / 2 - within.left - within.width / 2;
+    });
+  }
+
   // --- After a swap: focus the first error, draw charts, settle the palette ------------------------------------------
   on("htmx:afterSettle", (event) => {
     const part = event.detail.elt;
     if (part.matches("form[data-guard]") && event.detail.requestConfig?.verb === "post") part.dataset.changed = "";
     $('[aria-invalid="true"]', part)?.focus();
     if (part.id === "found") palette.settle(false);
+    showCurrent();
     drawCharts();
   });
 
@@ -464,15 +473,8 @@
     history.replaceState(history.state, "", address);
   });
 
-  // --- The current tab is in sight, where there are more than fit ------------------------------------------------------
-  const showCurrent = () => $$(".tabs, .quick").forEach((row) => {
-    const now = $("[aria-current]", row);
-    if (now) row.scrollLeft = now.offsetLeft - row.offsetLeft + now.offsetWidth + 24 - row.clientWidth;
-  });
-  on("htmx:afterSettle", showCurrent);
-  showCurrent();
-
   openFromAddress();
+  showCurrent();
   document.fonts?.ready.then(() => drawCharts());
   $$("#toasts .toast").forEach((one) => setTimeout(() => one.remove(), 6000));
 })();
