@@ -123,6 +123,37 @@ async def test_members_are_changed_and_removed(world: World) -> None:
         assert "Nothing lives" in await gone.page(f"{BASE}/customers", 404)
 
 
+async def test_what_two_admins_do_at_once_is_told_in_the_list(world: World) -> None:
+    """Neither a page that is not there nor one about the admin's own permissions."""
+    await make_invitation(world)
+    known = await ids(world)
+    page, member = f"{BASE}/settings/members", f"{BASE}/settings/members/{known['member']}"
+    async with visitor(world) as admin:
+
+        async def told(path: str, **fields: str) -> str:
+            assert (await admin.submit(path, **fields)).headers["location"] == page
+            return words(await admin.page(page))
+
+        assert "Choose at least one role." in await told(member)
+        invite = f"{BASE}/settings/invites/{known['invite']}"
+        assert "Choose at least one role." in await told(invite)
+        assert "Invitation withdrawn" in await told(f"{invite}/revoke")
+        assert "The invitation was withdrawn already." in await told(invite, roles="finance")
+        assert "withdrawn or used already" in await told(f"{invite}/revoke")
+        async with world.runtime.database.transaction() as session:
+            await session.execute(text("update invites set status = 'accepted'"))
+            await session.execute(
+                text("update memberships set roles = '[]' from users u where u.id = user_id and email like 'finance@%'")
+            )
+            gone = await session.scalar(
+                text("select m.id from memberships m join users u on u.id = user_id where email like 'manager@%'")
+            )
+        assert "was accepted already" in await told(invite, roles="finance")
+        assert "No role yet" in await told(f"{page}/{gone}/revoke")
+        assert "This member was removed already." in await told(f"{page}/{gone}/revoke")
+        assert "This member was removed already." in await told(f"{page}/{gone}", roles="finance")
+
+
 async def test_a_forgotten_password(world: World) -> None:
     async with visitor(world, None) as nobody:
         nobody.token = field(await nobody.page("/forgot-password"), csrf.FIELD)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from billwright.ui import formatting
 from billwright.ui.views.public import ROLES
 from billwright.ui.views.settings import tabs
-from billwright.ui.views.support import Outcome, View
+from billwright.ui.views.support import Refused, View
 from billwright.ui.views.words import field_errors, in_words, toast_words
 
 
@@ -48,7 +48,7 @@ async def _members(
                 "id": item["id"],
                 "email": item["user"]["email"],
                 "roles": item["roles"],
-                "shown": ", ".join(ROLES[each] for each in item["roles"]),
+                "shown": ", ".join(ROLES[each] for each in item["roles"]) or "No role yet",
                 "since": item["createdAt"],
                 "me": item["user"]["email"] == own,
                 "last_admin": "admin" in item["roles"] and counts["admin"] == 1,
@@ -99,22 +99,22 @@ async def invite(view: View) -> Response:
 
 async def change_invite(view: View) -> Response:
     """``POST /{slug}/settings/invites/{id}``."""
-    return _done(view, await view.change("UpdateInvite", id=view.path("invite"), roles=_roles(view)), "Saved")
+    return await _change(view, "Saved", "UpdateInvite", id=view.path("invite"), roles=_roles(view))
 
 
 async def withdraw_invite(view: View) -> Response:
     """``POST /{slug}/settings/invites/{id}/revoke``."""
-    return _done(view, await view.change("RevokeInvite", id=view.path("invite")), "Invitation withdrawn")
+    return await _change(view, "Invitation withdrawn", "RevokeInvite", id=view.path("invite"))
 
 
 async def change_member(view: View) -> Response:
     """``POST /{slug}/settings/members/{id}``."""
-    return _done(view, await view.change("UpdateMembership", id=view.path("member"), roles=_roles(view)), "Saved")
+    return await _change(view, "Saved", "UpdateMembership", id=view.path("member"), roles=_roles(view))
 
 
 async def remove_member(view: View) -> Response:
     """``POST /{slug}/settings/members/{id}/revoke``."""
-    return _done(view, await view.change("RevokeMembership", id=view.path("member")), "Member removed")
+    return await _change(view, "Member removed", "RevokeMembership", id=view.path("member"))
 
 
 def _roles(view: View) -> list[str]:
@@ -122,8 +122,22 @@ def _roles(view: View) -> list[str]:
     return [role for role in ROLES if role in sent]
 
 
-def _done(view: View, outcome: Outcome, words: str) -> Response:
+async def _change(view: View, words: str, operation: str, **variables: Any) -> Response:
+    """Back at the list, which says what was done or why not: two admins may be at it at once."""
+    try:
+        outcome = await view.change(operation, **variables)
+    except Refused as refused:
+        if refused.code not in _TOLD:
+            raise
+        return _back(view, ("negative", in_words(refused.code)))
     return _back(view, ("positive", words) if outcome.ok else ("negative", toast_words(outcome.code, outcome.fields)))
+
+
+_TOLD = frozenset(
+    """invite_not_found membership_not_found role_not_found cannot_update_accepted_invite cannot_update_revoked_invite
+    cannot_grant_admin""".split()
+)
+"""Refusals of the state that the list shows, no matter of the reader's permissions."""
 
 
 def _back(view: View, toast: tuple[str, str]) -> Response:
