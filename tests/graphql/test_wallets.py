@@ -197,10 +197,14 @@ async def test_metadata_of_a_wallet(world: World) -> None:
         return (await world.data(one, id=wallet))["wallet"]["metadata"]
 
     assert await metadata() == {"team": "blue", "note": None}
+    line = "priority remainingAmountCents remainingCreditAmount creditNoteId voidedInvoiceId"
     lines = await world.data(
-        "query($w: ID!) { walletTransactions(walletId: $w) { collection { priority } } }", w=wallet
+        f"query($w: ID!) {{ walletTransactions(walletId: $w) {{ collection {{ {line} }} }} }}", w=wallet
     )
-    assert lines["walletTransactions"]["collection"] == [{"priority": 7}]
+    assert lines["walletTransactions"]["collection"] == [
+        {"priority": 7, "remainingAmountCents": "150", "remainingCreditAmount": "3.0", "creditNoteId": None,
+         "voidedInvoiceId": None}
+    ]  # fmt: skip
     await world.data(UPDATE, i={"id": wallet, "name": "Renamed"})
     assert await metadata() == {"team": "blue", "note": None}
     refused = await world.error(UPDATE, i={"id": wallet, "metadata": {"team": {"deep": "1"}}})

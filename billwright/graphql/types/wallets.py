@@ -191,6 +191,8 @@ class WalletTransaction:
     amount_cents: BigInt = f("Amount in minor units.")
     credit_amount: DecimalText = f("The same in credits.")
     remaining_amount_cents: BigInt | None = f("What is left of a settled inflow.")
+    credit_note_id: strawberry.ID | None = f("Internal id of the credit note that took bought credits back.")
+    voided_invoice_id: strawberry.ID | None = f("Internal id of the voided invoice whose credits came back.")
     priority: int = f("Place among the wallet's inflows: 1 is used first.")
     name: str | None = f("Name.")
     invoice_requires_successful_payment: bool = f("Whether its invoice stays invisible until it is paid.")
@@ -203,6 +205,13 @@ class WalletTransaction:
     async def amount(self, root: TransactionRow, info: Inf) -> DecimalText:
         wallet = await info.context.load(wallet_batches.wallets, root.wallet_id)
         return DecimalText(from_minor_units(root.amount_cents, wallet.currency))
+
+    @strawberry.field(description="What is left of a settled inflow, in credits.")
+    async def remaining_credit_amount(self, root: TransactionRow, info: Inf) -> DecimalText | None:
+        if root.remaining_amount_cents is None:
+            return None
+        wallet = await info.context.load(wallet_batches.wallets, root.wallet_id)
+        return DecimalText(credits_of(root.remaining_amount_cents, wallet.rate_amount, wallet.currency))
 
     @strawberry.field(description="Its metadata.")
     def metadata(self, root: TransactionRow) -> list[WalletTransactionMetadataObject]:
