@@ -257,16 +257,19 @@ def test_one_of_something_is_singular() -> None:
 
 
 async def test_the_portal_speaks_the_customer_s_language(world: World, shop: Browser) -> None:
-    await make_wallet(world)
+    wallet = f"/wallet/{await make_wallet(world, paid_top_up_min_amount_cents=1000)}"
+    usage = f"/usage/{await id_of(world, 'subscriptions')}"
+    further = (usage, wallet, f"{wallet}?credits=10&review=1", "/customer-edit-information")
     english = {key: wording for key, wording in read_texts("en").items() if len(wording) > 12 and "{" not in wording}
     for code in supported_locales():
         await change(world, "update customers set document_locale = :code", code=code)
         page, own = await shop.page(), read_texts(code)
         assert f'<html lang="{code}"' in page
         shown = words(page)
+        every = " ".join([shown, *[words(await shop.page(path)) for path in further]])
         for key in ("heading", "wallets", "plans", "information", "invoices", "total_invoiced", "status_to_pay"):
             assert own[key] in shown, (code, key)
-        foreign = [wording for key, wording in english.items() if own[key] != wording and wording in shown]
+        foreign = [wording for key, wording in english.items() if own[key] != wording and wording in every]
         assert code == "en" or foreign == []
 
 
