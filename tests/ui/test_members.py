@@ -243,6 +243,9 @@ async def test_a_key_is_shown_once(world: World) -> None:
         assert "Reads 1 resource" in words(await admin.page(f"{BASE}/developers/keys"))
         await admin.submit(f"{BASE}/developers/keys/{known['key']}/delete")
         assert "Key deleted" in words(await admin.page(f"{BASE}/developers/keys"))
+        for action in ("delete", "rotate"):
+            await admin.submit(f"{BASE}/developers/keys/{known['key']}/{action}")
+            assert "This key has ended already." in words(await admin.page(f"{BASE}/developers/keys"))
 
 
 async def test_webhooks_are_made_changed_and_read(world: World) -> None:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from billwright.ui import formatting
 from billwright.ui.views.public import ROLES
 from billwright.ui.views.settings import tabs
-from billwright.ui.views.support import Refused, View
+from billwright.ui.views.support import View
 from billwright.ui.views.words import field_errors, in_words, toast_words
 
 
@@ -124,12 +124,7 @@ def _roles(view: View) -> list[str]:
 
 async def _change(view: View, words: str, operation: str, **variables: Any) -> Response:
     """Back at the list, which says what was done or why not: two admins may be at it at once."""
-    try:
-        outcome = await view.change(operation, **variables)
-    except Refused as refused:
-        if refused.code not in _TOLD:
-            raise
-        return _back(view, ("negative", in_words(refused.code)))
+    outcome = await view.attempt(operation, _TOLD, **variables)
     return _back(view, ("positive", words) if outcome.ok else ("negative", toast_words(outcome.code, outcome.fields)))
 
 

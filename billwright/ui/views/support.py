@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -171,6 +171,15 @@ class View:
                 return Outcome(code=extensions.get("code"), fields=fields, places=places)
         raise_refusal(answer)
         return Outcome(answer.data)
+
+    async def attempt(self, operation: str, told: Collection[str], **variables: Any) -> Outcome:
+        """As ``change``; refusals with a code of ``told``, such as what somebody else did meanwhile, come back too."""
+        try:
+            return await self.change(operation, **variables)
+        except Refused as refused:
+            if refused.code not in told:
+                raise
+            return Outcome(code=refused.code)
 
     async def page(
         self,
