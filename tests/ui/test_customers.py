@@ -247,6 +247,12 @@ def test_the_time_line() -> None:
     assert second["parts"][0]["x"] == 0, "what began long ago is cut"
     assert first["parts"][1]["title"] == "Scale: Feb 1, 2024 – May 1, 2024"
     assert line["to"] is not None
+    alone = time_line([held("active", "a", startedAt="2024-03-01T00:00:00Z")], now)
+    assert alone is not None
+    assert (alone["today"], alone["to"], alone["lines"][0]["parts"][0]["width"]) == (100, None, 100)
+    begun = time_line([held("active", "a", startedAt=now)], now)
+    assert begun is not None
+    assert begun["lines"], "a line from its first moment on"
 
 
 async def test_coupons_are_given_and_taken(world: World) -> None:
@@ -342,7 +348,7 @@ async def test_invoices_payments_revenue_and_attributes(world: World) -> None:
         }
         await world.data(pay, i=sent)
         paid = words(await admin.page(f"{href}/payments"))
-        assert f"{number} Succeeded transfer 9 €7.00" in paid
+        assert f"{number} Succeeded Recorded by hand transfer 9 €7.00" in paid
         assert f"{number} €10.00" in paid
         year = await admin.page(f"{href}/analytics")
         assert "€17.00 issued, by month of issue" in words(year)

@@ -160,7 +160,8 @@ def _subscription(view: View, item: Data) -> dict[str, Any]:
 def time_line(held: Sequence[Data], now: str) -> dict[str, Any] | None:
     """Subscriptions as bars on one axis of time, a line for each external id; ``None`` when none has a start.
 
-    Shares are percent of the width. A pending change of plan begins at its day and is open to the right.
+    The axis ends today unless something is to come. Shares are percent of the width.
+    A pending change of plan begins at its day and is open to the right.
     """
     today = formatting.instant(now)
     spans: dict[str, list[tuple[datetime, datetime | None, Data]]] = {}
@@ -174,7 +175,10 @@ def time_line(held: Sequence[Data], now: str) -> dict[str, Any] | None:
     zone = flat[0][2]["applicableTimezone"]
     first = max(min(begin for begin, _, _ in flat), today - LONGEST)
     latest = max([today, *(begin for begin, _, _ in flat), *(end for _, end, _ in flat if end)])
-    last = latest + max((latest - first) * 0.08, timedelta(days=3))
+    if latest > today:
+        last = latest + max((latest - first) * 0.08, timedelta(days=3))
+    else:
+        last = max(latest, first + timedelta(days=1))
     width = last - first
 
     def at(moment: datetime) -> float:
