@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import ARRAY, TIMESTAMP, Uuid, and_, cast, func, or_, select, update
 from sqlmodel import col
 
 from billwright.billing.access.announcements import tell_admins_of_key
@@ -155,14 +155,20 @@ async def delete_api_key(ctx: Context, key_id: UUID | None) -> ApiKey:
 
 async def store_last_use(session: Session, used: Mapping[UUID, datetime]) -> None:
     """Copy instants of last use to the keys, never backwards (spec 07 §2.5)."""
-    for key_id, instant in sorted(used.items()):
-        await session.execute(
-            update(ApiKey)
-            .where(
-                col(ApiKey.id) == key_id, or_(col(ApiKey.last_used_at).is_(None), col(ApiKey.last_used_at) < instant)
-            )
-            .values(last_used_at=instant)
-        )
+    if not used:
+        return
+    noted = (
+        func.unnest(cast([*used.keys()], ARRAY(Uuid())), cast([*used.values()], ARRAY(TIMESTAMP(timezone=True))))
+        .table_valued("id", "instant")
+        .render_derived("noted")
+    )
+    ends = or_(col(ApiKey.last_used_at).is_(None), col(ApiKey.last_used_at) < noted.c.instant)
+    await session.execute(
+        update(ApiKey)
+        .where(col(ApiKey.id) == noted.c.id, ends)
+        .values(last_used_at=noted.c.instant)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _active(now: datetime) -> Any:

@@ -18,6 +18,7 @@ from billwright.billing.access.api_keys import (
     list_api_keys,
     masked,
     rotate_api_key,
+    store_last_use,
 )
 from billwright.billing.access.context import Context
 from billwright.billing.access.models import Organization
@@ -253,6 +254,24 @@ async def test_deleting_the_last_two_keys_at_once_leaves_one(database: Database)
 
     done = await asyncio.gather(remove(created.api_key.id), remove(second.key.id))
     assert sorted(done) == [False, True]
+
+
+async def test_last_uses_are_stored_in_one_statement_and_never_backwards(database: Database) -> None:
+    """Spec 07 §2.5."""
+    now = system_now()
+    async with database.transaction() as session:
+        ctx = Context(session, (await create_organization(session, "Hooli")).organization)
+        keys = [(await create_api_key(ctx)).key.id for _ in range(3)]
+    for used in (
+        {},
+        {keys[0]: now, keys[1]: now},
+        {keys[0]: now - timedelta(minutes=1), keys[1]: now + timedelta(minutes=1), uuid.uuid4(): now},
+    ):
+        async with database.transaction() as session:
+            await store_last_use(session, used)
+    async with database.reading() as session:
+        stored = {key.id: key.last_used_at for key in await list_api_keys(Context(session, ctx.organization))}
+    assert [stored[key] for key in keys] == [now, now + timedelta(minutes=1), None]
 
 
 async def test_keys_of_another_organization_do_not_exist(database: Database) -> None:
