@@ -94,7 +94,8 @@ def choices(*, asks: bool = False) -> Data:
             {"value": "google_oauth", "label": "Google", "hint": "Members log in by it.", "on": False}]  # fmt: skip
     further = {"label": "Okta", "href": f"{BASE}/settings/authentication/okta", "state": "not connected"}
     return settings_page("Authentication", "Authentication", intro="How members may log in.", choices=rows, action="#",
-                     further=further, confirm={"names": "Google", "several": False, "chosen": ["email_password"]} if asks else None)  # fmt: skip
+                     further=further, confirm={"names": "Passwords", "several": False, "chosen": ["google_oauth"],
+                                               "nobody_left": True} if asks else None)  # fmt: skip
 
 
 def members(url: str) -> Data:

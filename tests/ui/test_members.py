@@ -324,12 +324,24 @@ async def test_settings_are_saved(world: World) -> None:
         assert "At least one way" in words(await admin.page("/acme/settings/authentication"))
         asked = await admin.submit("/acme/settings/authentication", choice="google_oauth")
         assert "Disable E-mail and password? Nobody logs in by it any more." in words(asked.text)
+        assert "Nobody could log in to this organization any more" in words(asked.text), "there is no Google here"
         assert await admin.page("/acme/customers"), "nothing is disabled before that is confirmed"
         await admin.submit("/acme/settings/authentication", choice="google_oauth", confirmed="yes")
         assert "You cannot open this organization" in words(await admin.page("/acme/customers", 403))
     async with world.runtime.database.reading() as session:
         kept = await session.scalar(text("select authentication_methods from organizations where slug = 'acme'"))
     assert kept == ["google_oauth"]
+
+
+async def test_okta_may_stay_the_only_way_to_log_in(world: World) -> None:
+    async with world.runtime.database.transaction() as session:
+        await session.execute(
+            text("update organizations set authentication_methods = '{email_password,google_oauth,okta}' where slug = :slug"),
+            {"slug": BASE[1:]},
+        )
+    async with visitor(world) as admin:
+        asked = await admin.submit(f"{BASE}/settings/authentication")
+        assert "Disable E-mail and password and Google? Nobody logs in by them any more." in words(asked.text)
 
 
 async def test_the_logo_is_uploaded_shown_and_removed(world: World) -> None:

@@ -49,10 +49,12 @@ EMAILS = (
     ("invoice.finalized", "Invoice", "To the customer, as soon as an invoice is finalized, with its PDF."),
     ("credit_note.created", "Credit note", "To the customer, when a credit note is made, with its PDF."),
 )
+GOOGLE = "google_oauth"
 METHODS = (
     ("email_password", "E-mail and password", "Members log in with a password of their own."),
-    ("google_oauth", "Google", "Members log in with the Google account of their e-mail address."),
+    (GOOGLE, "Google", "Members log in with the Google account of their e-mail address."),
 )
+_UNREGISTERED = "Nobody can log in with it yet: this installation is not registered with Google."
 
 
 def tabs(view: View, current: str) -> list[dict[str, Any]]:
@@ -239,12 +241,23 @@ async def _authentication(
     view: View, found: Mapping[str, Any], chosen: Sequence[str] = (), disabled: Sequence[str] = ()
 ) -> Response:
     """The page, or the question whether ``disabled`` are to be, of which ``chosen`` stay."""
-    confirm = {"names": " and ".join(disabled), "several": len(disabled) > 1, "chosen": chosen} if disabled else None
+    registered, confirm = bool(view.settings.google_client_id), None
+    if disabled:
+        left = {*chosen, *_kept(found)} - (set() if registered else {GOOGLE})
+        confirm = {
+            "names": " and ".join(disabled),
+            "several": len(disabled) > 1,
+            "chosen": chosen,
+            "nobody_left": not left,
+        }
     content = {
         **page_head(view, "authentication", "Authentication"),
         "confirm": confirm,
         "intro": "How members may log in. At least one way stays enabled. All admins are told about changes by e-mail.",
-        "choices": switches(METHODS, found["authenticationMethods"]),
+        "choices": [
+            {**item, "hint": _UNREGISTERED} if item["value"] == GOOGLE and not registered else item
+            for item in switches(METHODS, found["authenticationMethods"])
+        ],
         "action": f"{view.base}/settings/authentication",
         "may_change": view.may("authentication_methods:update"),
         "further": {
@@ -261,11 +274,16 @@ async def save_authentication(view: View) -> Response:
     of its own, stays as it is."""
     found = await of_organization(view)
     enabled, chosen = found["authenticationMethods"], _chosen(view, METHODS)
-    kept = [name for name in enabled if name not in {key for key, *_ in METHODS}]
+    kept = _kept(found)
     disabled = [label for key, label, _ in METHODS if key in enabled and key not in chosen]
     if disabled and (chosen or kept) and view.posted("confirmed") != "yes":
         return await _authentication(view, found, chosen, disabled)
     return await _save_choices(view, "authentication", authenticationMethods=[*chosen, *kept])
+
+
+def _kept(found: Mapping[str, Any]) -> list[str]:
+    """The ways to log in that the page does not switch."""
+    return [name for name in found["authenticationMethods"] if name not in {key for key, *_ in METHODS}]
 
 
 async def _save_choices(view: View, page: str, **changes: Any) -> Response:
