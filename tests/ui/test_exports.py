@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from billwright.billing.background.jobs import due_jobs, run_job
+from billwright.billing.kernel.pagination import PageRequest
 from tests.graphql.support import World
 from tests.ui.support import BASE, Visitor, company, visitor, words
 
@@ -27,12 +28,12 @@ async def work(world: World) -> None:
 async def test_a_search_with_many_hits_exports_all(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The list of a search stops at many hits; the file does not, and the dialog says so."""
     await company(world, 3)
-    monkeypatch.setattr("billwright.ui.views.support.FEW_HITS", 3)
+    monkeypatch.setattr(PageRequest, "hits", 3)
     async with visitor(world) as admin:
         page = words(await admin.page(f"{BASE}/invoices?search=Customer"))
     assert "Export 3 and more invoices" in page
     assert "The file has all that match" in page
-    assert "of the first 3" in page
+    assert "3 and more" in page
 
 
 async def test_an_export_has_what_the_list_shows(world: World) -> None:
