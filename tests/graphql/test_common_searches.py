@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from billwright.billing.customers import searching
+from billwright.billing.kernel import pagination
 from billwright.billing.payments import queries as payment_queries
 from tests.graphql.support import World
 from tests.ui.support import company
@@ -26,6 +27,8 @@ async def test_however_many_customers_match(world: World, monkeypatch: pytest.Mo
     few = {(name, term): await found(world, name, term) for name in LISTS for term in terms}
     for module in (searching, payment_queries):
         monkeypatch.setattr(module, "NAMED", 0)
-    assert {(name, term): await found(world, name, term) for name in LISTS for term in terms} == few
+    for rows in (20_000, 1):
+        monkeypatch.setattr(pagination, "BEGINNING", rows)
+        assert {(name, term): await found(world, name, term) for name in LISTS for term in terms} == few
     for name in ("invoices", "subscriptions"):
         assert len(few[name, "customer c"]) > len(few[name, "CUSTOMER C1"]) > 0 == len(few[name, "nobody"])

@@ -21,7 +21,7 @@ from billwright.billing.customers.searching import few_buyers_like, of_buyers
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.ids import parse_id
-from billwright.billing.kernel.pagination import Page, PageRequest, paginate
+from billwright.billing.kernel.pagination import Page, PageRequest, RowByRow, paginate, paginate_hits
 
 CREDIT_STATUSES = ("available", "consumed", "voided")
 
@@ -59,9 +59,10 @@ class UsableCredit:
 
 
 def credit_notes_statement(
-    ctx: Context, filters: CreditNoteFilters, *, buyers: list[UUID] | None = None
+    ctx: Context, filters: CreditNoteFilters, *, buyers: list[UUID] | None = None, row_by_row: bool = False
 ) -> Select[Any]:
-    """The filtered list of finalized notes, newest first. ``buyers``: the customers that ``filters.search`` finds."""
+    """The filtered list of finalized notes, newest first. ``buyers``: the customers that ``filters.search`` finds;
+    ``row_by_row``: see ``customers.searching``."""
     statement = select(CreditNote).where(
         col(CreditNote.organization_id) == ctx.organization_id,
         col(CreditNote.status) == "finalized",
@@ -79,7 +80,7 @@ def credit_notes_statement(
     if filters.search:
         conditions = _search_conditions(filters.search)
         if filters.customer_id is None:
-            conditions.append(of_buyers(ctx, CreditNote.customer_id, filters.search, buyers))
+            conditions.append(of_buyers(ctx, CreditNote.customer_id, filters.search, buyers, row_by_row=row_by_row))
         statement = statement.where(or_(*conditions))
     return statement.order_by(
         col(CreditNote.issuing_date).desc(), col(CreditNote.created_at).desc(), col(CreditNote.id).desc()
@@ -124,9 +125,15 @@ def _search_conditions(search: str) -> list[Any]:
 
 async def list_credit_notes(ctx: Context, filters: CreditNoteFilters, page: PageRequest) -> Page[CreditNote]:
     """A page of finalized notes."""
-    buyers = await few_buyers_like(ctx, filters.search) if filters.search and filters.customer_id is None else None
-    statement = credit_notes_statement(ctx, filters, buyers=buyers)
-    return await paginate(ctx.session, statement, page, searching=bool(filters.search))
+    if not filters.search:
+        return await paginate(ctx.session, credit_notes_statement(ctx, filters), page)
+    if filters.customer_id is not None:
+        return await paginate_hits(ctx.session, credit_notes_statement(ctx, filters), page)
+    buyers, each = await few_buyers_like(ctx, filters.search), None
+    if buyers is None:
+        whole = credit_notes_statement(ctx, CreditNoteFilters())
+        each = RowByRow(credit_notes_statement(ctx, filters, row_by_row=True), whole)
+    return await paginate_hits(ctx.session, credit_notes_statement(ctx, filters, buyers=buyers), page, row_by_row=each)
 
 
 async def find_credit_note(ctx: Context, note_id: UUID, *, lock: bool = False) -> CreditNote:

@@ -14,7 +14,7 @@ from billwright.billing.access.context import Context
 from billwright.billing.customers.models import Customer, CustomerMetadata, CustomerTax
 from billwright.billing.customers.schemas import CustomerOut, customer_object
 from billwright.billing.kernel.errors import NotFound
-from billwright.billing.kernel.pagination import Page, PageRequest, paginate
+from billwright.billing.kernel.pagination import Page, PageRequest, paginate, paginate_hits
 from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.taxes.models import Tax
 
@@ -99,7 +99,7 @@ def customers_statement(ctx: Context, filters: CustomerFilters) -> Select[Any]:
 async def list_customers(ctx: Context, filters: CustomerFilters, page: PageRequest) -> Page[Customer]:
     """A page of customers."""
     statement = customers_statement(ctx, filters)
-    return await paginate(ctx.session, statement, page, searching=bool(filters.search))
+    return await (paginate_hits if filters.search else paginate)(ctx.session, statement, page)
 
 
 async def find_customer(ctx: Context, external_id: str) -> Customer | None:

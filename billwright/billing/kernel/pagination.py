@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, func, literal_column, select
-from sqlalchemy.dialects.postgresql import dialect
+from sqlalchemy import ColumnElement, Select, asc, desc, func, literal_column, nulls_first, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by, dialect
+from sqlalchemy.sql import operators
 
 from billwright.billing.kernel.db import Session
 
@@ -17,32 +19,33 @@ _ONE: ColumnElement[int] = literal_column("1")
 MAX_PER_PAGE = 1000
 
 
-MOST_HITS = 10_000
-"""A search counts, and pages through, this many hits at most."""
-FEW_HITS = 1_000
-"""The same where rows are looked at one by one: for people, who rather look for another word than turn the pages."""
+HITS = 1_000
+"""So many hits of a search are counted, and always those of the page after the one that is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which page: ``page`` from 1, ``per_page`` at most 1,000. A search counts, and pages through, ``most_hits``."""
+    """Which page: ``page`` from 1, ``per_page`` at most 1,000."""
 
     page: int = 1
     per_page: int = 100
-    most_hits: int = MOST_HITS
 
     @classmethod
-    def of(
-        cls, page: str | int | None, per_page: str | int | None, default: int = 100, most_hits: int = MOST_HITS
-    ) -> PageRequest:
+    def of(cls, page: str | int | None, per_page: str | int | None, default: int = 100) -> PageRequest:
         """From query parameters; anything unusable counts as absent, sizes above the ceiling are cut."""
         number = _positive(page) or 1
         size = _positive(per_page) or default
-        return cls(page=min(number, 2**31), per_page=min(size, MAX_PER_PAGE), most_hits=most_hits)
+        return cls(page=min(number, 2**31), per_page=min(size, MAX_PER_PAGE))
 
     @property
     def offset(self) -> int:
         return (self.page - 1) * self.per_page
+
+    @property
+    def hits(self) -> int:
+        """How many hits a search counts for this page: a total below it is exact, and whoever turns the pages gets to
+        the last hit."""
+        return max(HITS, self.offset + 2 * self.per_page)
 
 
 def _positive(value: str | int | None) -> int | None:
@@ -87,6 +90,10 @@ LARGE = 10_000
 """From so many rows on, a list's count is kept for half an hour, per process and filters (spec 07 §1.3)."""
 DEEP = 5_000
 """From this row on a page is found by its ids."""
+NEARER = 0.8
+"""Behind this part of a list its end is nearer: counting all of it takes half the time of walking there."""
+BEGINNING = 20_000
+"""So many rows of a list are looked at one by one."""
 _SECONDS, _MOST_KEPT = 1800.0, 4096
 _kept: dict[tuple[str, str], _Kept] = {}
 
@@ -110,30 +117,104 @@ async def count_rows(session: Session, statement: Select[Any], *, beyond: int | 
     return total
 
 
-async def paginate(
-    session: Session, statement: Select[Any], request: PageRequest, *, searching: bool = False
-) -> Page[Any]:
+async def paginate(session: Session, statement: Select[Any], request: PageRequest) -> Page[Any]:
     """Run ``statement`` (already ordered, selecting one entity) for one page and count all of its rows.
 
-    Counts of large lists may be half an hour old, see ``count_rows``. ``searching``: at most ``request.most_hits`` are
-    counted.
+    Counts of large lists may be half an hour old, see ``count_rows``.
     """
-    if searching:
-        total = await count_rows(session, statement.order_by(None).limit(request.most_hits), beyond=None)
-    else:
-        total = await count_rows(session, statement, beyond=request.offset + request.per_page)
+    total = await count_rows(session, statement, beyond=request.offset + request.per_page)
     if total <= request.offset:
         return Page([], total, request)
-    return Page(list((await session.scalars(_window(statement, request))).all()), total, request)
-
-
-def _window(statement: Select[Any], request: PageRequest) -> Select[Any]:
-    """The rows of one page. A deep page finds its ids first, so that what stands before it is counted off in the list's
-    index and no row of it is read."""
-    page = statement.limit(request.per_page).offset(request.offset)
     entity = statement.column_descriptions[0]["entity"]
     if request.offset < DEEP or not hasattr(entity, "id"):
-        return page
-    order = statement._order_by_clauses  # pyright: ignore[reportPrivateUsage] -- there is no public reading of it
-    ids = page.with_only_columns(entity.id, maintain_column_froms=True)
-    return select(entity).where(entity.id.in_(ids)).order_by(*order)
+        page = statement.limit(request.per_page).offset(request.offset)
+        return Page(list((await session.scalars(page)).all()), total, request)
+    ids = statement.with_only_columns(entity.id, maintain_column_froms=True)
+    if request.offset > NEARER * total:
+        found = list(reversed((await session.scalars(_from_the_end(ids, request))).all()))
+    else:  # what stands before the page is counted off in the list's index, and no row of it is read
+        found = list((await session.scalars(ids.limit(request.per_page).offset(request.offset))).all())
+    return Page(await _those(session, entity, found), total, request)
+
+
+async def _those(session: Session, entity: Any, ids: Sequence[Any]) -> list[Any]:
+    """In the order of ``ids``."""
+    rows = {row.id: row for row in await session.scalars(select(entity).where(entity.id.in_(ids)))} if ids else {}
+    return [rows[identity] for identity in ids if identity in rows]
+
+
+def _from_the_end(ids: Select[Any], request: PageRequest) -> Select[Any]:
+    """The page turned round, counted off from the last row of this moment: how many rows there are is counted all at
+    once."""
+    rows: Select[Any] = ids.order_by(None).with_only_columns(_ONE, maintain_column_froms=True)
+    counted = select((func.count() - request.offset).label("left")).select_from(rows.subquery()).cte("counted")
+    left = counted.c.left
+    return (
+        ids.order_by(None)
+        .order_by(*(_turned(clause) for clause in _order(ids)))
+        .limit(select(func.greatest(func.least(left, request.per_page), 0)).scalar_subquery())
+        .offset(select(func.greatest(left - request.per_page, 0)).scalar_subquery())
+    )
+
+
+def _order(statement: Select[Any]) -> tuple[Any, ...]:
+    return statement._order_by_clauses  # pyright: ignore[reportPrivateUsage] -- there is no public reading of it
+
+
+def _turned(clause: Any) -> Any:
+    """The other way round; nulls too, which PostgreSQL takes for the largest."""
+    modifier = getattr(clause, "modifier", None)
+    if modifier is operators.nulls_last_op:
+        return nulls_first(_turned(clause.element))
+    if modifier is operators.desc_op:
+        return asc(clause.element)
+    return desc(clause.element if modifier is operators.asc_op else clause)
+
+
+@dataclass(frozen=True, slots=True)
+class RowByRow:
+    """A search in another form, which looks at one row after the other: soon done where many match."""
+
+    statement: Select[Any]
+    list: Select[Any]
+    """Where its rows come from, in the same order."""
+
+
+async def paginate_hits(
+    session: Session, statement: Select[Any], request: PageRequest, *, row_by_row: RowByRow | None = None
+) -> Page[Any]:
+    """A page of what a search finds. Its total is exact below ``request.hits``, and else this number.
+
+    ``row_by_row`` is tried first: if the beginning of the list has not got so many hits, all of it is searched by
+    ``statement``.
+    """
+    found = await _hits_at_the_beginning(session, row_by_row, request) if row_by_row is not None else None
+    total, ids = found or await _hits(session, statement, request)
+    return Page(await _those(session, statement.column_descriptions[0]["entity"], ids), total, request)
+
+
+async def _hits(session: Session, statement: Select[Any], request: PageRequest) -> tuple[int, list[Any]]:
+    entity = statement.column_descriptions[0]["entity"]
+    hits = statement.with_only_columns(entity.id, maintain_column_froms=True).limit(request.hits).subquery()
+    placed = select(hits.c.id, func.row_number().over().label("place")).subquery()
+    wanted = placed.c.place.between(request.offset + 1, request.offset + request.per_page)
+    ids = func.array_agg(aggregate_order_by(placed.c.id, placed.c.place)).filter(wanted)
+    total, found = (await session.execute(select(func.count(), ids).select_from(placed))).one()
+    return total, list(found or ())
+
+
+async def _hits_at_the_beginning(
+    session: Session, search: RowByRow, request: PageRequest
+) -> tuple[int, list[Any]] | None:
+    """``None`` where they are not enough, or the page is far behind."""
+    if request.hits > 2 * HITS:
+        return None
+    first = _order(search.list)[0]
+    while getattr(first, "modifier", None) is not None:
+        first = first.element
+    key = search.list.with_only_columns(first, maintain_column_froms=True)
+    edge = await session.scalar(key.offset(BEGINNING).limit(1))
+    if edge is None:
+        return await _hits(session, search.statement, request)
+    found = await _hits(session, search.statement.where(first >= edge), request)
+    return found if found[0] == request.hits else None

@@ -17,7 +17,7 @@ from billwright.billing.customers.searching import NAMED, few_buyers_like, of_bu
 from billwright.billing.invoicing.models import HIDDEN_STATUSES, Invoice
 from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.ids import parse_id
-from billwright.billing.kernel.pagination import Page, PageRequest, paginate
+from billwright.billing.kernel.pagination import Page, PageRequest, RowByRow, paginate, paginate_hits
 from billwright.billing.payments.models import INVOICE, Payment
 from billwright.billing.payments.schemas import PaymentOut, payment_object
 
@@ -56,16 +56,26 @@ async def list_payments(ctx: Context, filters: PaymentFilters, page: PageRequest
             col(Customer.organization_id) == ctx.organization_id,
             col(Customer.external_id) == filters.external_customer_id,
         )
+    statement = _newest_first(statement)
     search = (filters.search or "").strip()
-    if search:
-        statement = statement.where(or_(*await _matches(ctx, search)))
-    statement = statement.order_by(col(Payment.created_at).desc(), col(Payment.id).desc())
-    return await paginate(ctx.session, statement, page, searching=bool(search))
+    if not search:
+        return await paginate(ctx.session, statement, page)
+    own, each = await _matches(ctx, search), None
+    buyers = await few_buyers_like(ctx, search, legal_name=True)
+    if buyers is None:
+        paid_by = of_buyers(ctx, Payment.customer_id, search, None, legal_name=True, row_by_row=True)
+        each = RowByRow(statement.where(or_(*own, paid_by)), _newest_first(_payments(ctx)))
+    paid_by = of_buyers(ctx, Payment.customer_id, search, buyers, legal_name=True)
+    return await paginate_hits(ctx.session, statement.where(or_(*own, paid_by)), page, row_by_row=each)
+
+
+def _newest_first(statement: Select[Any]) -> Select[Any]:
+    return statement.order_by(col(Payment.created_at).desc(), col(Payment.id).desc())
 
 
 async def _matches(ctx: Context, search: str) -> list[Any]:
+    """What is looked for in payments themselves and their invoices."""
     pattern = like_pattern(search)
-    buyers = await few_buyers_like(ctx, search, legal_name=True)
     invoices: Any = select(col(Invoice.id)).where(
         col(Invoice.organization_id) == ctx.organization_id, col(Invoice.number).ilike(pattern)
     )
@@ -73,7 +83,6 @@ async def _matches(ctx: Context, search: str) -> list[Any]:
     conditions: list[Any] = [
         col(Payment.reference).ilike(pattern),
         one_of(Payment.payable_id, few) if len(few) <= NAMED else col(Payment.payable_id).in_(invoices),
-        of_buyers(ctx, Payment.customer_id, search, buyers, legal_name=True),
     ]
     identifier = parse_id(search)
     if identifier is not None:

@@ -19,7 +19,7 @@ from billwright.billing.customers.searching import few_buyers_like, of_buyers, o
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.ids import parse_id
-from billwright.billing.kernel.pagination import Page, PageRequest, paginate
+from billwright.billing.kernel.pagination import Page, PageRequest, RowByRow, paginate, paginate_hits
 from billwright.billing.subscriptions.models import Subscription
 
 STATUSES = ("pending", "active", "terminated", "canceled", "incomplete")
@@ -45,8 +45,10 @@ def subscriptions_statement(
     *,
     buyers: list[UUID] | None = None,
     plans: list[UUID] | None = None,
+    row_by_row: bool = False,
 ) -> Select[Any]:
-    """The filtered, ordered list. ``buyers``, ``plans``: those that ``filters.search`` finds, if they are known."""
+    """The filtered, ordered list. ``buyers``, ``plans``: those that ``filters.search`` finds, if they are known;
+    ``row_by_row``: see ``customers.searching``."""
     statement = select(Subscription).where(col(Subscription.organization_id) == ctx.organization_id)
     if any(value is not None for value in (filters.plan_code, filters.currency, filters.overridden)):
         statement = statement.join(Plan, col(Plan.id) == col(Subscription.plan_id))
@@ -70,7 +72,7 @@ def subscriptions_statement(
     if filters.statuses is not None:
         statement = statement.where(col(Subscription.status).in_(filters.statuses))
     if filters.search is not None:
-        statement = statement.where(or_(*_matches(ctx, filters.search, buyers, plans)))
+        statement = statement.where(or_(*_matches(ctx, filters.search, buyers, plans, row_by_row)))
     return statement.order_by(
         col(Subscription.subscription_at).desc().nulls_last(),
         col(Subscription.created_at).desc(),
@@ -87,7 +89,7 @@ def _plans_like(ctx: Context, search: str) -> Any:
 
 
 def _matches(
-    ctx: Context, search: str, buyers: list[UUID] | None, plans: list[UUID] | None
+    ctx: Context, search: str, buyers: list[UUID] | None, plans: list[UUID] | None, row_by_row: bool
 ) -> list[ColumnElement[bool]]:
     """A part of its name, external id or plan, or of its customer; or its id (spec 07 §7.4)."""
     pattern = like_pattern(search)
@@ -97,7 +99,7 @@ def _matches(
         col(Subscription.plan_id).in_(_plans_like(ctx, search))
         if plans is None
         else one_of(Subscription.plan_id, plans),
-        of_buyers(ctx, Subscription.customer_id, search, buyers),
+        of_buyers(ctx, Subscription.customer_id, search, buyers, row_by_row=row_by_row),
     ]
     identity = parse_id(search)
     if identity is not None:
@@ -107,10 +109,15 @@ def _matches(
 
 async def list_subscriptions(ctx: Context, filters: SubscriptionFilters, page: PageRequest) -> Page[Subscription]:
     """A page, newest ``subscription_at`` first."""
-    buyers = await few_buyers_like(ctx, filters.search) if filters.search else None
-    plans = list(await ctx.session.scalars(_plans_like(ctx, filters.search))) if filters.search else None
+    if not filters.search:
+        return await paginate(ctx.session, subscriptions_statement(ctx, filters), page)
+    plans = list(await ctx.session.scalars(_plans_like(ctx, filters.search)))
+    buyers, each = await few_buyers_like(ctx, filters.search), None
+    if buyers is None:
+        whole = subscriptions_statement(ctx, SubscriptionFilters(statuses=None))
+        each = RowByRow(subscriptions_statement(ctx, filters, plans=plans, row_by_row=True), whole)
     statement = subscriptions_statement(ctx, filters, buyers=buyers, plans=plans)
-    return await paginate(ctx.session, statement, page, searching=bool(filters.search))
+    return await paginate_hits(ctx.session, statement, page, row_by_row=each)
 
 
 async def find_subscription(ctx: Context, external_id: str, status: str = "active") -> Subscription:

@@ -14,7 +14,7 @@ from billwright.billing.invoicing.queries import (
 )
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.ids import parse_id, some_id
-from billwright.billing.kernel.pagination import FEW_HITS, count_rows
+from billwright.billing.kernel.pagination import count_rows
 from billwright.graphql.enums import InvoicePaymentStatusEnum, InvoiceStatusEnum, InvoiceTypeEnum
 from billwright.graphql.permissions import HasPermission
 from billwright.graphql.queries.customers import find_customer_by
@@ -109,7 +109,7 @@ class InvoiceQueries:
             search=search_term or None,
         )
         async with info.context.reading() as ctx:
-            return collection(await list_invoices(ctx, filters, page_request(page, limit, FEW_HITS)))
+            return collection(await list_invoices(ctx, filters, page_request(page, limit)))
 
     @strawberry.field(
         description="Invoices of one customer, newest first.", permission_classes=[HasPermission("invoices:view")]

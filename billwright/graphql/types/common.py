@@ -11,7 +11,7 @@ from strawberry.types import Info
 
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.ids import parse_id
-from billwright.billing.kernel.pagination import MOST_HITS, Page, PageRequest
+from billwright.billing.kernel.pagination import Page, PageRequest
 from billwright.graphql.context import RequestContext
 from billwright.graphql.scalars import BigInt, ISO8601Date
 
@@ -34,7 +34,9 @@ def shown(record: object) -> Any:
 class CollectionMetadata:
     current_page: int = f("Number of this page, from 1; 0 when the list is empty.")
     total_pages: int = f("How many pages there are.")
-    total_count: int = f("How many objects the whole list has; a search counts 10,000, of invoices 1,000.")
+    total_count: int = f(
+        "How many objects the whole list has; a search counts 1,000, more as pages are turned."
+    )
     limit_value: int = f("Objects on a page.")
 
 
@@ -71,9 +73,9 @@ def id_of(resource: str, text: str) -> UUID:
     return found
 
 
-def page_request(page: int | None, limit: int | None, most_hits: int = MOST_HITS) -> PageRequest:
+def page_request(page: int | None, limit: int | None) -> PageRequest:
     """The page asked for; anything unusable counts as absent (spec 07 §6.1)."""
-    return PageRequest.of(page, limit, default=DEFAULT_LIMIT, most_hits=most_hits)
+    return PageRequest.of(page, limit, default=DEFAULT_LIMIT)
 
 
 def collection(page: Page[Any], items: Sequence[Any] | None = None) -> Any:

@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 
 from billwright.billing.access.permissions import PERMISSIONS
 from billwright.billing.kernel.errors import Forbidden, Unauthorized
-from billwright.billing.kernel.pagination import FEW_HITS, MOST_HITS
+from billwright.billing.kernel.pagination import PageRequest
 from billwright.graphql.application import refreshed
 from billwright.graphql.context import RequestContext
 from billwright.graphql.execution import Answer, context_of, run
@@ -148,7 +148,7 @@ class View:
             "first": min((page - 1) * size + 1, total),
             "last": min(page * size, total),
             "total": total,
-            "cut": bool(self.search) and total in (FEW_HITS, MOST_HITS),
+            "cut": bool(self.search) and total == PageRequest(page, size).hits,
             "per_page": size,
             "previous": formatting.url_with(self.url, page=page - 1 if page > 2 else None) if page > 1 else None,
             "next": formatting.url_with(self.url, page=page + 1) if page < last else None,

@@ -11,7 +11,7 @@ from sqlmodel import col
 from billwright.billing.access.models import User
 from billwright.billing.kernel import pagination
 from billwright.billing.kernel.db import Database
-from billwright.billing.kernel.pagination import PageRequest, paginate
+from billwright.billing.kernel.pagination import PageRequest, RowByRow, paginate, paginate_hits
 
 USERS = text(
     "insert into users (id, email, session_version, created_at, updated_at) select gen_random_uuid(),"
@@ -72,10 +72,63 @@ async def test_counts_of_small_lists_are_never_kept(database: Database, people: 
             assert (await paginate(session, people, PageRequest(1, 2))).total_count == last
 
 
-async def test_a_search_counts_so_many_hits_and_no_more(database: Database, people: Any) -> None:
-    await _fill(database, 1, 25)
+async def test_pages_near_the_end_are_found_from_there(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the list grew since its count was kept; nulls are where the list has them."""
+    monkeypatch.setattr(pagination, "_kept", {})
+    monkeypatch.setattr(pagination, "DEEP", 10)
+    monkeypatch.setattr(pagination, "LARGE", 20)
+    monkeypatch.setattr(pagination, "NEARER", 0.5)
+    await _fill(database, 1, 20)
+    async with database.transaction() as session:
+        await session.execute(text("update users set password_hash = 'x' where email > 'user0013'"))
+    known, email = col(User.password_hash), col(User.email)
+    for order in ([known.desc().nulls_last(), email.desc()], [known, email], [known.desc(), email.asc()]):
+        people = select(User).where(email.like("user%")).order_by(*order)
+        async with database.reading() as session:
+            everybody = list(await session.scalars(people))
+            assert (await paginate(session, people, PageRequest(1, 3))).total_count == len(everybody) == 20
+            for number in range(1, 8):
+                page = await paginate(session, people, PageRequest(number, 3))
+                assert page.items == everybody[(number - 1) * 3 : number * 3], number
+    await _fill(database, 21, 24)
     async with database.reading() as session:
-        page = await paginate(session, people, PageRequest(2, 10, most_hits=12), searching=True)
-        assert page.total_count == 12
-        assert len(page.items) == 10
-        assert await session.scalar(select(func.count()).select_from(User)) == 25
+        everybody = list(await session.scalars(people))
+        page = await paginate(session, people, PageRequest(5, 3))
+        assert (page.items, page.total_count) == (everybody[12:15], 20), (
+            "the count is kept, the rows are of this moment"
+        )
+
+
+@pytest.mark.parametrize("rows_at_the_beginning", [5, 100])
+async def test_who_turns_the_pages_of_a_search_gets_every_hit(
+    database: Database, people: Any, monkeypatch: pytest.MonkeyPatch, rows_at_the_beginning: int
+) -> None:
+    """1,000 hits are counted, here 12, and always those of the next page; whichever way they are looked for."""
+    monkeypatch.setattr(pagination, "HITS", 12)
+    monkeypatch.setattr(pagination, "BEGINNING", rows_at_the_beginning)
+    await _fill(database, 1, 25)
+    everybody = [f"user{n:04}" for n in range(25, 0, -1)]
+    one_by_one = people.where(func.length(col(User.email)) == 8)
+    async with database.reading() as session:
+        for row_by_row in (None, RowByRow(one_by_one, people)):
+            pages = [
+                await paginate_hits(session, people, PageRequest(number, 5), row_by_row=row_by_row)
+                for number in (1, 2, 3, 4, 5, 6)
+            ]
+            assert [page.total_count for page in pages] == [12, 15, 20, 25, 25, 25]
+            assert [user.email for page in pages for user in page.items] == everybody
+            assert [page.meta()["next_page"] for page in pages] == [2, 3, 4, 5, None, None]
+        nobody = people.where(col(User.email) == "nobody")
+        assert (await paginate_hits(session, nobody, PageRequest(1, 5))).total_count == 0
+
+
+async def test_a_search_whose_hits_are_not_at_the_beginning_looks_at_all(
+    database: Database, people: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pagination, "BEGINNING", 5)
+    await _fill(database, 1, 25)
+    old = people.where(col(User.email) < "user0010")
+    async with database.reading() as session:
+        page = await paginate_hits(session, old, PageRequest(1, 5), row_by_row=RowByRow(old, people))
+    assert [user.email for user in page.items] == [f"user{n:04}" for n in (9, 8, 7, 6, 5)]
+    assert page.total_count == 9
