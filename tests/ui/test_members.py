@@ -335,10 +335,9 @@ async def test_settings_are_saved(world: World) -> None:
 
 async def test_okta_may_stay_the_only_way_to_log_in(world: World) -> None:
     async with world.runtime.database.transaction() as session:
-        await session.execute(
-            text("update organizations set authentication_methods = '{email_password,google_oauth,okta}' where slug = :slug"),
-            {"slug": BASE[1:]},
-        )
+        methods = '["email_password", "google_oauth", "okta"]'
+        change = text("update organizations set authentication_methods = cast(:methods as jsonb) where slug = :slug")
+        await session.execute(change, {"methods": methods, "slug": BASE[1:]})
     async with visitor(world) as admin:
         asked = await admin.submit(f"{BASE}/settings/authentication")
         assert "Disable E-mail and password and Google? Nobody logs in by them any more." in words(asked.text)
