@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
@@ -33,7 +34,7 @@ async def subscriptions(ctx: Context, external_ids: Sequence[str]) -> dict[str, 
         .where(
             col(Subscription.organization_id) == ctx.organization_id, col(Subscription.external_id).in_(external_ids)
         )
-        .distinct(col(Subscription.external_id))
+        .ext(distinct_on(col(Subscription.external_id)))
         .order_by(
             col(Subscription.external_id),
             col(Subscription.status) != "active",

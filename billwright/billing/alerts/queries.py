@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
@@ -120,7 +121,7 @@ async def latest_triggers(ctx: Context, alert_ids: Sequence[UUID]) -> dict[UUID,
             col(TriggeredAlert.organization_id) == ctx.organization_id,
             col(TriggeredAlert.alert_id).in_(list(alert_ids)),
         )
-        .distinct(col(TriggeredAlert.alert_id))
+        .ext(distinct_on(col(TriggeredAlert.alert_id)))
         .order_by(col(TriggeredAlert.alert_id), col(TriggeredAlert.triggered_at).desc(), col(TriggeredAlert.id).desc())
     )
     return {row.alert_id: row for row in rows}
