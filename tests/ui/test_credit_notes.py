@@ -70,8 +70,12 @@ async def test_from_the_form_to_the_void(world: World) -> None:
         assert "€17.00 can" not in words(await admin.page(f"{href}/credit-notes/create"))
         tab = words(await admin.page(f"{href}/credit-notes"))
         assert "-CN001 Order changed Available Refund pending €7.00 €2.00" in tab
+        assert "To be refunded €4.00" in said
+        failed = await admin.submit(f"{note}/refund", "credit-note", refund_status="failed")
+        assert "Not refunded €4.00" in words(failed.text)
         refunded = await admin.submit(f"{note}/refund", "credit-note", refund_status="succeeded")
-        assert "Refunded" in words(refunded.text)
+        assert "refunded €4.00" not in words(refunded.text)
+        assert words(refunded.text).count("Refunded €4.00") == 2, "on the sheet and beside it"
         assert 'href="#refund"' not in refunded.text
         voided = await admin.submit(f"{note}/void", "credit-note")
         assert voided.text.lstrip().startswith('<div id="credit-note">')

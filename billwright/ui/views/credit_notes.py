@@ -249,11 +249,16 @@ def note_totals(note: Data) -> list[dict[str, Any]]:
 
 
 def _parts(note: Data) -> list[dict[str, Any]]:
-    """How it is given back."""
-    names = (("Credited on the balance", "credit"), ("Refunded", "refund"), ("Off the invoice", "offset"))
+    """How it is given back: in the words of its document, and as it stands ``now``."""
+    refund = {"pending": "To be refunded", "failed": "Not refunded"}.get(note["refundStatus"], "Refunded")
+    names = (
+        ("Credited on the balance", "Credited on the balance", "credit"),
+        ("Refunded", refund, "refund"),
+        ("Off the invoice", "Off the invoice", "offset"),
+    )
     return [
-        {"label": label, "cents": int(note[f"{name}AmountCents"])}
-        for label, name in names
+        {"label": label, "now": now, "cents": int(note[f"{name}AmountCents"])}
+        for label, now, name in names
         if int(note[f"{name}AmountCents"])
     ]
 
