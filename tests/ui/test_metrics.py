@@ -112,6 +112,12 @@ async def test_custom_code_is_saved_shown_and_locked(world: World) -> None:
         assert '"zone": 1' in page
         edited = await admin.page(made.headers["location"] + "/edit")
         assert EX_18.strip() in unescape(edited)
+        await admin.submit(made.headers["location"] + "/edit", **fields, source=EX_18.replace("units", "volume"))
+        await admin.submit(made.headers["location"] + "/edit", **fields, source=EX_18)
+        found = await world.data("{ activityLogs { collection { activityObjectChanges } } }")
+        [back, there] = [item["activityObjectChanges"] for item in found["activityLogs"]["collection"][:2]]
+        assert there["custom_aggregator"] == back["custom_aggregator"][::-1], "on record, but not the code"
+        assert all(text.startswith("sha256:") for text in there["custom_aggregator"])
         metric = made.headers["location"].rpartition("/")[2]
         charge = {"billableMetricId": metric, "chargeModel": "custom", "properties": {"custom_properties": {}}}
         plan = {"name": "P", "code": "p", "interval": "monthly", "amountCents": "0", "amountCurrency": "EUR",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from billwright.billing.access.entity_schemas import billing_entity_object
 from billwright.billing.access.models import Organization
 from billwright.billing.access.naming import billing_entity_code
 from billwright.billing.catalog.models import BillableMetric, Plan
-from billwright.billing.catalog.queries import metric_views, plan_views
+from billwright.billing.catalog.queries import MetricView, metric_views, plan_views
 from billwright.billing.catalog.schemas import billable_metric_object, plan_object
 from billwright.billing.coupons.models import AppliedCoupon, Coupon
 from billwright.billing.coupons.presenting import applied_coupon_objects, coupon_objects
@@ -123,7 +124,17 @@ async def _customers(ctx: Context, ids: Sequence[UUID], fresh: Fresh) -> dict[UU
 @subject_of("billable_metric")
 async def _metrics(ctx: Context, ids: Sequence[UUID], fresh: Fresh) -> dict[UUID, Subject]:
     views = await metric_views(ctx, await rows_of(ctx, BillableMetric, ids))
-    return {view.metric.id: Subject(billable_metric_object(view), "BillableMetric", view.metric.id) for view in views}
+    return {view.metric.id: Subject(_metric(view), "BillableMetric", view.metric.id) for view in views}
+
+
+def _metric(view: MetricView) -> dict[str, Any]:
+    """A metric with the fingerprint of its code: changes of the code are on record (spec 01 §9.2), but REST, which
+    shows the log, never shows the code itself (spec 01 §1.1)."""
+    shown: dict[str, Any] = {**billable_metric_object(view)}
+    source = view.metric.custom_aggregator
+    if source is not None:
+        shown["custom_aggregator"] = f"sha256:{sha256(source.encode()).hexdigest()}"
+    return shown
 
 
 @subject_of("plan")
