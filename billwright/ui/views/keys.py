@@ -23,7 +23,6 @@ OVERLAPS = (
     ("7d", "In 7 days", timedelta(days=7)),
 )
 """When the old key stops working after a rotation."""
-_ENDED = ("api_key_not_found",)
 _ALL = all_api_permissions()
 _RESOURCE_NAMES = {
     "add_on": "Add-on",
@@ -138,7 +137,7 @@ async def rotate(view: View) -> Response:
     """``POST /{slug}/developers/keys/{id}/rotate``: off to the list, with the new value to be copied."""
     wait = next((delta for value, _, delta in OVERLAPS if value == view.posted("overlap")), timedelta(0))
     until = {"expiresAt": iso_ms(system_now() + wait)} if wait else {}
-    outcome = await view.attempt("RotateApiKey", _ENDED, id=view.path("key"), **until)
+    outcome = await view.change("RotateApiKey", id=view.path("key"), **until)
     if not outcome.ok:
         return view.redirect(f"{view.base}/developers/keys", ("negative", toast_words(outcome.code, outcome.fields)))
     return await _off_to_the_list(view, outcome.data["rotateApiKey"])
@@ -146,7 +145,7 @@ async def rotate(view: View) -> Response:
 
 async def delete(view: View) -> Response:
     """``POST /{slug}/developers/keys/{id}/delete``."""
-    outcome = await view.attempt("DestroyApiKey", _ENDED, id=view.path("key"))
+    outcome = await view.change("DestroyApiKey", id=view.path("key"))
     toast = ("positive", "Key deleted") if outcome.ok else ("negative", toast_words(outcome.code, outcome.fields))
     return view.redirect(f"{view.base}/developers/keys", toast)
 

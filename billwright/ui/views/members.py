@@ -129,10 +129,9 @@ async def _change(view: View, words: str, operation: str, **variables: Any) -> R
 
 
 _TOLD = frozenset(
-    """invite_not_found membership_not_found role_not_found cannot_update_accepted_invite cannot_update_revoked_invite
-    cannot_grant_admin""".split()
+    "role_not_found cannot_update_accepted_invite cannot_update_revoked_invite cannot_grant_admin".split()
 )
-"""Refusals of the state that the list shows, no matter of the reader's permissions."""
+"""Refusals of the form's content and of the state that the list shows, no matter of the reader's permissions."""
 
 
 def _back(view: View, toast: tuple[str, str]) -> Response:

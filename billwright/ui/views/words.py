@@ -91,8 +91,6 @@ _WORDS: Mapping[str, str] = {
     "cannot_grant_admin": "Only an admin makes somebody admin.",
     "cannot_update_accepted_invite": "The invitation was accepted already. Change the member's role instead.",
     "cannot_update_revoked_invite": "The invitation was withdrawn already.",
-    "api_key_not_found": "This key has ended already.",
-    "membership_not_found": "This member was removed already.",
     "role_not_found": "Choose at least one role.",
     "invite_already_exists": "This address has an invitation already. Copy its link below.",
     "invalid_role": "Choose at least one role.",
