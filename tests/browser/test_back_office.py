@@ -111,6 +111,20 @@ async def test_current_usage(page: Page, company: Company) -> None:
     await expect(page.locator("#tab")).to_contain_text("Team")
 
 
+async def test_the_code_of_a_metric_is_tried_in_its_form(page: Page, company: Company) -> None:
+    await page.goto(f"{company.base}/create/billable-metric")
+    code = page.get_by_label("aggregate(event, state, properties)")
+    await expect(code).to_be_hidden()
+    await page.get_by_label("Units are the").select_option(label="Custom")
+    await expect(code).to_be_visible()
+    await page.get_by_text("Try it on events").click()
+    await page.get_by_role("button", name="Try", exact=True).click()
+    await expect(page.get_by_role("row", name='{"gb": 10} 14 1.4')).to_be_visible()
+    await expect(page.get_by_role("button", name="Try", exact=True)).to_be_focused()
+    assert await page.locator("#metric-form").get_attribute("data-changed") == "", "it is not saved"
+    await page.locator("#metric-form").evaluate("form => delete form.dataset.changed")
+
+
 async def test_an_invoice_and_its_pdf(page: Page, company: Company) -> None:
     await page.goto(f"{company.base}/invoices?view=outstanding")
     await page.locator("#results tbody tr", has_text="€20.40").filter(has_text="Acme").locator(".row-name").click()
