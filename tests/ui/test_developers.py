@@ -133,8 +133,9 @@ LOADS = re.compile(r'<(?:script|link|img|iframe|form|source|use)\b[^>]*?\b(?:src
 ANY_ADDRESS = re.compile(r"(?:https?:)?//([a-z0-9.-]+)", re.IGNORECASE)
 MAILS = {"/settings/emails/preview"}
 """Mails as they are sent, shown in a frame with a policy of their own (see test_email_settings)."""
-WELL_KNOWN = {"www.w3.org"}
-"""Names of XML, no addresses. Samples of calls name hosts of example.com."""
+WELL_KNOWN = {"www.w3.org", "github.com"}
+"""Names of XML, no addresses, and where the version leads to its release (spec 07 §7.1), which nothing loads. Samples
+of calls name hosts of example.com."""
 
 
 async def test_pages_load_from_this_server_alone_and_run_no_inline_script(world: World) -> None:
