@@ -21,7 +21,7 @@ from billwright.billing.customers.searching import few_buyers_like, of_buyers
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.ids import parse_id
-from billwright.billing.kernel.pagination import Page, PageRequest, RowByRow, paginate, paginate_hits
+from billwright.billing.kernel.pagination import Page, PageRequest, paginate, paginate_hits
 
 CREDIT_STATUSES = ("available", "consumed", "voided")
 
@@ -127,13 +127,13 @@ async def list_credit_notes(ctx: Context, filters: CreditNoteFilters, page: Page
     """A page of finalized notes."""
     if not filters.search:
         return await paginate(ctx.session, credit_notes_statement(ctx, filters), page)
-    if filters.customer_id is not None:
-        return await paginate_hits(ctx.session, credit_notes_statement(ctx, filters), page)
-    buyers, each = await few_buyers_like(ctx, filters.search), None
-    if buyers is None:
-        whole = credit_notes_statement(ctx, CreditNoteFilters())
-        each = RowByRow(credit_notes_statement(ctx, filters, row_by_row=True), whole)
-    return await paginate_hits(ctx.session, credit_notes_statement(ctx, filters, buyers=buyers), page, row_by_row=each)
+    buyers = await few_buyers_like(ctx, filters.search) if filters.customer_id is None else []
+    one_by_one = credit_notes_statement(ctx, filters, row_by_row=True) if buyers is None else None
+    statement, whole = (
+        credit_notes_statement(ctx, filters, buyers=buyers),
+        credit_notes_statement(ctx, CreditNoteFilters()),
+    )
+    return await paginate_hits(ctx.session, statement, page, whole, row_by_row=one_by_one)
 
 
 async def find_credit_note(ctx: Context, note_id: UUID, *, lock: bool = False) -> CreditNote:

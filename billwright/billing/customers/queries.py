@@ -99,7 +99,9 @@ def customers_statement(ctx: Context, filters: CustomerFilters) -> Select[Any]:
 async def list_customers(ctx: Context, filters: CustomerFilters, page: PageRequest) -> Page[Customer]:
     """A page of customers."""
     statement = customers_statement(ctx, filters)
-    return await (paginate_hits if filters.search else paginate)(ctx.session, statement, page)
+    if not filters.search:
+        return await paginate(ctx.session, statement, page)
+    return await paginate_hits(ctx.session, statement, page, customers_statement(ctx, CustomerFilters()))
 
 
 async def find_customer(ctx: Context, external_id: str) -> Customer | None:

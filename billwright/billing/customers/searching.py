@@ -3,6 +3,7 @@ what is theirs, by the list's own index on the customer (spec 07 §7.4, §10 tra
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,10 @@ from sqlmodel import col
 from billwright.billing.access.context import Context
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import like_pattern
+from billwright.billing.kernel.statements import by_index, plan_by_values
 
+_INDEXED = re.compile(r"[^\W_]{3}")
+"""A term in which a trigram index finds something to look for."""
 NAMED = 5000
 """Up to this many customers are named one by one; when more match, the list is walked in its order instead."""
 
@@ -36,7 +40,13 @@ def buyers_like(ctx: Context, term: str, *, legal_name: bool = False) -> Any:
 
 async def few_buyers_like(ctx: Context, term: str, *, legal_name: bool = False) -> list[UUID] | None:
     """These ids, ``None`` when they are more than ``NAMED``."""
-    found = list(await ctx.session.scalars(buyers_like(ctx, term, legal_name=legal_name).limit(NAMED + 1)))
+    await plan_by_values(ctx.session)
+    statement = buyers_like(ctx, term, legal_name=legal_name).limit(NAMED + 1)
+    if not _INDEXED.search(term):
+        found = list(await ctx.session.scalars(statement))
+    else:
+        async with by_index(ctx.session):
+            found = list(await ctx.session.scalars(statement))
     return found if len(found) <= NAMED else None
 
 

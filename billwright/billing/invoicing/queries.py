@@ -19,7 +19,7 @@ from billwright.billing.invoicing.models import VISIBLE_STATUSES, Invoice, Invoi
 from billwright.billing.kernel.errors import ValidationFailed
 from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.ids import parse_id
-from billwright.billing.kernel.pagination import Page, PageRequest, RowByRow, paginate, paginate_hits
+from billwright.billing.kernel.pagination import Page, PageRequest, paginate, paginate_hits
 
 PAYMENT_STATUSES = ("pending", "succeeded", "failed")
 
@@ -154,12 +154,10 @@ async def list_invoices(ctx: Context, filters: InvoiceFilters, page: PageRequest
     """A page of visible invoices, newest issuing date first."""
     if not filters.search:
         return await paginate(ctx.session, invoices_statement(ctx, filters), page)
-    if filters.customer_id is not None:
-        return await paginate_hits(ctx.session, invoices_statement(ctx, filters), page)
-    buyers, each = await few_buyers_like(ctx, filters.search), None
-    if buyers is None:
-        each = RowByRow(invoices_statement(ctx, filters, row_by_row=True), invoices_statement(ctx, InvoiceFilters()))
-    return await paginate_hits(ctx.session, invoices_statement(ctx, filters, buyers=buyers), page, row_by_row=each)
+    buyers = await few_buyers_like(ctx, filters.search) if filters.customer_id is None else []
+    one_by_one = invoices_statement(ctx, filters, row_by_row=True) if buyers is None else None
+    statement, whole = invoices_statement(ctx, filters, buyers=buyers), invoices_statement(ctx, InvoiceFilters())
+    return await paginate_hits(ctx.session, statement, page, whole, row_by_row=one_by_one)
 
 
 async def find_invoice(ctx: Context, invoice_id: UUID, *, lock: bool = False, visible_only: bool = True) -> Invoice:

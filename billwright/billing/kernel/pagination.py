@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by, dialect
 from sqlalchemy.sql import operators
 
 from billwright.billing.kernel.db import Session
+from billwright.billing.kernel.statements import plan_by_values
 
 T = TypeVar("T")
 _DIALECT = dialect()
@@ -19,7 +20,7 @@ _ONE: ColumnElement[int] = literal_column("1")
 MAX_PER_PAGE = 1000
 
 
-HITS = 1_000
+HITS = 500
 """So many hits of a search are counted, and always those of the page after the one that is asked for."""
 
 
@@ -92,8 +93,8 @@ DEEP = 5_000
 """From this row on a page is found by its ids."""
 NEARER = 0.8
 """Behind this part of a list its end is nearer: counting all of it takes half the time of walking there."""
-BEGINNING = 20_000
-"""So many rows of a list are looked at one by one."""
+BEGINNING = 10_000
+"""So many rows of a list are looked at one by one for hits of a search."""
 _SECONDS, _MOST_KEPT = 1800.0, 4096
 _kept: dict[tuple[str, str], _Kept] = {}
 
@@ -171,50 +172,79 @@ def _turned(clause: Any) -> Any:
     return desc(clause.element if modifier is operators.asc_op else clause)
 
 
-@dataclass(frozen=True, slots=True)
-class RowByRow:
-    """A search in another form, which looks at one row after the other: soon done where many match."""
-
-    statement: Select[Any]
-    list: Select[Any]
-    """Where its rows come from, in the same order."""
-
-
 async def paginate_hits(
-    session: Session, statement: Select[Any], request: PageRequest, *, row_by_row: RowByRow | None = None
+    session: Session,
+    statement: Select[Any],
+    request: PageRequest,
+    whole: Select[Any],
+    *,
+    row_by_row: Select[Any] | None = None,
 ) -> Page[Any]:
-    """A page of what a search finds. Its total is exact below ``request.hits``, and else this number.
+    """A page of what the search ``statement`` finds in the list ``whole``, whose order it has. The total is exact below
+    ``request.hits``, and else this number.
 
-    ``row_by_row`` is tried first: if the beginning of the list has not got so many hits, all of it is searched by
-    ``statement``.
+    Few hits are found by the indexes of what is looked for. Many are found by looking at one row of the list after the
+    other from its beginning, by ``row_by_row`` if that looks better at single rows; if there are not enough of them,
+    by looking for all and putting them in order. Given ``row_by_row``, they are taken to be many.
     """
-    found = await _hits_at_the_beginning(session, row_by_row, request) if row_by_row is not None else None
-    total, ids = found or await _hits(session, statement, request)
+    await plan_by_values(session)
+    found: _Hits | None = None
+    if row_by_row is None:
+        found = await _few(session, statement, request) or await _at_the_beginning(session, statement, whole, request)
+    else:
+        found = await _at_the_beginning(session, row_by_row, whole, request) or await _few(session, statement, request)
+    total, ids = found or await _of_all(session, statement, request)
     return Page(await _those(session, statement.column_descriptions[0]["entity"], ids), total, request)
 
 
-async def _hits(session: Session, statement: Select[Any], request: PageRequest) -> tuple[int, list[Any]]:
+_Hits = tuple[int, list[Any]]
+"""How many there are, and the ids of the page."""
+
+
+async def _few(session: Session, statement: Select[Any], request: PageRequest) -> _Hits | None:
     entity = statement.column_descriptions[0]["entity"]
-    hits = statement.with_only_columns(entity.id, maintain_column_froms=True).limit(request.hits).subquery()
-    placed = select(hits.c.id, func.row_number().over().label("place")).subquery()
-    wanted = placed.c.place.between(request.offset + 1, request.offset + request.per_page)
-    ids = func.array_agg(aggregate_order_by(placed.c.id, placed.c.place)).filter(wanted)
-    total, found = (await session.execute(select(func.count(), ids).select_from(placed))).one()
-    return total, list(found or ())
+    ids = statement.order_by(None).with_only_columns(entity.id, maintain_column_froms=True)
+    found = (await session.scalars(ids.limit(request.hits + 1))).all()
+    if len(found) > request.hits:
+        return None
+    if len(found) <= request.offset:
+        return len(found), []
+    those = select(entity.id).where(entity.id.in_(found)).order_by(*_order(statement))
+    page = await session.scalars(those.limit(request.per_page).offset(request.offset))
+    return len(found), list(page.all())
 
 
-async def _hits_at_the_beginning(
-    session: Session, search: RowByRow, request: PageRequest
-) -> tuple[int, list[Any]] | None:
-    """``None`` where they are not enough, or the page is far behind."""
+async def _at_the_beginning(
+    session: Session, statement: Select[Any], whole: Select[Any], request: PageRequest
+) -> _Hits | None:
+    """``None`` where there are not enough, or the page is far behind."""
     if request.hits > 2 * HITS:
         return None
-    first = _order(search.list)[0]
+    first = _order(whole)[0]
     while getattr(first, "modifier", None) is not None:
         first = first.element
-    key = search.list.with_only_columns(first, maintain_column_froms=True)
+    key = whole.with_only_columns(first, maintain_column_froms=True)
     edge = await session.scalar(key.offset(BEGINNING).limit(1))
-    if edge is None:
-        return await _hits(session, search.statement, request)
-    found = await _hits(session, search.statement.where(first >= edge), request)
-    return found if found[0] == request.hits else None
+    if edge is not None:
+        statement = statement.where(first >= edge)
+    entity = statement.column_descriptions[0]["entity"]
+    hits = statement.with_only_columns(entity.id, maintain_column_froms=True).limit(request.hits).subquery()
+    found = await _placed(session, select(hits.c.id, func.row_number().over().label("place")), request)
+    return found if edge is None or found[0] == request.hits else None
+
+
+async def _of_all(session: Session, statement: Select[Any], request: PageRequest) -> _Hits:
+    entity, place = statement.column_descriptions[0]["entity"], func.row_number().over(order_by=_order(statement))
+    hits = statement.order_by(None).with_only_columns(
+        entity.id.label("id"), place.label("place"), maintain_column_froms=True
+    )
+    return await _placed(session, hits, request)
+
+
+async def _placed(session: Session, hits: Any, request: PageRequest) -> _Hits:
+    placed = hits.subquery()
+    wanted = placed.c.place.between(request.offset + 1, request.offset + request.per_page)
+    ids = func.array_agg(aggregate_order_by(placed.c.id, placed.c.place)).filter(wanted)
+    counted = select(func.count(), ids).select_from(placed).where(placed.c.place <= request.hits)
+    total, found = (await session.execute(counted)).one()
+    return total, list(found or ())

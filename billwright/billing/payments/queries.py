@@ -17,7 +17,7 @@ from billwright.billing.customers.searching import NAMED, few_buyers_like, of_bu
 from billwright.billing.invoicing.models import HIDDEN_STATUSES, Invoice
 from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.ids import parse_id
-from billwright.billing.kernel.pagination import Page, PageRequest, RowByRow, paginate, paginate_hits
+from billwright.billing.kernel.pagination import Page, PageRequest, paginate, paginate_hits
 from billwright.billing.payments.models import INVOICE, Payment
 from billwright.billing.payments.schemas import PaymentOut, payment_object
 
@@ -60,13 +60,15 @@ async def list_payments(ctx: Context, filters: PaymentFilters, page: PageRequest
     search = (filters.search or "").strip()
     if not search:
         return await paginate(ctx.session, statement, page)
-    own, each = await _matches(ctx, search), None
     buyers = await few_buyers_like(ctx, search, legal_name=True)
-    if buyers is None:
-        paid_by = of_buyers(ctx, Payment.customer_id, search, None, legal_name=True, row_by_row=True)
-        each = RowByRow(statement.where(or_(*own, paid_by)), _newest_first(_payments(ctx)))
-    paid_by = of_buyers(ctx, Payment.customer_id, search, buyers, legal_name=True)
-    return await paginate_hits(ctx.session, statement.where(or_(*own, paid_by)), page, row_by_row=each)
+    own = await _matches(ctx, search)
+    paid_by, paid_by_it = (
+        of_buyers(ctx, Payment.customer_id, search, buyers, legal_name=True, row_by_row=one_by_one)
+        for one_by_one in (False, True)
+    )
+    one_by_one = statement.where(or_(*own, paid_by_it)) if buyers is None else None
+    whole = _newest_first(_payments(ctx))
+    return await paginate_hits(ctx.session, statement.where(or_(*own, paid_by)), page, whole, row_by_row=one_by_one)
 
 
 def _newest_first(statement: Select[Any]) -> Select[Any]:

@@ -27,6 +27,7 @@ from billwright.billing.customers.searching import one_of
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.invoicing.queries import InvoiceFilters, invoices_statement
 from billwright.billing.kernel.ids import parse_id
+from billwright.billing.kernel.statements import plan_by_values
 from billwright.billing.subscriptions.models import Subscription
 from billwright.billing.subscriptions.queries import SubscriptionFilters, subscriptions_statement
 
@@ -57,6 +58,7 @@ async def search(ctx: Context, term: str, permissions: Collection[str]) -> Found
     found, wanted = Found(), term.strip()
     if len(wanted) < SHORTEST:
         return found
+    await plan_by_values(ctx.session)
     look = _Look(ctx, wanted)
     if "customers:view" in permissions:
         found.customers = await look.customers()

@@ -19,7 +19,7 @@ from billwright.billing.customers.searching import few_buyers_like, of_buyers, o
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.ids import parse_id
-from billwright.billing.kernel.pagination import Page, PageRequest, RowByRow, paginate, paginate_hits
+from billwright.billing.kernel.pagination import Page, PageRequest, paginate, paginate_hits
 from billwright.billing.subscriptions.models import Subscription
 
 STATUSES = ("pending", "active", "terminated", "canceled", "incomplete")
@@ -112,12 +112,11 @@ async def list_subscriptions(ctx: Context, filters: SubscriptionFilters, page: P
     if not filters.search:
         return await paginate(ctx.session, subscriptions_statement(ctx, filters), page)
     plans = list(await ctx.session.scalars(_plans_like(ctx, filters.search)))
-    buyers, each = await few_buyers_like(ctx, filters.search), None
-    if buyers is None:
-        whole = subscriptions_statement(ctx, SubscriptionFilters(statuses=None))
-        each = RowByRow(subscriptions_statement(ctx, filters, plans=plans, row_by_row=True), whole)
+    buyers = await few_buyers_like(ctx, filters.search)
+    one_by_one = subscriptions_statement(ctx, filters, plans=plans, row_by_row=True) if buyers is None else None
     statement = subscriptions_statement(ctx, filters, buyers=buyers, plans=plans)
-    return await paginate_hits(ctx.session, statement, page, row_by_row=each)
+    whole = subscriptions_statement(ctx, SubscriptionFilters(statuses=None))
+    return await paginate_hits(ctx.session, statement, page, whole, row_by_row=one_by_one)
 
 
 async def find_subscription(ctx: Context, external_id: str, status: str = "active") -> Subscription:

@@ -11,7 +11,7 @@ from sqlmodel import col
 from billwright.billing.access.models import User
 from billwright.billing.kernel import pagination
 from billwright.billing.kernel.db import Database
-from billwright.billing.kernel.pagination import PageRequest, RowByRow, paginate, paginate_hits
+from billwright.billing.kernel.pagination import PageRequest, paginate, paginate_hits
 
 USERS = text(
     "insert into users (id, email, session_version, created_at, updated_at) select gen_random_uuid(),"
@@ -103,23 +103,23 @@ async def test_pages_near_the_end_are_found_from_there(database: Database, monke
 async def test_who_turns_the_pages_of_a_search_gets_every_hit(
     database: Database, people: Any, monkeypatch: pytest.MonkeyPatch, rows_at_the_beginning: int
 ) -> None:
-    """1,000 hits are counted, here 12, and always those of the next page; whichever way they are looked for."""
+    """500 hits are counted, here 12, and always those of the next page; whichever way they are looked for."""
     monkeypatch.setattr(pagination, "HITS", 12)
     monkeypatch.setattr(pagination, "BEGINNING", rows_at_the_beginning)
     await _fill(database, 1, 25)
     everybody = [f"user{n:04}" for n in range(25, 0, -1)]
     one_by_one = people.where(func.length(col(User.email)) == 8)
     async with database.reading() as session:
-        for row_by_row in (None, RowByRow(one_by_one, people)):
+        for row_by_row in (None, one_by_one):
             pages = [
-                await paginate_hits(session, people, PageRequest(number, 5), row_by_row=row_by_row)
+                await paginate_hits(session, people, PageRequest(number, 5), people, row_by_row=row_by_row)
                 for number in (1, 2, 3, 4, 5, 6)
             ]
             assert [page.total_count for page in pages] == [12, 15, 20, 25, 25, 25]
             assert [user.email for page in pages for user in page.items] == everybody
             assert [page.meta()["next_page"] for page in pages] == [2, 3, 4, 5, None, None]
         nobody = people.where(col(User.email) == "nobody")
-        assert (await paginate_hits(session, nobody, PageRequest(1, 5))).total_count == 0
+        assert (await paginate_hits(session, nobody, PageRequest(1, 5), people)).total_count == 0
 
 
 async def test_a_search_whose_hits_are_not_at_the_beginning_looks_at_all(
@@ -129,6 +129,8 @@ async def test_a_search_whose_hits_are_not_at_the_beginning_looks_at_all(
     await _fill(database, 1, 25)
     old = people.where(col(User.email) < "user0010")
     async with database.reading() as session:
-        page = await paginate_hits(session, old, PageRequest(1, 5), row_by_row=RowByRow(old, people))
-    assert [user.email for user in page.items] == [f"user{n:04}" for n in (9, 8, 7, 6, 5)]
-    assert page.total_count == 9
+        for hits, row_by_row in ((12, None), (12, old), (2, None), (2, old)):
+            monkeypatch.setattr(pagination, "HITS", hits)
+            page = await paginate_hits(session, old, PageRequest(1, 3), people, row_by_row=row_by_row)
+            assert [user.email for user in page.items] == [f"user{n:04}" for n in (9, 8, 7)]
+            assert page.total_count == (9 if hits == 12 else 6)
