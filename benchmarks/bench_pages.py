@@ -87,7 +87,7 @@ class Found:
         return lambda n: quote(self.codes[kind][n % len(self.codes[kind])])
 
 
-def back_office(found: Found, invoices: int) -> Iterator[Request]:
+def back_office(found: Found, customers: int, invoices: int) -> Iterator[Request]:
     base = f"/{found.slug}"
 
     def page(name: str, path: str) -> Request:
@@ -97,16 +97,18 @@ def back_office(found: Found, invoices: int) -> Iterator[Request]:
         identify = found.id(kind)
         return Request("page", name, lambda n: base + path.format(identify(n)))
 
-    deep = invoices // 20 // 40
+    rows = {"customers": customers, "subscriptions": customers, "invoices": invoices, "payments": invoices // 4}
     for name in ("customers", "subscriptions", "invoices", "payments", "plans", "billable-metrics", "coupons",
                  "add-ons", "settings/taxes", "settings/members", "developers/jobs", "developers/emails",
                  "developers/keys", "developers/webhooks", "analytics"):  # fmt: skip
         yield page(name, f"/{name}")
     for name in ("customers", "subscriptions", "invoices", "payments"):
         yield page(f"{name}, page 2 and on", f"/{name}?page={{n}}")
+        step = rows[name] // 20 // 20
         yield Request(
-            "page", f"{name}, a deep page", lambda n, name=name: f"{base}/{name}?page={1 + (n * deep) % (deep * 20)}"
-        )
+            "page", f"{name}, a deep page",
+            lambda n, name=name, step=step: f"{base}/{name}?page={1 + n * step % (step * 20)}",
+        )  # fmt: skip
         for kind, terms in TERMS.items():
             yield Request(
                 "page", f"{name}, {kind} search",
@@ -360,7 +362,11 @@ async def compare(app: Any, organization: Organization, api_key: str, token: str
     """Print the table; how many are beyond the target. The process is set up as one that serves."""
     spare_the_loaded()
     found = await find(app, organization)
-    requests = [*back_office(found, arguments.invoices), *rest(found, arguments.invoices), *graphql(found)]
+    requests = [
+        *back_office(found, arguments.customers, arguments.invoices),
+        *rest(found, arguments.invoices),
+        *graphql(found),
+    ]
     transport = httpx.ASGITransport(app=app)
     headers = {"accept": "text/html", "x-lago-organization": str(organization.id)}
     beyond = 0

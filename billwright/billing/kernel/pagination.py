@@ -20,7 +20,7 @@ _ONE: ColumnElement[int] = literal_column("1")
 MAX_PER_PAGE = 1000
 
 
-HITS = 500
+HITS = 200
 """So many hits of a search are counted, and always those of the page after the one that is asked for."""
 
 

@@ -103,7 +103,7 @@ async def test_pages_near_the_end_are_found_from_there(database: Database, monke
 async def test_who_turns_the_pages_of_a_search_gets_every_hit(
     database: Database, people: Any, monkeypatch: pytest.MonkeyPatch, rows_at_the_beginning: int
 ) -> None:
-    """500 hits are counted, here 12, and always those of the next page; whichever way they are looked for."""
+    """200 hits are counted, here 12, and always those of the next page; whichever way they are looked for."""
     monkeypatch.setattr(pagination, "HITS", 12)
     monkeypatch.setattr(pagination, "BEGINNING", rows_at_the_beginning)
     await _fill(database, 1, 25)
