@@ -34,9 +34,7 @@ def shown(record: object) -> Any:
 class CollectionMetadata:
     current_page: int = f("Number of this page, from 1; 0 when the list is empty.")
     total_pages: int = f("How many pages there are.")
-    total_count: int = f(
-        "How many objects the whole list has; a search counts 200, more as pages are turned."
-    )
+    total_count: int = f("How many objects the whole list has; a search counts 200, more as pages are turned.")
     limit_value: int = f("Objects on a page.")
 
 
