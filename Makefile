@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 PYTHON ?= python3.11
 BIN := .venv/bin
+WORKERS ?= 3
 # what is compiled once is not compiled again by each process of a test
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -15,8 +16,10 @@ up:
 test:
 	@PYTHON=$(PYTHON) scripts/bootstrap.sh dev
 	@scripts/browser.sh
-	@status=0; $(MAKE) --no-print-directory lint || { status=1; echo "lint failed (above); the tests run all the same"; }; \
-	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --durations=25 --durations-min=5 $(TESTS) || status=1; exit $$status
+	@status=0; report=$$(mktemp); \
+	( code=0; $(MAKE) --no-print-directory lint >"$$report" 2>&1 || code=$$?; echo; cat "$$report"; exit $$code ) & lint=$$!; \
+	$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=25 --durations-min=5 $(TESTS) || status=1; \
+	wait $$lint || { status=1; echo "lint failed: its report is above, among the first tests"; }; rm -f "$$report"; exit $$status
 
 lint:
 	@PYTHON=$(PYTHON) scripts/bootstrap.sh dev

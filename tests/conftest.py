@@ -18,6 +18,7 @@ import time
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ import pytest
 import redis
 import structlog
 from argon2 import PasswordHasher
+from httpx._transports import default as _transports
 from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -65,6 +67,8 @@ def _compile_statements_once() -> None:
 
 
 _compile_statements_once()
+# Each client of httpx reads all certificate authorities, which takes 40 ms, also those that only speak plain HTTP.
+_transports.create_ssl_context = cache(_transports.create_ssl_context)
 # Plain tracebacks in logs: drawing a coloured one with all local variables takes a second.
 structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
 _TEMPLATE = "billwright_template"

@@ -11,10 +11,12 @@ from pathlib import Path
 from graphql import FragmentDefinitionNode, OperationDefinitionNode, parse, print_ast, validate, visit
 from graphql.language import FragmentSpreadNode, Visitor
 
-from billwright.graphql.limits import refusal
+from billwright.graphql import limits
 from billwright.graphql.schema import schema
 
 FOLDER = Path(__file__).parent.parent / "ui" / "operations"
+SDL = Path(__file__).parent / "schema.graphql"
+_VALIDATED = "validated.sha256"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ def load_operations(folder: Path = FOLDER) -> Mapping[str, Operation]:
     """Every operation of the folder's files by name, fragments shared between files.
 
     Raises ``ValueError`` for a name used twice, an operation without name and a fragment that is nowhere. Whether the
-    schema takes them is asked by ``problems_of``, in the tests, and with each one's first use.
+    schema takes them is asked by ``check_operations``.
     """
     operations: dict[str, OperationDefinitionNode] = {}
     fragments: dict[str, FragmentDefinitionNode] = {}
@@ -80,8 +82,33 @@ def problems_of(operation: Operation) -> list[str]:
     """Why the schema or its limits refuse an operation; nothing for one that they take."""
     document = parse(operation.text)
     problems = [error.message for error in validate(schema()._schema, document)]
-    too_much = refusal(document)
+    too_much = limits.refusal(document)
     return [*problems, too_much] if too_much else problems
+
+
+def fingerprint(folder: Path = FOLDER) -> str:
+    """Of all that decides whether the operations are taken: their files, the schema's, and the limits."""
+    found = hashlib.sha256(SDL.read_bytes())
+    for file in sorted(folder.glob("*.graphql")):
+        found.update(file.read_bytes())
+    found.update(
+        repr(sorted((name, value) for name, value in vars(limits).items() if name.startswith("MAX_"))).encode()
+    )
+    return found.hexdigest()
+
+
+def check_operations(folder: Path = FOLDER) -> None:
+    """Validate the operations against the schema, as every server does when it starts (spec 07 §6.3).
+
+    That takes a second; of files for which it was done when they were written, ``validated.sha256`` holds the
+    fingerprint, and they are not validated again. Raises ``ValueError`` naming what the schema does not take.
+    """
+    validated = folder / _VALIDATED
+    if validated.exists() and validated.read_text().strip() == fingerprint(folder):
+        return
+    found = {name: problems for name, each in load_operations(folder).items() if (problems := problems_of(each))}
+    if found:
+        raise ValueError(f"operations that the schema does not take: {found}")
 
 
 @cache
@@ -94,3 +121,9 @@ def operations() -> Mapping[str, Operation]:
 def operations_by_id() -> Mapping[str, Operation]:
     """The same by SHA-256 id."""
     return {operation.id: operation for operation in operations().values()}
+
+
+if __name__ == "__main__":  # after a change of an operation or of the schema
+    (FOLDER / _VALIDATED).unlink(missing_ok=True)
+    check_operations()
+    (FOLDER / _VALIDATED).write_text(fingerprint() + "\n")

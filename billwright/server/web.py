@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import uvicorn
 
+from billwright.graphql.persisted import check_operations
 from billwright.server.app import create_app
 from billwright.server.collector import spare_the_loaded
 from billwright.server.listening import FairListener
@@ -61,6 +62,7 @@ class _Server(uvicorn.Server):
 def serve_on(opened: socket.socket, settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are answered first."""
     configure_logging(settings)
+    check_operations()
     config = uvicorn.Config(
         create_app(settings),
         http=BoundedHead,

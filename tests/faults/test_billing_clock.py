@@ -24,6 +24,7 @@ from tests.faults.billing_books import Books, assert_same, books
 from tests.faults.billing_processes import execute, opened, wait_until, workers_on
 from tests.live.server import live_server
 from tests.support.company import Company, found_company
+from tests.support.extent import DEEP
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
 
@@ -109,6 +110,7 @@ async def test_the_server_is_killed(database_url: str, redis_url: str, tmp_path:
     assert_same(await books(database_url, company.organization_id), undisturbed)
 
 
+@pytest.mark.skipif(not DEEP, reason="what is taken up is the same; TESTS_DEEP=1 takes it")
 async def test_the_worker_is_killed(database_url: str, redis_url: str, tmp_path: Path, undisturbed: Books) -> None:
     company = await found(database_url)
     with (

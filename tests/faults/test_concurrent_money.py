@@ -27,6 +27,7 @@ from tests.faults.money_attack import (
     check_wallets,
 )
 from tests.live.server import LiveServer, live_server
+from tests.support.extent import share
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
@@ -84,7 +85,7 @@ def statuses(answers: list[Any]) -> Counter[int]:
     return Counter(answer.status_code for answer in answers)
 
 
-@pytest.mark.parametrize("numbering", MODES)
+@pytest.mark.parametrize("numbering", share(MODES, 2))
 async def test_one_wallet_under_many_hands(server: LiveServer, numbering: str) -> None:
     """Top-ups, voids, payments that arrive three times, invoices that it pays, voids of those, changes of its rule."""
     async with attack_on(server, numbering=numbering) as attack:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from sqlmodel import col
 from billwright import __version__
 from billwright.billing.access.models import UserSession
 from billwright.billing.kernel.clock import system_now
-from billwright.graphql.persisted import Operation, operations, problems_of
+from billwright.graphql.persisted import FOLDER, Operation, check_operations, fingerprint, operations, problems_of
 from billwright.server.health import GITHUB_URL
 from billwright.ui import csrf, sessions
 from tests.graphql.support import PASSWORD, World, make_customers, make_plan
@@ -264,8 +265,22 @@ async def test_the_whole_introspection_query_is_within_the_limits(world: World) 
 
 def test_the_schema_takes_every_operation_of_the_pages() -> None:
     assert {name: problems for name, each in operations().items() if (problems := problems_of(each))} == {}
+    written = (FOLDER / "validated.sha256").read_text().strip()
+    assert written == fingerprint(), "python -m billwright.graphql.persisted"
     assert problems_of(Operation("Wrong", "query Wrong { organization { nothing } }"))
     assert problems_of(Operation("Deep", "query Deep " + "{ invoices { collection " * 30 + "{ id }" + "} }" * 30))
+
+
+def test_operations_are_validated_at_the_start_unless_they_were(tmp_path: Path) -> None:
+    check_operations()
+    (tmp_path / "pages.graphql").write_text("query Right { organization { name } }")
+    check_operations(tmp_path)
+    (tmp_path / "pages.graphql").write_text("query Wrong { organization { nothing } }")
+    (tmp_path / "validated.sha256").write_text("of others")
+    with pytest.raises(ValueError, match=r"Wrong.*nothing"):
+        check_operations(tmp_path)
+    (tmp_path / "validated.sha256").write_text(fingerprint(tmp_path) + "\n")
+    check_operations(tmp_path)
 
 
 async def test_operations_can_be_called_by_their_digest(world: World) -> None:

@@ -73,5 +73,6 @@ def test_amounts_are_big_integers() -> None:
 
 
 def test_the_committed_schema_is_this_one() -> None:
-    """Write it anew with ``python -m billwright.graphql.schema > billwright/graphql/schema.graphql``."""
+    """Write it anew with ``python -m billwright.graphql.schema > billwright/graphql/schema.graphql``, and then the
+    fingerprint of the operations with ``python -m billwright.graphql.persisted``."""
     assert SNAPSHOT.read_text() == schema().as_str() + "\n"

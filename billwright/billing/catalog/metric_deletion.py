@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Text, cast, exists, literal, select, update
+from sqlalchemy import Text, cast, exists, literal, or_, select, text, update
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
@@ -89,9 +89,10 @@ async def tidy_deleted_metric(call: JobCall) -> None:
 async def finish_deletions(ctx: Context, code: str) -> None:
     """Hide the events of deleted metrics with this code that the job has not hidden yet: who takes the code never sees
     them (spec 01 §1.5)."""
-    waiting = exists().where(
-        col(Job.unique_key) == literal(f"{TIDY_JOB}:") + cast(col(BillableMetric.id), Text),
-        col(Job.status) != "succeeded",
+    its_job = col(Job.unique_key) == literal(f"{TIDY_JOB}:") + cast(col(BillableMetric.id), Text)
+    waiting = or_(
+        exists().where(its_job, text("jobs.status in ('queued', 'running')")),
+        exists().where(its_job, text("jobs.status = 'failed'"), col(Job.organization_id) == ctx.organization_id),
     )
     deleted = await ctx.session.scalars(
         select(BillableMetric).where(

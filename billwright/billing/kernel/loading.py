@@ -63,7 +63,7 @@ async def load(session: Session, model: type[Model], condition: str, *values: An
 @lru_cache(maxsize=500)
 def _selection(model: type[Any], condition: str) -> str:
     table = model.__table__.name
-    return f"select {columns_of(model, table)} from {table} where {condition}"  # noqa: S608 - the model's names
+    return f"select {columns_of(model, table)} from {table} where {condition}"  # noqa: S608 - names of the model, a constant of the caller; values are parameters
 
 
 @lru_cache(maxsize=500)

@@ -27,6 +27,7 @@ class Job(Table, table=True):
         Index("ix_jobs_due", "run_at", postgresql_where=text("status in ('queued', 'running')")),
         Index("ix_jobs_organization", "organization_id", "created_at"),
         Index("ix_jobs_organization_open", "organization_id", postgresql_where=text("status in ('queued', 'running')")),
+        Index("ix_jobs_organization_failed", "organization_id", postgresql_where=text("status = 'failed'")),
     )
 
     id: uuid.UUID = key(primary=True)
