@@ -172,51 +172,55 @@ async def books(sandbox: Sandbox) -> Sandbox:
     return sandbox
 
 
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
-        ("", ["b 03-06", "a 03-01", "a 02-01", "a 01-15"]),
-        ("external_customer_id=a", ["a 03-01", "a 02-01", "a 01-15"]),
-        ("customer_external_id=b_1", ["b 03-06"]),
-        ("external_customer_id=nobody", []),
-        ("status=draft", ["b 03-06"]),
-        ("statuses[]=draft&statuses[]=voided", ["b 03-06"]),
-        ("status=finalized", ["a 03-01", "a 02-01", "a 01-15"]),
-        ("payment_status=succeeded", ["a 02-01"]),
-        ("payment_statuses[]=succeeded&payment_statuses[]=failed", ["a 02-01"]),
-        ("payment_status=pending&status=finalized", ["a 03-01", "a 01-15"]),
-        ("invoice_type=subscription&currency=usd", ["b 03-06"]),
-        ("invoice_type=one_off", []),
-        ("invoice_type[]=one_off&invoice_type[]=subscription&currency=USD", ["b 03-06"]),
-        ("issuing_date_from=2024-02-01&issuing_date_to=2024-03-01", ["a 03-01", "a 02-01"]),
-        ("amount_from=1700&amount_to=1700", ["a 01-15"]),
-        ("amount_from=1701", ["a 03-01", "a 02-01"]),
-        ("payment_overdue=true", ["a 01-15"]),
-        ("payment_overdue=false&status=draft", ["b 03-06"]),
-        ("payment_dispute_lost=true", []),
-        ("payment_dispute_lost=false&status=draft", ["b 03-06"]),
-        ("partially_paid=true", []),
-        ("partially_paid=false&status=draft", ["b 03-06"]),
-        ("self_billed=true", []),
-        ("self_billed=false&status=draft", ["b 03-06"]),
-        ("search_term=001-002", ["a 02-01"]),
-        ("search_term=ABLE", ["a 03-01", "a 02-01", "a 01-15"]),
-        ("search_term=able%40x", ["a 03-01", "a 02-01", "a 01-15"]),
-        ("search_term=bob", ["b 03-06"]),
-        ("search_term=b_1", ["b 03-06"]),
-        ("search_term=_1", ["b 03-06"]),
-        ("search_term=%25", []),
-        ("metadata[deal]=42", ["a 02-01"]),
-        ("metadata[deal]=43", []),
-        ("metadata[deal]=&status=finalized", ["a 03-01", "a 01-15"]),
-        ("settlements[]=payment&status=draft", ["b 03-06"]),
-        ("billing_entity_codes[]=hooli&status=draft", ["b 03-06"]),
-        ("per_page=1&page=2", ["a 03-01"]),
-    ],
+FILTERS: tuple[tuple[str, list[str]], ...] = (
+    ("", ["b 03-06", "a 03-01", "a 02-01", "a 01-15"]),
+    ("external_customer_id=a", ["a 03-01", "a 02-01", "a 01-15"]),
+    ("customer_external_id=b_1", ["b 03-06"]),
+    ("external_customer_id=nobody", []),
+    ("status=draft", ["b 03-06"]),
+    ("statuses[]=draft&statuses[]=voided", ["b 03-06"]),
+    ("status=finalized", ["a 03-01", "a 02-01", "a 01-15"]),
+    ("payment_status=succeeded", ["a 02-01"]),
+    ("payment_statuses[]=succeeded&payment_statuses[]=failed", ["a 02-01"]),
+    ("payment_status=pending&status=finalized", ["a 03-01", "a 01-15"]),
+    ("invoice_type=subscription&currency=usd", ["b 03-06"]),
+    ("invoice_type=one_off", []),
+    ("invoice_type[]=one_off&invoice_type[]=subscription&currency=USD", ["b 03-06"]),
+    ("issuing_date_from=2024-02-01&issuing_date_to=2024-03-01", ["a 03-01", "a 02-01"]),
+    ("amount_from=1700&amount_to=1700", ["a 01-15"]),
+    ("amount_from=1701", ["a 03-01", "a 02-01"]),
+    ("payment_overdue=true", ["a 01-15"]),
+    ("payment_overdue=false&status=draft", ["b 03-06"]),
+    ("payment_dispute_lost=true", []),
+    ("payment_dispute_lost=false&status=draft", ["b 03-06"]),
+    ("partially_paid=true", []),
+    ("partially_paid=false&status=draft", ["b 03-06"]),
+    ("self_billed=true", []),
+    ("self_billed=false&status=draft", ["b 03-06"]),
+    ("search_term=001-002", ["a 02-01"]),
+    ("search_term=ABLE", ["a 03-01", "a 02-01", "a 01-15"]),
+    ("search_term=able%40x", ["a 03-01", "a 02-01", "a 01-15"]),
+    ("search_term=bob", ["b 03-06"]),
+    ("search_term=b_1", ["b 03-06"]),
+    ("search_term=_1", ["b 03-06"]),
+    ("search_term=%25", []),
+    ("metadata[deal]=42", ["a 02-01"]),
+    ("metadata[deal]=43", []),
+    ("metadata[deal]=&status=finalized", ["a 03-01", "a 01-15"]),
+    ("settlements[]=payment&status=draft", ["b 03-06"]),
+    ("billing_entity_codes[]=hooli&status=draft", ["b 03-06"]),
+    ("per_page=1&page=2", ["a 03-01"]),
 )
-async def test_04_16_filters(books: Sandbox, query: str, found: list[str]) -> None:
-    listed = (await books.call("GET", f"invoices?{query}"))["invoices"]
-    assert [f"{item['customer']['external_id'][0]} {item['issuing_date'][5:]}" for item in listed] == found
+
+
+async def test_04_16_filters(books: Sandbox) -> None:
+    wrong: dict[str, list[str]] = {}
+    for query, found in FILTERS:
+        listed = (await books.call("GET", f"invoices?{query}"))["invoices"]
+        shown = [f"{item['customer']['external_id'][0]} {item['issuing_date'][5:]}" for item in listed]
+        if shown != found:
+            wrong[query] = shown
+    assert wrong == {}
 
 
 async def test_04_16_search_by_id_and_within_a_customer(books: Sandbox) -> None:
