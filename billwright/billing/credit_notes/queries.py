@@ -17,7 +17,7 @@ from billwright.billing.credit_notes.refunding import REFUND_STATUSES
 from billwright.billing.credit_notes.schemas import REASONS
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import like_pattern
-from billwright.billing.customers.searching import few_buyers_like, of_buyers
+from billwright.billing.customers.searching import few_buyers_like, likely_many, of_buyers
 from billwright.billing.invoicing.models import Invoice
 from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.ids import parse_id
@@ -133,7 +133,7 @@ async def list_credit_notes(ctx: Context, filters: CreditNoteFilters, page: Page
         credit_notes_statement(ctx, filters, buyers=buyers),
         credit_notes_statement(ctx, CreditNoteFilters()),
     )
-    return await paginate_hits(ctx.session, statement, page, whole, row_by_row=one_by_one)
+    return await paginate_hits(ctx.session, statement, page, whole, row_by_row=one_by_one, many=likely_many(buyers))
 
 
 async def find_credit_note(ctx: Context, note_id: UUID, *, lock: bool = False) -> CreditNote:

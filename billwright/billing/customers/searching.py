@@ -14,6 +14,7 @@ from sqlmodel import col
 from billwright.billing.access.context import Context
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import like_pattern
+from billwright.billing.kernel.pagination import HITS
 from billwright.billing.kernel.statements import by_index, plan_by_values
 
 _INDEXED = re.compile(r"[^\W_]{3}")
@@ -48,6 +49,11 @@ async def few_buyers_like(ctx: Context, term: str, *, legal_name: bool = False) 
         async with by_index(ctx.session):
             found = list(await ctx.session.scalars(statement))
     return found if len(found) <= NAMED else None
+
+
+def likely_many(buyers: Sequence[UUID] | None) -> bool:
+    """Whether what these customers have is likely more than a search counts."""
+    return buyers is None or len(buyers) > HITS
 
 
 def of_buyers(

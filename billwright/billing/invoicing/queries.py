@@ -14,7 +14,7 @@ from sqlmodel import col
 from billwright.billing.access.context import Context
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import like_pattern
-from billwright.billing.customers.searching import few_buyers_like, of_buyers
+from billwright.billing.customers.searching import few_buyers_like, likely_many, of_buyers
 from billwright.billing.invoicing.models import VISIBLE_STATUSES, Invoice, InvoiceMetadata, InvoiceSubscription
 from billwright.billing.kernel.errors import ValidationFailed
 from billwright.billing.kernel.finding import find
@@ -157,7 +157,7 @@ async def list_invoices(ctx: Context, filters: InvoiceFilters, page: PageRequest
     buyers = await few_buyers_like(ctx, filters.search) if filters.customer_id is None else []
     one_by_one = invoices_statement(ctx, filters, row_by_row=True) if buyers is None else None
     statement, whole = invoices_statement(ctx, filters, buyers=buyers), invoices_statement(ctx, InvoiceFilters())
-    return await paginate_hits(ctx.session, statement, page, whole, row_by_row=one_by_one)
+    return await paginate_hits(ctx.session, statement, page, whole, row_by_row=one_by_one, many=likely_many(buyers))
 
 
 async def find_invoice(ctx: Context, invoice_id: UUID, *, lock: bool = False, visible_only: bool = True) -> Invoice:

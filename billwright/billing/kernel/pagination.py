@@ -179,20 +179,19 @@ async def paginate_hits(
     whole: Select[Any],
     *,
     row_by_row: Select[Any] | None = None,
+    many: bool = False,
 ) -> Page[Any]:
     """A page of what the search ``statement`` finds in the list ``whole``, whose order it has. The total is exact below
     ``request.hits``, and else this number.
 
     Few hits are found by the indexes of what is looked for. Many are found by looking at one row of the list after the
     other from its beginning, by ``row_by_row`` if that looks better at single rows; if there are not enough of them,
-    by looking for all and putting them in order. Given ``row_by_row``, they are taken to be many.
+    by looking for all and putting them in order. ``many``: there are likely more than ``HITS``.
     """
     await plan_by_values(session)
-    found: _Hits | None = None
-    if row_by_row is None:
-        found = await _few(session, statement, request) or await _at_the_beginning(session, statement, whole, request)
-    else:
-        found = await _at_the_beginning(session, row_by_row, whole, request) or await _few(session, statement, request)
+    walked = statement if row_by_row is None else row_by_row
+    found = None if many else await _few(session, statement, request)
+    found = found or await _at_the_beginning(session, walked, whole, request)
     total, ids = found or await _of_all(session, statement, request)
     return Page(await _those(session, statement.column_descriptions[0]["entity"], ids), total, request)
 

@@ -13,7 +13,7 @@ from sqlmodel import col
 from billwright.billing.access.context import Context
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import customers_by_id, like_pattern
-from billwright.billing.customers.searching import NAMED, few_buyers_like, of_buyers, one_of
+from billwright.billing.customers.searching import NAMED, few_buyers_like, likely_many, of_buyers, one_of
 from billwright.billing.invoicing.models import HIDDEN_STATUSES, Invoice
 from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.ids import parse_id
@@ -68,7 +68,9 @@ async def list_payments(ctx: Context, filters: PaymentFilters, page: PageRequest
     )
     one_by_one = statement.where(or_(*own, paid_by_it)) if buyers is None else None
     whole = _newest_first(_payments(ctx))
-    return await paginate_hits(ctx.session, statement.where(or_(*own, paid_by)), page, whole, row_by_row=one_by_one)
+    return await paginate_hits(
+        ctx.session, statement.where(or_(*own, paid_by)), page, whole, row_by_row=one_by_one, many=likely_many(buyers)
+    )
 
 
 def _newest_first(statement: Select[Any]) -> Select[Any]:

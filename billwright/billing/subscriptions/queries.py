@@ -15,7 +15,7 @@ from billwright.billing.access.context import Context
 from billwright.billing.catalog.models import Plan
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import like_pattern
-from billwright.billing.customers.searching import few_buyers_like, of_buyers, one_of
+from billwright.billing.customers.searching import few_buyers_like, likely_many, of_buyers, one_of
 from billwright.billing.kernel.errors import NotFound
 from billwright.billing.kernel.finding import find
 from billwright.billing.kernel.ids import parse_id
@@ -116,7 +116,7 @@ async def list_subscriptions(ctx: Context, filters: SubscriptionFilters, page: P
     one_by_one = subscriptions_statement(ctx, filters, plans=plans, row_by_row=True) if buyers is None else None
     statement = subscriptions_statement(ctx, filters, buyers=buyers, plans=plans)
     whole = subscriptions_statement(ctx, SubscriptionFilters(statuses=None))
-    return await paginate_hits(ctx.session, statement, page, whole, row_by_row=one_by_one)
+    return await paginate_hits(ctx.session, statement, page, whole, row_by_row=one_by_one, many=likely_many(buyers))
 
 
 async def find_subscription(ctx: Context, external_id: str, status: str = "active") -> Subscription:

@@ -110,9 +110,9 @@ async def test_who_turns_the_pages_of_a_search_gets_every_hit(
     everybody = [f"user{n:04}" for n in range(25, 0, -1)]
     one_by_one = people.where(func.length(col(User.email)) == 8)
     async with database.reading() as session:
-        for row_by_row in (None, one_by_one):
+        for row_by_row, many in ((None, False), (None, True), (one_by_one, True)):
             pages = [
-                await paginate_hits(session, people, PageRequest(number, 5), people, row_by_row=row_by_row)
+                await paginate_hits(session, people, PageRequest(number, 5), people, row_by_row=row_by_row, many=many)
                 for number in (1, 2, 3, 4, 5, 6)
             ]
             assert [page.total_count for page in pages] == [12, 15, 20, 25, 25, 25]
@@ -129,8 +129,14 @@ async def test_a_search_whose_hits_are_not_at_the_beginning_looks_at_all(
     await _fill(database, 1, 25)
     old = people.where(col(User.email) < "user0010")
     async with database.reading() as session:
-        for hits, row_by_row in ((12, None), (12, old), (2, None), (2, old)):
+        for hits, row_by_row, many in (
+            (12, None, False),
+            (12, old, True),
+            (2, None, False),
+            (2, None, True),
+            (2, old, True),
+        ):
             monkeypatch.setattr(pagination, "HITS", hits)
-            page = await paginate_hits(session, old, PageRequest(1, 3), people, row_by_row=row_by_row)
+            page = await paginate_hits(session, old, PageRequest(1, 3), people, row_by_row=row_by_row, many=many)
             assert [user.email for user in page.items] == [f"user{n:04}" for n in (9, 8, 7)]
             assert page.total_count == (9 if hits == 12 else 6)
