@@ -17,7 +17,7 @@ from tests.support.extent import DEEP
 from tests.support.sandbox import sandbox_on
 
 PREFIX = "SIM"
-PLAIN = frozenset({0, 5, 8, 10, 14, 30, 34, 41, 44, 45, 46, 47, 50, 57})
+PLAIN = frozenset({0, 5, 8, 10, 14, 20, 30, 34, 41, 44, 45, 46, 47, 50, 57})
 """The lives of the plain run: short ones that have every feature (``test_checker``)."""
 _PAPERS = ("invoice.document", "credit_note.document")
 
