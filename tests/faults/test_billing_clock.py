@@ -110,7 +110,9 @@ async def test_the_server_is_killed(database_url: str, redis_url: str, tmp_path:
     assert_same(await books(database_url, company.organization_id), undisturbed)
 
 
-@pytest.mark.skipif(not DEEP, reason="what is taken up is the same; TESTS_DEEP=1 takes it")
+@pytest.mark.skipif(
+    not DEEP, reason="a walk that a dead server left is taken up alike, above; TESTS_DEEP=1 takes this too"
+)
 async def test_the_worker_is_killed(database_url: str, redis_url: str, tmp_path: Path, undisturbed: Books) -> None:
     company = await found(database_url)
     with (
