@@ -6,6 +6,7 @@ import json
 import logging
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,9 +19,9 @@ from starlette.routing import Route
 
 from billwright import __version__
 from billwright.server.app import create_app, installed_doors
-from billwright.server.logging import configure_logging
 from billwright.server.middleware import safe_path
 from billwright.server.settings import Settings
+from tests.support.product_logging import product_logging
 
 
 def settings_for(database_url: str, redis_url: str, **more: str) -> Settings:
@@ -159,15 +160,10 @@ def test_a_door_that_is_broken_stops_the_start(tmp_path: Any, monkeypatch: Any) 
 
 @pytest.fixture
 def log_lines(tmp_path: Any) -> Iterator[Any]:
-    root = logging.getLogger()
-    before = (root.handlers[:], root.level, structlog.get_config())
     log = tmp_path / "log.json"
-    configure_logging(settings_for("postgresql://u:p@h/d", "redis://h", LOG_FILE=str(log), LOG_LEVEL="debug"))
-    yield lambda: [json.loads(line) for line in log.read_text().splitlines()]
-    for handler in root.handlers:
-        handler.close()
-    root.handlers[:], root.level = before[0], before[1]
-    structlog.configure(**before[2])
+    settings = settings_for("postgresql://u:p@h/d", "redis://h", LOG_FILE=str(log), LOG_LEVEL="debug")
+    with product_logging(settings):
+        yield lambda: [json.loads(line) for line in log.read_text().splitlines()]
 
 
 def test_logs_are_json_and_hide_secrets(log_lines: Any) -> None:
@@ -194,6 +190,17 @@ async def test_the_access_line_names_the_request(client: httpx.AsyncClient, log_
     assert [line["event"] for line in lines] == ["request_failed", "request"]
     assert (lines[1]["path"], lines[1]["status"], lines[1]["route"]) == ("/explode", 500, "explode")
     assert "q-123" not in json.dumps(lines)
+
+
+async def test_a_module_that_logged_then_logs_elsewhere_later(
+    client: httpx.AsyncClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else a later test of this process that reads what is logged finds nothing."""
+    settings = settings_for("postgresql://u:p@h/d", "redis://h", LOG_FILE=str(tmp_path / "log.json"))
+    with product_logging(settings):
+        await client.get("/echo?first")
+    await client.get("/echo?second")
+    assert "/echo" in capsys.readouterr().out
 
 
 def test_signed_links_are_cut_in_logs() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import Any
 
 import pytest
@@ -13,10 +12,10 @@ from billwright.billing.kernel.db import Database
 from billwright.billing.metering.custom_aggregation import INITIAL, fold_in_sandbox, sandbox_pool
 from billwright.billing.notifications.options import AddressRefused
 from billwright.billing.notifications.signing import generate_private_key
-from billwright.server.logging import configure_logging
 from billwright.server.runtime import open_runtime
 from billwright.server.settings import Settings
 from tests.billing.metering.custom_aggregation.programs import computing, event
+from tests.support.product_logging import product_logging
 from tests.support.webhook_receiver import receiver as listening
 
 PEM = generate_private_key()
@@ -80,18 +79,12 @@ async def test_processes_of_custom_aggregators_end_with_the_runtime(database: Da
 
 
 def test_tracebacks_on_a_terminal_show_no_variables(capsys: pytest.CaptureFixture[str]) -> None:
-    root = logging.getLogger()
-    before = (root.handlers[:], root.level, structlog.get_config())
-    configure_logging(settings_for(LOG_FORMAT="pretty"))
-    try:
+    with product_logging(settings_for(LOG_FORMAT="pretty")):
         api_key = "key-123"
         try:
             raise RuntimeError("over" + api_key[:0])
         except RuntimeError:
             structlog.get_logger("t").exception("failed")
-    finally:
-        root.handlers[:], root.level = before[0], before[1]
-        structlog.configure(**before[2])
     written = capsys.readouterr().err
     assert "RuntimeError" in written
     assert "key-123" not in written
