@@ -88,6 +88,12 @@ class Found:
         return lambda n: quote(self.codes[kind][n % len(self.codes[kind])])
 
 
+def deep_page(n: int, rows: int) -> int:
+    """Pages of 20 of a list of ``rows``: each round's a twentieth of the list further on."""
+    step = rows // 20 // 20
+    return 1 + n * step % (step * 20)
+
+
 def back_office(found: Found, customers: int, invoices: int) -> Iterator[Request]:
     base = f"/{found.slug}"
 
@@ -105,10 +111,9 @@ def back_office(found: Found, customers: int, invoices: int) -> Iterator[Request
         yield page(name, f"/{name}")
     for name in ("customers", "subscriptions", "invoices", "payments"):
         yield page(f"{name}, page 2 and on", f"/{name}?page={{n}}")
-        step = rows[name] // 20 // 20
         yield Request(
             "page", f"{name}, a deep page",
-            lambda n, name=name, step=step: f"{base}/{name}?page={1 + n * step % (step * 20)}",
+            lambda n, name=name: f"{base}/{name}?page={deep_page(n, rows[name])}",
         )  # fmt: skip
         for kind, terms in TERMS.items():
             yield Request(
@@ -146,7 +151,7 @@ def back_office(found: Found, customers: int, invoices: int) -> Iterator[Request
     yield detail("webhook log", "endpoint", "/developers/webhooks/{}")
 
 
-def rest(found: Found, invoices: int) -> Iterator[Request]:
+def rest(found: Found, customers: int, invoices: int) -> Iterator[Request]:
     def listed(name: str, path: str) -> Request:
         return Request("REST", name, lambda n: "/api/v1" + path.replace("{n}", str(n + 1)))
 
@@ -154,12 +159,14 @@ def rest(found: Found, invoices: int) -> Iterator[Request]:
                  "/plans", "/billable_metrics", "/coupons", "/applied_coupons", "/add_ons", "/taxes",
                  "/webhook_endpoints"):  # fmt: skip
         yield listed(f"{path}, 20", f"{path}?per_page=20&page={{n}}")
-    for path in ("/customers", "/subscriptions", "/invoices", "/payments", "/credit_notes", "/fees"):
+    for path, rows in (
+        ("/customers", customers), ("/subscriptions", customers), ("/invoices", invoices),
+        ("/payments", invoices // 4), ("/credit_notes", invoices // 40), ("/fees", invoices * 2),
+    ):  # fmt: skip
         yield listed(f"{path}, 100", f"{path}?page={{n}}")
-        deep = invoices // 100 // 100
         yield Request(
             "REST", f"{path}, 20, a deep page",
-            lambda n, path=path, deep=deep: f"/api/v1{path}?per_page=20&page={1 + n * deep}",
+            lambda n, path=path, rows=rows: f"/api/v1{path}?per_page=20&page={deep_page(n, rows)}",
         )  # fmt: skip
     for path in ("/customers", "/invoices", "/credit_notes"):
         for kind, terms in TERMS.items():
@@ -366,7 +373,7 @@ async def compare(app: Any, organization: Organization, api_key: str, token: str
     found = await find(app, organization)
     requests = [
         *back_office(found, arguments.customers, arguments.invoices),
-        *rest(found, arguments.invoices),
+        *rest(found, arguments.customers, arguments.invoices),
         *graphql(found),
     ]
     transport = httpx.ASGITransport(app=app)

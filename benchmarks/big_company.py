@@ -2,7 +2,8 @@
 
 One of everything is made by the product itself, over REST in a sandbox; the rest are copies of those rows. What differs
 between copies is drawn from a seeded generator, streamed in with COPY and joined to the row that is copied, so that two
-runs fill the same company and new columns need nothing here.
+runs fill the same company and new columns need nothing here. Rows are written in the order of their days, as a company
+writes them.
 """
 
 from __future__ import annotations
@@ -222,7 +223,7 @@ class Multiplier:
         next_month = "CASE WHEN d.status = 'active' THEN now() + interval '20 days' END"
         await self.copy(
             "subscriptions",
-            "subscriptions r, drawn_subscriptions d WHERE r.external_id = 'first'",
+            "subscriptions r, drawn_subscriptions d WHERE r.external_id = 'first' ORDER BY d.at",
             {name: f"d.{name}" for name in ("id", "customer_id", "plan_id", "external_id", "status")}
             | {"live": "true", "subscription_at": "d.at", "started_at": started, "activated_at": started,
                "created_at": "d.at", "updated_at": "d.at", "terminated_at": ended, "next_billing_at": next_month,
@@ -236,11 +237,12 @@ class Multiplier:
         def records() -> Iterator[tuple[Any, ...]]:
             sequence: dict[UUID, int] = {}
             large = self._held[:20]
-            for number in range(count):
+            days = sorted(self._random.randrange((TODAY - BEGAN).days) for _ in range(count))
+            for number, days_on in enumerate(days):
                 held = self._random.choice(large if number % 100 == 0 else self._held)
                 subscription, customer, _ = held
                 sequence[customer] = sequence.get(customer, 0) + 1
-                day = BEGAN + timedelta(days=self._random.randrange((TODAY - BEGAN).days))
+                day = BEGAN + timedelta(days=days_on)
                 status = self._random.choices(("finalized", "draft", "voided", "failed", "pending"),
                                               (9600, 200, 120, 40, 40))[0]  # fmt: skip
                 payment = self._random.choices(("succeeded", "pending", "failed"), (90, 7, 3))[0]
@@ -267,7 +269,8 @@ class Multiplier:
         await self.copy(
             "invoices",
             "(SELECT * FROM invoices WHERE invoice_type = 'subscription' AND status = 'finalized' ORDER BY"
-            " issuing_date DESC LIMIT 1) r, drawn_invoices d JOIN drawn_customers c ON c.id = d.customer_id",
+            " issuing_date DESC LIMIT 1) r, drawn_invoices d JOIN drawn_customers c ON c.id = d.customer_id"
+            " ORDER BY d.at",
             {"id": "d.id", "customer_id": "d.customer_id", "live": "true", "status": "d.status",
              "payment_status": "d.payment", "issuing_date": "d.day", "payment_due_date": "d.day + 30",
              "created_at": "d.at", "updated_at": "d.at", "timestamp": "d.at", "currency": "c.currency",
@@ -285,7 +288,7 @@ class Multiplier:
         await self.copy(
             "fees",
             f"fees r, drawn_invoices d JOIN drawn_customers c ON c.id = d.customer_id WHERE r.invoice_id = {template}"
-            " AND r.fee_type IN ('subscription', 'charge')",
+            " AND r.fee_type IN ('subscription', 'charge') ORDER BY d.at",
             {"id": "gen_random_uuid()", "invoice_id": "d.id", "customer_id": "d.customer_id",
              "subscription_id": "d.subscription_id", "external_subscription_id": "'sub'", "created_at": "d.at",
              "updated_at": "d.at", "timestamp": "d.at", "currency": "c.currency", "succeeded_at": "NULL",
@@ -296,7 +299,7 @@ class Multiplier:
         )  # fmt: skip
         await self.copy(
             "invoice_subscriptions",
-            f"invoice_subscriptions r, drawn_invoices d WHERE r.invoice_id = {template}",
+            f"invoice_subscriptions r, drawn_invoices d WHERE r.invoice_id = {template} ORDER BY d.at",
             {"id": "gen_random_uuid()", "invoice_id": "d.id", "subscription_id": "d.subscription_id",
              "timestamp": "d.at", "created_at": "d.at", "updated_at": "d.at", "recurring": "false",
              "from_datetime": "d.at", "to_datetime": "d.at + interval '30 days'"},
@@ -309,7 +312,7 @@ class Multiplier:
         await self.copy(
             "payments",
             "(SELECT * FROM payments LIMIT 1) r, drawn_invoices d JOIN drawn_customers c ON c.id = d.customer_id"
-            " WHERE d.has_payment AND d.status = 'finalized'",
+            " WHERE d.has_payment AND d.status = 'finalized' ORDER BY d.at",
             {"id": "gen_random_uuid()", "customer_id": "d.customer_id", "payable_id": "d.id", "currency": "c.currency",
              "amount_cents": "d.total", "reference": "'wire ' || left(md5(d.id::text), 10)",
              "created_at": "d.at", "updated_at": "d.at"},
@@ -317,7 +320,7 @@ class Multiplier:
         await self.copy(
             "credit_notes",
             "(SELECT * FROM credit_notes LIMIT 1) r, drawn_invoices d JOIN drawn_customers c ON c.id = d.customer_id"
-            " WHERE d.has_note AND d.status = 'finalized'",
+            " WHERE d.has_note AND d.status = 'finalized' ORDER BY d.at",
             {"id": "gen_random_uuid()", "customer_id": "d.customer_id", "invoice_id": "d.id",
              "currency": "c.currency", "issuing_date": "d.day", "created_at": "d.at", "updated_at": "d.at",
              "number": "'ACME-' || lpad(c.n::text, 6, '0') || '-' || lpad(d.n::text, 3, '0') || '-CN001'",

@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, all_, literal, or_, select
 from sqlmodel import col
 
 from billwright.billing.access.context import Context
 from billwright.billing.customers.models import Customer
 from billwright.billing.customers.queries import customers_by_id
 from billwright.billing.customers.settings import applicable_timezone
-from billwright.billing.invoicing.models import VISIBLE_STATUSES, Fee, Invoice
+from billwright.billing.invoicing.models import HIDDEN_STATUSES, VISIBLE_STATUSES, Fee, Invoice
 from billwright.billing.invoicing.presenting import taxes_of_fees
 from billwright.billing.invoicing.queries import check_statuses
 from billwright.billing.invoicing.schemas import FeeOut, fee_object
@@ -43,24 +43,43 @@ class FeeFilters:
     until: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
 
 
-def _fees(ctx: Context) -> Select[Any]:
-    """Live fees that can be seen: standalone ones and those of visible invoices."""
-    return (
-        select(Fee)
-        .outerjoin(Invoice, col(Invoice.id) == col(Fee.invoice_id))
-        .where(
-            col(Fee.organization_id) == ctx.organization_id,
-            col(Fee.deleted_at).is_(None),
-            or_(col(Fee.invoice_id).is_(None), col(Invoice.status).in_(VISIBLE_STATUSES)),
+FEW = 500
+"""So many fees of invisible invoices are left out by their ids."""
+
+
+def _fees(ctx: Context, hidden: Sequence[UUID] | None = None) -> Select[Any]:
+    """Live fees that can be seen: standalone ones and those of visible invoices. ``hidden``: the others, if known."""
+    statement = select(Fee).where(col(Fee.organization_id) == ctx.organization_id, col(Fee.deleted_at).is_(None))
+    if hidden is None:
+        return statement.outerjoin(Invoice, col(Invoice.id) == col(Fee.invoice_id)).where(
+            or_(col(Fee.invoice_id).is_(None), col(Invoice.status).in_(VISIBLE_STATUSES))
         )
+    return statement.where(col(Fee.id) != all_(_ids(hidden))) if hidden else statement
+
+
+def _ids(values: Sequence[UUID]) -> ColumnElement[Any]:
+    """One parameter however many there are."""
+    kind: Any = ARRAY(Uuid())
+    return literal(list(values), kind)
+
+
+async def _few_hidden(ctx: Context) -> Sequence[UUID] | None:
+    """Fees of invisible invoices, unless they are many: to look at the invoice of each fee makes far pages slow."""
+    statement = (
+        select(col(Fee.id))
+        .join(Invoice, col(Invoice.id) == col(Fee.invoice_id))
+        .where(col(Invoice.organization_id) == ctx.organization_id, col(Invoice.status).in_(HIDDEN_STATUSES))
+        .limit(FEW + 1)
     )
+    found = (await ctx.session.scalars(statement)).all()
+    return found if len(found) <= FEW else None
 
 
-def fees_statement(ctx: Context, filters: FeeFilters) -> Select[Any]:
+def fees_statement(ctx: Context, filters: FeeFilters, hidden: Sequence[UUID] | None = None) -> Select[Any]:
     """The filtered list, oldest first. Raises ``ValidationFailed`` for an unknown type or payment status."""
     check_statuses("fee_type", [filters.fee_type] if filters.fee_type else None, FEE_TYPES)
     check_statuses("payment_status", [filters.payment_status] if filters.payment_status else None, PAYMENT_STATUSES)
-    statement = _fees(ctx)
+    statement = _fees(ctx, hidden)
     if filters.external_customer_id is not None:
         statement = statement.join(Customer, col(Customer.id) == col(Fee.customer_id)).where(
             col(Customer.organization_id) == ctx.organization_id,
@@ -88,7 +107,7 @@ def fees_statement(ctx: Context, filters: FeeFilters) -> Select[Any]:
 
 async def list_fees(ctx: Context, filters: FeeFilters, page: PageRequest) -> Page[FeeOut]:
     """A page of fees on the wire, with their taxes."""
-    found = await paginate(ctx.session, fees_statement(ctx, filters), page)
+    found = await paginate(ctx.session, fees_statement(ctx, filters, await _few_hidden(ctx)), page)
     return Page(await fee_objects(ctx, found.items), found.total_count, found.request)
 
 

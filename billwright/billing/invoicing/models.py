@@ -49,6 +49,12 @@ class Invoice(Record, table=True):
             "id",
             postgresql_where=text("status in ('draft', 'finalized', 'voided', 'failed', 'pending')"),
         ),
+        Index(
+            "ix_invoices_days",
+            "organization_id",
+            text("issuing_date desc"),
+            postgresql_where=text("status in ('draft', 'finalized', 'voided', 'failed', 'pending')"),
+        ),
         Index("ix_invoices_customer", "customer_id", text("issuing_date desc"), text("created_at desc")),
         Index("ix_invoices_generating", "created_at", postgresql_where=text("status = 'generating'")),
         Index("ix_invoices_pending", "customer_id", postgresql_where=text("status in ('pending', 'failed')")),
@@ -272,7 +278,7 @@ class Fee(Record, table=True):
         Index("ix_fees_invoice", "invoice_id"),
         Index("ix_fees_subscription", "subscription_id", "fee_type"),
         Index("ix_fees_add_on", "add_on_id", postgresql_where=text("add_on_id is not null")),
-        Index("ix_fees_list", "organization_id", "created_at", "id"),
+        Index("ix_fees_list", "organization_id", "created_at", "id", postgresql_where=text("deleted_at is null")),
     )
 
     organization_id: uuid.UUID = key("organizations.id")

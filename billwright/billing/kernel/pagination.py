@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, asc, desc, func, literal_column, nulls_first, select
+from sqlalchemy import ColumnElement, Select, func, literal_column, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by, dialect
-from sqlalchemy.sql import operators
 
 from billwright.billing.kernel.db import Session
+from billwright.billing.kernel.far_pages import FAR, first_key, from_nearby, order_of
 from billwright.billing.kernel.statements import plan_by_values
 
 T = TypeVar("T")
@@ -91,8 +91,6 @@ LARGE = 10_000
 """From so many rows on, a list's count is kept for half an hour, per process and filters (spec 07 §1.3)."""
 DEEP = 5_000
 """From this row on a page is found by its ids."""
-NEARER = 0.8
-"""Behind this part of a list its end is nearer: counting all of it takes half the time of walking there."""
 BEGINNING = 10_000
 """So many rows of a list are looked at one by one for hits of a search."""
 _SECONDS, _MOST_KEPT = 1800.0, 4096
@@ -131,10 +129,11 @@ async def paginate(session: Session, statement: Select[Any], request: PageReques
         page = statement.limit(request.per_page).offset(request.offset)
         return Page(list((await session.scalars(page)).all()), total, request)
     ids = statement.with_only_columns(entity.id, maintain_column_froms=True)
-    if request.offset > NEARER * total:
-        found = list(reversed((await session.scalars(_from_the_end(ids, request))).all()))
-    else:  # what stands before the page is counted off in the list's index, and no row of it is read
-        found = list((await session.scalars(ids.limit(request.per_page).offset(request.offset))).all())
+    offset = request.offset
+    if offset >= FAR:
+        ids, offset = await from_nearby(session, ids, offset, total)
+    # what stands before the page is counted off in the list's index, and no row of it is read
+    found = (await session.scalars(ids.limit(request.per_page).offset(offset))).all()
     return Page(await _those(session, entity, found), total, request)
 
 
@@ -142,34 +141,6 @@ async def _those(session: Session, entity: Any, ids: Sequence[Any]) -> list[Any]
     """In the order of ``ids``."""
     rows = {row.id: row for row in await session.scalars(select(entity).where(entity.id.in_(ids)))} if ids else {}
     return [rows[identity] for identity in ids if identity in rows]
-
-
-def _from_the_end(ids: Select[Any], request: PageRequest) -> Select[Any]:
-    """The page turned round, counted off from the last row of this moment: how many rows there are is counted all at
-    once."""
-    rows: Select[Any] = ids.order_by(None).with_only_columns(_ONE, maintain_column_froms=True)
-    counted = select((func.count() - request.offset).label("left")).select_from(rows.subquery()).cte("counted")
-    left = counted.c.left
-    return (
-        ids.order_by(None)
-        .order_by(*(_turned(clause) for clause in _order(ids)))
-        .limit(select(func.greatest(func.least(left, request.per_page), 0)).scalar_subquery())
-        .offset(select(func.greatest(left - request.per_page, 0)).scalar_subquery())
-    )
-
-
-def _order(statement: Select[Any]) -> tuple[Any, ...]:
-    return statement._order_by_clauses  # pyright: ignore[reportPrivateUsage] -- there is no public reading of it
-
-
-def _turned(clause: Any) -> Any:
-    """The other way round; nulls too, which PostgreSQL takes for the largest."""
-    modifier = getattr(clause, "modifier", None)
-    if modifier is operators.nulls_last_op:
-        return nulls_first(_turned(clause.element))
-    if modifier is operators.desc_op:
-        return asc(clause.element)
-    return desc(clause.element if modifier is operators.asc_op else clause)
 
 
 async def paginate_hits(
@@ -208,7 +179,7 @@ async def _few(session: Session, statement: Select[Any], request: PageRequest) -
         return None
     if len(found) <= request.offset:
         return len(found), []
-    those = select(entity.id).where(entity.id.in_(found)).order_by(*_order(statement))
+    those = select(entity.id).where(entity.id.in_(found)).order_by(*order_of(statement))
     page = await session.scalars(those.limit(request.per_page).offset(request.offset))
     return len(found), list(page.all())
 
@@ -219,9 +190,7 @@ async def _at_the_beginning(
     """``None`` where there are not enough, or the page is far behind."""
     if request.hits > 2 * HITS:
         return None
-    first = _order(whole)[0]
-    while getattr(first, "modifier", None) is not None:
-        first = first.element
+    first, _ = first_key(whole)
     key = whole.with_only_columns(first, maintain_column_froms=True)
     edge = await session.scalar(key.offset(BEGINNING).limit(1))
     if edge is not None:
@@ -233,7 +202,7 @@ async def _at_the_beginning(
 
 
 async def _of_all(session: Session, statement: Select[Any], request: PageRequest) -> _Hits:
-    entity, place = statement.column_descriptions[0]["entity"], func.row_number().over(order_by=_order(statement))
+    entity, place = statement.column_descriptions[0]["entity"], func.row_number().over(order_by=order_of(statement))
     hits = statement.order_by(None).with_only_columns(
         entity.id.label("id"), place.label("place"), maintain_column_froms=True
     )

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, text
 from sqlmodel import col
 
 from billwright.billing.access.models import User
-from billwright.billing.kernel import pagination
+from billwright.billing.kernel import far_pages, pagination
 from billwright.billing.kernel.db import Database
 from billwright.billing.kernel.pagination import PageRequest, paginate, paginate_hits
 
@@ -72,31 +72,58 @@ async def test_counts_of_small_lists_are_never_kept(database: Database, people: 
             assert (await paginate(session, people, PageRequest(1, 2))).total_count == last
 
 
-async def test_pages_near_the_end_are_found_from_there(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Though the list grew since its count was kept; nulls are where the list has them."""
-    monkeypatch.setattr(pagination, "_kept", {})
+SPREADS = {
+    "even": "interval '1 hour' * n",
+    "growing": "interval '1 day' * sqrt(n * 100)",
+    "in heaps": "interval '1 day' * (n / 40)",
+    "all at once": "interval '0'",
+    "one long ago": "interval '1 day' * n - case n when 7 then interval '900 years' else interval '0' end",
+    "one far ahead": "interval '1 day' * n + case n when 7 then interval '900 years' else interval '0' end",
+}
+
+
+@pytest.mark.parametrize("spread", SPREADS)
+async def test_far_pages_begin_after_the_rows_that_stand_before_them(
+    database: Database, people: Any, monkeypatch: pytest.MonkeyPatch, spread: str
+) -> None:
+    """However the rows are spread over time, up or down, and though the list has changed since its count was kept."""
     monkeypatch.setattr(pagination, "DEEP", 10)
     monkeypatch.setattr(pagination, "LARGE", 20)
-    monkeypatch.setattr(pagination, "NEARER", 0.5)
-    await _fill(database, 1, 20)
+    monkeypatch.setattr(pagination, "FAR", 30)
+    monkeypatch.setattr(far_pages, "NEAR", 20)
+    await _fill(database, 1, 300)
+    numbered = "select id, row_number() over (order by email) as n from users"
+    later = f"update users set created_at = now() + {SPREADS[spread]} from ({numbered}) m where m.id = users.id"
+    walked: list[int] = []
+    real = far_pages.from_nearby
+
+    async def from_nearby(session: Any, statement: Any, offset: int, total: int) -> Any:
+        found = await real(session, statement, offset, total)
+        walked.append(found[1])
+        return found
+
+    monkeypatch.setattr(pagination, "from_nearby", from_nearby)
     async with database.transaction() as session:
-        await session.execute(text("update users set password_hash = 'x' where email > 'user0013'"))
-    known, email = col(User.password_hash), col(User.email)
-    for order in ([known.desc().nulls_last(), email.desc()], [known, email], [known.desc(), email.asc()]):
-        people = select(User).where(email.like("user%")).order_by(*order)
+        await session.execute(text(later))
+    born, email = col(User.created_at), col(User.email)
+    for order in ([born, email], [born.desc(), email], [born.desc().nulls_last(), email.desc()], [email, born]):
+        listed = select(User).where(email.like("user%")).order_by(*order)
         async with database.reading() as session:
-            everybody = list(await session.scalars(people))
-            assert (await paginate(session, people, PageRequest(1, 3))).total_count == len(everybody) == 20
-            for number in range(1, 8):
-                page = await paginate(session, people, PageRequest(number, 3))
-                assert page.items == everybody[(number - 1) * 3 : number * 3], number
-    await _fill(database, 21, 24)
+            everybody = list(await session.scalars(listed))
+            for number in (1, 7, 8, 15, 22, 29, 30, 31):
+                page = await paginate(session, listed, PageRequest(number, 10))
+                assert page.items == everybody[(number - 1) * 10 : number * 10], number
+    assert len(walked) == 4 * 6, "from the 61st row on; the 31st page has none"
+    if spread in ("even", "growing"):
+        assert max(walked[:18]) <= 20
+    assert walked[18:] == [60, 70, 140, 210, 280, 290], "not ordered by time: walked"
+    listed = select(User).where(email.like("user%")).order_by(born.desc(), email)
+    async with database.transaction() as session:
+        await session.execute(text("delete from users where email in ('user0005', 'user0290')"))
     async with database.reading() as session:
-        everybody = list(await session.scalars(people))
-        page = await paginate(session, people, PageRequest(5, 3))
-        assert (page.items, page.total_count) == (everybody[12:15], 20), (
-            "the count is kept, the rows are of this moment"
-        )
+        everybody = list(await session.scalars(listed))
+        page = await paginate(session, listed, PageRequest(20, 10))
+        assert (page.items, page.total_count) == (everybody[190:200], 300), "the count is kept, the rows are of now"
 
 
 @pytest.mark.parametrize("rows_at_the_beginning", [5, 100])

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from billwright.billing.invoicing import fee_queries
 from tests.server.rest.client import validation
 from tests.server.rest.contract import problems
 from tests.support.sandbox import Sandbox
@@ -181,9 +182,18 @@ async def test_02_9_a_true_up_and_its_parent_name_each_other(sandbox: Sandbox) -
     assert (extra["units"], extra["precise_unit_amount"]) == ("1.0", "24.0")
 
 
-async def test_fees_of_invisible_invoices_do_not_show(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("few", [500, 0])
+async def test_fees_of_invisible_invoices_do_not_show(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    """Whether they are few, and left out by their ids, or many."""
+    monkeypatch.setattr(fee_queries, "FEW", few)
     await sandbox.customer("c1", finalize_zero_amount_invoice="skip")
     await sandbox.plan("p", 0)
     await sandbox.subscribe()
     await sandbox.advance("2024-02-01T00:00:00Z")
     assert (await sandbox.invoices(), await fees(sandbox)) == ([], [])
+    await sandbox.plan("paid", 100)
+    await sandbox.subscribe("second", "paid")
+    await sandbox.advance("2024-03-01T00:00:00Z")
+    assert sorted(fee["amount_cents"] for fee in await fees(sandbox)) == [0, 100], "those of February"
