@@ -34,6 +34,8 @@ from billwright.billing.invoicing.models import (
     InvoiceTax,
 )
 from billwright.billing.invoicing.presenting import file_urls
+from billwright.billing.kernel.loading import load
+from billwright.billing.kernel.statements import flush
 from billwright.billing.payments.models import Payment
 from billwright.billing.payments.queries import payments_of_invoices
 from billwright.billing.progressive.models import UsageThreshold
@@ -55,11 +57,14 @@ def grouped(rows: Iterable[Row], key: str) -> dict[UUID, list[Row]]:
     return found
 
 
+async def _rows(ctx: Context, model: type[Row], condition: str, ids: Sequence[UUID]) -> list[Row]:
+    """Objects of the organization. ``condition``: constant SQL in which ``$2`` are ``ids``."""
+    await flush(ctx.session)
+    return await load(ctx.session, model, f"organization_id = $1 and {condition}", ctx.organization_id, list(ids))
+
+
 async def _by_id(ctx: Context, model: Any, ids: Sequence[UUID]) -> dict[UUID, Any]:
-    rows = await ctx.session.scalars(
-        select(model).where(model.organization_id == ctx.organization_id, one_of(model.id, ids))
-    )
-    return {row.id: row for row in rows}
+    return {row.id: row for row in await _rows(ctx, model, "id = any($2)", ids)}
 
 
 async def customers(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, Customer]:
@@ -124,16 +129,8 @@ async def subscription_wires(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, Su
 
 async def subscriptions_of_customer(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[Subscription]]:
     """All of them, active and pending first, then newest."""
-    rows = await ctx.session.scalars(
-        select(Subscription)
-        .where(col(Subscription.organization_id) == ctx.organization_id, one_of(Subscription.customer_id, ids))
-        .order_by(
-            col(Subscription.status).not_in(("active", "pending")),
-            col(Subscription.subscription_at).desc(),
-            col(Subscription.id),
-        )
-    )
-    return grouped(rows, "customer_id")
+    order = "status not in ('active', 'pending'), subscription_at desc, id"
+    return grouped(await _rows(ctx, Subscription, f"customer_id = any($2) order by {order}", ids), "customer_id")
 
 
 async def active_subscriptions_by_customer(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, int]:
@@ -228,11 +225,7 @@ async def count_by(ctx: Context, column: Any, model: Any, ids: Sequence[UUID], *
 
 
 async def metadata_of_customer(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[CustomerMetadata]]:
-    rows = await ctx.session.scalars(
-        select(CustomerMetadata)
-        .where(one_of(CustomerMetadata.customer_id, ids))
-        .order_by(col(CustomerMetadata.created_at), col(CustomerMetadata.id))
-    )
+    rows = await load(ctx.session, CustomerMetadata, "customer_id = any($1) order by created_at, id", list(ids))
     return grouped(rows, "customer_id")
 
 
@@ -258,16 +251,8 @@ async def _taxes(ctx: Context, owner: Any, tax: Any, ids: Sequence[UUID]) -> dic
 
 
 async def fees_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[Fee]]:
-    rows = await ctx.session.scalars(
-        select(Fee)
-        .where(
-            col(Fee.organization_id) == ctx.organization_id,
-            one_of(Fee.invoice_id, ids),
-            col(Fee.deleted_at).is_(None),
-        )
-        .order_by(col(Fee.position), col(Fee.id))
-    )
-    return grouped(rows, "invoice_id")  # pyright: ignore[reportReturnType]
+    condition = "invoice_id = any($2) and deleted_at is null order by position, id"
+    return grouped(await _rows(ctx, Fee, condition, ids), "invoice_id")
 
 
 async def last_day_of_fee(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, date | None]:
@@ -282,12 +267,7 @@ def _zone(invoice: Invoice | None) -> str:
 
 
 async def taxes_of_fee(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[FeeTax]]:
-    rows = await ctx.session.scalars(
-        select(FeeTax)
-        .where(col(FeeTax.organization_id) == ctx.organization_id, one_of(FeeTax.fee_id, ids))
-        .order_by(col(FeeTax.id))
-    )
-    return grouped(rows, "fee_id")
+    return grouped(await _rows(ctx, FeeTax, "fee_id = any($2) order by id", ids), "fee_id")
 
 
 async def adjustment_of_fee(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, AdjustedFee]:
@@ -297,24 +277,11 @@ async def adjustment_of_fee(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, Adj
 
 
 async def taxes_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[InvoiceTax]]:
-    rows = await ctx.session.scalars(
-        select(InvoiceTax)
-        .where(col(InvoiceTax.organization_id) == ctx.organization_id, one_of(InvoiceTax.invoice_id, ids))
-        .order_by(col(InvoiceTax.id))
-    )
-    return grouped(rows, "invoice_id")
+    return grouped(await _rows(ctx, InvoiceTax, "invoice_id = any($2) order by id", ids), "invoice_id")
 
 
 async def periods_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[InvoiceSubscription]]:
-    rows = await ctx.session.scalars(
-        select(InvoiceSubscription)
-        .where(
-            col(InvoiceSubscription.organization_id) == ctx.organization_id,
-            one_of(InvoiceSubscription.invoice_id, ids),
-        )
-        .order_by(col(InvoiceSubscription.id))
-    )
-    return grouped(rows, "invoice_id")
+    return grouped(await _rows(ctx, InvoiceSubscription, "invoice_id = any($2) order by id", ids), "invoice_id")
 
 
 async def credits_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[CreditOut]]:
@@ -323,23 +290,12 @@ async def credits_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, li
 
 async def credit_notes_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[CreditNote]]:
     """Finalized credit notes, newest first."""
-    rows = await ctx.session.scalars(
-        select(CreditNote)
-        .where(
-            col(CreditNote.organization_id) == ctx.organization_id,
-            one_of(CreditNote.invoice_id, ids),
-            col(CreditNote.status) == "finalized",
-        )
-        .order_by(col(CreditNote.sequential_id).desc())
-    )
-    return grouped(rows, "invoice_id")
+    condition = "invoice_id = any($2) and status = 'finalized' order by sequential_id desc"
+    return grouped(await _rows(ctx, CreditNote, condition, ids), "invoice_id")
 
 
 async def errors_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[InvoiceError]]:
-    rows = await ctx.session.scalars(
-        select(InvoiceError).where(one_of(InvoiceError.invoice_id, ids)).order_by(col(InvoiceError.id))
-    )
-    return grouped(rows, "invoice_id")
+    return grouped(await load(ctx.session, InvoiceError, "invoice_id = any($1) order by id", list(ids)), "invoice_id")
 
 
 async def payments_of_invoice(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, list[Payment]]:

@@ -20,6 +20,7 @@ from billwright.billing.background.runtime import Runtime
 from billwright.billing.catalog.models import BillableMetric, Charge, Plan
 from billwright.billing.customers.schemas import CustomerInput
 from billwright.billing.customers.service import upsert_customer
+from billwright.billing.kernel import statements
 from billwright.billing.kernel.ids import new_id
 from billwright.billing.metering.store.protocol import EventIn
 from billwright.billing.subscriptions.schemas import SubscriptionCreate
@@ -195,19 +196,36 @@ async def send_usage(world: World, subscription: str, units: int, *, code: str =
     )  # fmt: skip
 
 
+class Counted:
+    """A connection whose plain statements are noted."""
+
+    def __init__(self, driver: Any, texts: list[str]) -> None:
+        self._driver, self._texts = driver, texts
+
+    async def fetch(self, query: str, *values: Any) -> list[Any]:
+        self._texts.append(query)
+        return await self._driver.fetch(query, *values)
+
+
 class Statements:
-    """Counts SQL statements of a database."""
+    """Counts SQL statements of a database, those of the ORM and plain ones."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._engine = runtime.database.engine.sync_engine
+        self._driver_of: Any = vars(statements)["_driver"]
         self.texts: list[str] = []
+
+    async def _counted(self, session: Any) -> Counted:
+        return Counted(await self._driver_of(session), self.texts)
 
     def _seen(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         self.texts.append(statement)
 
     def __enter__(self) -> Statements:
         event.listen(self._engine, "before_cursor_execute", self._seen)
+        statements._driver = self._counted
         return self
 
     def __exit__(self, *_: object) -> None:
         event.remove(self._engine, "before_cursor_execute", self._seen)
+        statements._driver = self._driver_of

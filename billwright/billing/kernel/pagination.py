@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by, dialect
 
 from billwright.billing.kernel.db import Session
 from billwright.billing.kernel.far_pages import FAR, first_key, from_nearby, order_of
+from billwright.billing.kernel.loading import load
 from billwright.billing.kernel.statements import plan_by_values
 
 T = TypeVar("T")
@@ -139,7 +140,7 @@ async def paginate(session: Session, statement: Select[Any], request: PageReques
 
 async def _those(session: Session, entity: Any, ids: Sequence[Any]) -> list[Any]:
     """In the order of ``ids``."""
-    rows = {row.id: row for row in await session.scalars(select(entity).where(entity.id.in_(ids)))} if ids else {}
+    rows = {row.id: row for row in await load(session, entity, "id = any($1)", list(ids))} if ids else {}
     return [rows[identity] for identity in ids if identity in rows]
 
 
