@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, pass_context
@@ -17,6 +18,10 @@ from markupsafe import Markup
 from billwright.ui import formatting
 
 FILES = ("controls", "values", "lists", "filters", "panels", "usage")
+
+
+ALIKE = ("icon", "caret")
+"""Macros with few different calls, some hundred of them on a page of a list: each is written once."""
 
 
 class Macros:
@@ -33,7 +38,7 @@ class Macros:
             for file in FILES:
                 macro = getattr(self._env.get_template(f"components/{file}.html").module, name, None)
                 if callable(macro):
-                    self._found[name] = macro
+                    self._found[name] = cache(macro) if name in ALIKE else macro
                     break
             else:
                 raise AttributeError(f"no component named {name}")
